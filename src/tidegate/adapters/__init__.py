@@ -1,0 +1,1 @@
+"""One implementation of a port per file: sockets, files, clocks. Only `app` names these."""

@@ -1,0 +1,1 @@
+"""The control plane: from configuration to the snapshot that the data plane reads."""

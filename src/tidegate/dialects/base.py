@@ -1,0 +1,117 @@
+"""What a dialect is: a frozen record of pure functions. The proxy works with these values and never asks which dialect it has.
+
+None of the functions knows HTTP clients, keys, tenants or time. Decoders raise nothing but `GatewayError`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from tidegate.ir.content import Origin
+from tidegate.ir.errors import Error
+from tidegate.ir.events import Event
+from tidegate.ir.loss import Loss
+from tidegate.ir.request import Request
+from tidegate.ir.response import Response
+from tidegate.ir.usage import Usage
+from tidegate.ir.target import Profile
+from tidegate.wire.splice import Fields
+
+
+class Stamp(msgspec.Struct, frozen=True):
+    """What an encoder may not invent: the answer's id stem (unique per call, `[0-9a-z]+`) and its time in Unix seconds.
+    Encoders derive their own ids from `stem` (`chatcmpl-<stem>`, `msg_<stem>`), also for tool calls that came without one."""
+
+    stem: str
+    created: int
+
+
+class Encoded(msgspec.Struct, frozen=True):
+    """Bytes for the wire and what they could not carry."""
+
+    body: bytes
+    losses: list[Loss]
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What routing needs of a request."""
+
+    model: str
+    stream: bool
+
+
+class StreamDecoder(Protocol):
+    """Server-sent events in, neutral events out."""
+
+    def feed(self, event: str, data: bytes) -> list[Event]:
+        """Decodes one server-sent event. Data that is not of the dialect becomes `Failed` (kind UPSTREAM)."""
+        ...
+
+    def end(self) -> list[Event]:
+        """The provider closed the stream: what is still owed. `Finished` where the stream had told its stop (also without its
+        dialect's terminator), `Failed` (kind UPSTREAM, code `upstream_stream_interrupted`) where it had not. Nothing if it
+        had already finished or failed."""
+        ...
+
+
+class StreamEncoder(Protocol):
+    """Neutral events in, bytes of whole server-sent events out (possibly none)."""
+
+    losses: list[Loss]
+
+    def feed(self, event: Event) -> bytes: ...
+
+
+class Tap(Protocol):
+    """Reads a stream that is passed through untouched."""
+
+    usage: Usage | None
+    finished: bool
+    """The stream has told why it stopped (or sent its terminator): an end now is a success."""
+    committed: bool
+    """Content has been seen."""
+    model: str | None
+    error: Error | None
+    """An error event was seen: the stream failed, whatever its HTTP status was."""
+
+    def feed(self, event: str, data: bytes) -> bool:
+        """Reads one server-sent event. True if it is the usage-only event that a client which did not ask for usage must not
+        see (OpenAI's `choices: []` chunk with `usage`)."""
+        ...
+
+
+class Whole(msgspec.Struct, frozen=True):
+    """What the tap of a whole (not streamed) answer read."""
+
+    model: str | None
+    usage: Usage | None
+
+
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+    """One wire format.
+
+    `path` is appended to a provider's base URL. `headers` are sent upstream with every call of this dialect.
+    `forward` are the names (lower case) of client request headers that go upstream when the client speaks the same dialect.
+    """
+
+    name: str
+    path: str
+    headers: Mapping[str, str]
+    forward: frozenset[str]
+    head: Callable[[Fields], Head]
+    decode_request: Callable[[bytes], Request]
+    encode_request: Callable[[Request, Profile], Encoded]
+    decode_response: Callable[[bytes, Origin], Response]
+    encode_response: Callable[[Response, Stamp], Encoded]
+    stream_decoder: Callable[[Origin], StreamDecoder]
+    stream_encoder: Callable[[Stamp, Request], StreamEncoder]
+    tap: Callable[[], Tap]
+    tap_whole: Callable[[bytes], Whole]
+    decode_error: Callable[[int, bytes], Error]
+    encode_error: Callable[[Error, str], bytes]
+    """(error, request id) -> body of an error answer."""
+    encode_stream_error: Callable[[Error, str], bytes]
+    """(error, request id) -> the dialect's error event, framed. Never a terminator."""
+    usage_fields: Callable[[bytes | None], dict[str, bytes]]
+    """The client's raw `stream_options` or None -> the top-level fields to set; empty where usage is always reported or was asked."""

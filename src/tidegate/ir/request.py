@@ -1,0 +1,118 @@
+"""A request for a generation, in neutral terms. `dialect` says whose `extras` these are."""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from tidegate.ir.content import Block, CacheMark
+from tidegate.ir.json import Json, JsonObject
+
+Role = Literal["system", "developer", "user", "assistant", "tool"]
+
+
+class Message(msgspec.Struct):
+    """Roles as the client wrote them. Anthropic's top-level `system` is a leading `system` message. Tool results are
+    `ToolResult` blocks, in a `tool` message (one per OpenAI tool message) or in a `user` message (Anthropic)."""
+
+    role: Role
+    blocks: list[Block]
+    name: str | None = None
+    extras: JsonObject = {}
+
+
+class Tool(msgspec.Struct):
+    """A tool that the client runs. `schema` is JSON Schema for `function` tools; `format` is the grammar of a `custom`
+    (free text) tool as OpenAI writes it."""
+
+    name: str
+    description: str | None = None
+    schema: Json = None
+    strict: bool | None = None
+    kind: Literal["function", "custom"] = "function"
+    format: JsonObject | None = None
+    cache: CacheMark | None = None
+    extras: JsonObject = {}
+
+
+class WebSearch(msgspec.Struct):
+    """The provider's own web search. `user_location` is `{city, region, country, timezone}` as both dialects have it."""
+
+    context_size: str | None = None
+    user_location: JsonObject | None = None
+    allowed_domains: list[str] | None = None
+    blocked_domains: list[str] | None = None
+    max_uses: int | None = None
+    raw: JsonObject = {}
+
+
+class NativeTool(msgspec.Struct):
+    """A provider-run or provider-defined tool that only `dialect` understands."""
+
+    dialect: str
+    raw: JsonObject
+
+
+AnyTool: TypeAlias = Tool | WebSearch | NativeTool
+
+
+class ToolChoice(msgspec.Struct, frozen=True):
+    """`tool` names one tool in `names`; `allowed` restricts to `names` with `required` saying whether one must be used."""
+
+    mode: Literal["auto", "none", "required", "tool", "allowed"]
+    names: tuple[str, ...] = ()
+    required: bool = False
+
+
+class Reasoning(msgspec.Struct, frozen=True):
+    """How much to think. `effort` is a word (`none`, `minimal`, `low`, `medium`, `high`, `xhigh`, `max`); `budget` is in tokens.
+    `mode` is Anthropic's: `enabled` (with a budget), `adaptive`, `disabled`. `display` is the provider's word."""
+
+    mode: Literal["enabled", "adaptive", "disabled"] = "enabled"
+    effort: str | None = None
+    budget: int | None = None
+    display: str | None = None
+    extras: JsonObject = {}
+
+
+class OutputFormat(msgspec.Struct, frozen=True):
+    """Structured output: any JSON object, or JSON that fits `schema`."""
+
+    kind: Literal["json_object", "json_schema"]
+    name: str | None = None
+    description: str | None = None
+    schema: Json = None
+    strict: bool | None = None
+
+
+class Request(msgspec.Struct, kw_only=True):
+    """`max_tokens` counts output tokens, reasoning included. `user` identifies the client's end user. `metadata` is
+    OpenAI's key-value map. `cache` is a mark on the whole prompt (Anthropic's top-level `cache_control`)."""
+
+    dialect: str
+    model: str
+    messages: list[Message]
+    tools: list[AnyTool] = []
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    stop: list[str] = []
+    stream: bool = False
+    include_usage: bool = False
+    reasoning: Reasoning | None = None
+    output: OutputFormat | None = None
+    verbosity: str | None = None
+    n: int | None = None
+    seed: int | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    logit_bias: JsonObject | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    user: str | None = None
+    metadata: JsonObject | None = None
+    service_tier: str | None = None
+    cache: CacheMark | None = None
+    extras: JsonObject = {}

@@ -1,0 +1,61 @@
+"""What a request is encoded for: the abilities of the model and the ways in which a provider's wire differs from its dialect."""
+
+from typing import Literal
+
+import msgspec
+
+from tidegate.ir.json import Json
+
+ThinkingStyle = Literal["none", "budget", "adaptive", "effort"]
+StructuredStyle = Literal["native", "json_object", "none"]
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model can do. A provider's default row stands in for models that the catalogue does not know.
+
+    `thinking`: `budget` = Anthropic's `thinking.budget_tokens`, `adaptive` = Anthropic's `thinking: {type: adaptive}` with
+    `output_config.effort`, `effort` = OpenAI's `reasoning_effort`. `structured`: `native` = takes a JSON Schema in its own
+    dialect's field. `sampling` = takes temperature and top_p. `thinking_always` = reasons whether asked or not.
+    """
+
+    tools: bool = True
+    vision: bool = True
+    documents: bool = True
+    audio: bool = False
+    thinking: ThinkingStyle = "none"
+    structured: StructuredStyle = "native"
+    sampling: bool = True
+    web_search: bool = False
+    prompt_cache: bool = False
+    context: int | None = None
+    max_output: int | None = None
+
+
+class Quirks(msgspec.Struct, frozen=True, kw_only=True):
+    """How a provider's wire differs from its dialect's document, as data. The same quirks run on the identity path and after
+    a translation. Every row that sets one says why beside it.
+
+    `rename`: top-level request fields under another name; `drop`: top-level fields that it rejects; `set_fields`: fields that it
+    always needs. `tool_id`: `alnum9` = Mistral's nine alphanumeric characters. `stream_usage`: it takes
+    `stream_options.include_usage`. `done`: its streams end with `[DONE]`. `system_role`: the name for system messages, where `developer`
+    is not known.
+    """
+
+    rename: dict[str, str] = {}
+    drop: tuple[str, ...] = ()
+    set_fields: dict[str, Json] = {}
+    tool_id: Literal["any", "alnum9"] = "any"
+    stream_usage: bool = True
+    done: bool = True
+    system_role: Literal["any", "system"] = "any"
+    reasoning_field: Literal["reasoning_content", "reasoning", "none"] = "reasoning_content"
+    reasons: dict[str, str] = {}
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """What a dialect needs to know of a target to encode a request for it. `model` is the provider's name for the model."""
+
+    provider: str
+    model: str
+    capabilities: Capabilities
+    quirks: Quirks

@@ -1,0 +1,105 @@
+"""The snapshot: the whole configuration that one call sees, compiled and immutable.
+
+`control.compile` makes it; the data plane captures it once at the start of a call and reads nothing else.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from tidegate.ir.json import Json
+from tidegate.ir.target import Profile
+from tidegate.providers.spec import AuthKind, ModelSpec, Price, ProviderSpec
+
+OnLoss = Literal["report", "refuse"]
+
+
+class Credential(msgspec.Struct, frozen=True):
+    """A secret that goes upstream. Its text is never shown: `repr` and JSON give `***`."""
+
+    _secret: str = msgspec.field(name="secret")
+
+    def reveal(self) -> str:
+        return self._secret
+
+    def __repr__(self) -> str:
+        return "Credential(***)"
+
+
+class Upstream(msgspec.Struct, frozen=True, kw_only=True):
+    """A configured provider: a row of the catalogue with an address, a credential and the operator's own settings.
+
+    `missing` says which variable to set when there is no credential and one is needed. Times are in seconds.
+    """
+
+    name: str
+    spec: ProviderSpec
+    base_url: str
+    auth: AuthKind
+    credential: Credential | None = None
+    missing: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    proxy: str | None = None
+    ca_file: str | None = None
+    models: tuple[str, ...] = ()
+    """Names of models that the operator lists for a provider whose models the catalogue does not know."""
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """One place that a call can go to. `name` is `provider/model` as shown in `x-tidegate-target`."""
+
+    name: str
+    upstream: Upstream
+    model: str
+    profile: Profile
+    price: Price | None = None
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """A public model name and the ordered targets behind it. A name that ends in `/*` matches a prefix, and its targets may end in `/*` too.
+
+    `defaults` are top-level fields that are set where the client did not. `caller_keys` lets callers bring their own provider key in
+    `x-tidegate-provider-key`.
+    """
+
+    name: str
+    targets: tuple[tuple[str, str], ...]
+    """(provider, model or `*`) in the order they are tried."""
+    defaults: dict[str, Json] = {}
+    on_loss: OnLoss = "report"
+    caller_keys: bool = False
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """A gateway key. `digest` is the HMAC of the whole token; `models` are names or patterns ending in `*`, empty = all."""
+
+    id: str
+    name: str
+    digest: bytes
+    models: tuple[str, ...] = ()
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`body_limit` is in bytes; `cors` are allowed origins."""
+
+    cors: tuple[str, ...] = ()
+    body_limit: int = 32 << 20
+    bodies_in_log: bool = False
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """`generation` grows with every change. `keys_by_id` finds `tgk_` keys by their public id, `keys_by_digest` all others."""
+
+    generation: int
+    upstreams: dict[str, Upstream]
+    known: dict[str, ProviderSpec]
+    """Every provider kind of the catalogue, for messages that name the variable to set."""
+    models: dict[str, dict[str, ModelSpec]]
+    """provider kind -> model id -> row."""
+    routes: dict[str, Route]
+    prefix_routes: tuple[Route, ...]
+    """Routes whose name ends in `/*`, longest prefix first."""
+    keys_by_id: dict[str, Key]
+    keys_by_digest: dict[bytes, Key]
+    pepper: bytes
+    server: ServerSettings

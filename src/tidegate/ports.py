@@ -1,0 +1,122 @@
+"""What the data plane needs of the outside world, as protocols. `adapters` implements them, `app` chooses, `proxy` uses.
+
+All times are in seconds; `Clock.now` is Unix time, `Clock.monotonic` is for intervals.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol
+
+import msgspec
+
+from tidegate.ir.json import JsonObject
+from tidegate.policy.snapshot import Upstream as UpstreamConfig
+
+
+class UpstreamFailure(Exception):
+    """A call to a provider failed below HTTP. `phase` is where: `connect` (nothing was sent), `headers` (sent, no answer yet) or
+    `body`. `timeout` tells silence from refusal. The message names no secret."""
+
+    def __init__(self, phase: str, message: str, *, timeout: bool = False) -> None:
+        super().__init__(message)
+        self.phase = phase
+        self.timeout = timeout
+
+
+class UpstreamAnswer(Protocol):
+    """An answer whose head has arrived."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body. Raises `UpstreamFailure`, also where it is longer than `limit` bytes."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes. Raises `UpstreamFailure`."""
+        ...
+
+    def close(self) -> None:
+        """Closes the connection at once; what the provider still sends is not read. Harmless after the end."""
+        ...
+
+    def release(self) -> None:
+        """The body was read to its end: the connection may serve another call."""
+        ...
+
+
+class Upstream(Protocol):
+    async def open(
+        self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, header_timeout: float
+    ) -> UpstreamAnswer:
+        """Sends a POST and waits for the head of the answer. Raises `UpstreamFailure`."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class UsageEvent(msgspec.Struct, kw_only=True):
+    """What one attempt used and cost: one line of the ledger. Times in milliseconds; `cost_nano` in nano-dollars, None when the price
+    is not known. `status` is the HTTP status towards the client, 499 where the client left."""
+
+    request_id: str
+    attempt: int
+    at: float
+    key: str
+    key_name: str
+    surface: str
+    route: str
+    target: str
+    provider: str
+    model: str
+    stream: bool
+    identity: bool
+    status: int
+    upstream_status: int | None
+    error: str | None
+    usage: JsonObject | None
+    estimated: str | None
+    cost_nano: int | None
+    price_source: str | None
+    duration_ms: float
+    first_byte_ms: float | None
+    receipt: list[JsonObject]
+    request_body: str | None = None
+    response_body: str | None = None
+
+
+class Events(Protocol):
+    def emit(self, event: UsageEvent) -> None:
+        """Takes the event without waiting for storage."""
+        ...
+
+    async def aclose(self) -> None:
+        """Writes what is still queued."""
+        ...
+
+
+class Clock(Protocol):
+    def now(self) -> float: ...
+
+    def monotonic(self) -> float: ...
+
+
+class Random(Protocol):
+    def request_id(self) -> str:
+        """A new id of `[0-9a-z]`, unique and unguessable enough to be shown."""
+        ...
+
+
+class ThinkingCache(Protocol):
+    """Reasoning that a client may drop between turns, by tenant and tool-call id; bounded."""
+
+    def put(self, tenant: str, tool_id: str, blocks: bytes) -> None: ...
+
+    def get(self, tenant: str, tool_id: str) -> bytes | None: ...
+
+
+class TokenCounter(Protocol):
+    def count(self, text: str, model: str) -> int:
+        """An estimate of the tokens of `text`."""
+        ...

@@ -1,0 +1,59 @@
+"""The rows: what a provider, a model and a price are. `catalog` makes them from data; policy and proxy read them."""
+
+from typing import Literal
+
+import msgspec
+
+from tidegate.ir.target import Capabilities, Quirks
+
+AuthKind = Literal["bearer", "x-api-key", "api-key", "none"]
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True):
+    """Integer nano-dollars per million tokens, by kind of usage; `None` = not known. `web_search` and `request` are per thousand
+    uses. `over` is the number of prompt tokens from which `long` holds instead."""
+
+    input: int | None = None
+    output: int | None = None
+    cache_read: int | None = None
+    cache_write: int | None = None
+    cache_write_1h: int | None = None
+    audio_input: int | None = None
+    audio_output: int | None = None
+    web_search: int | None = None
+    request: int | None = None
+    over: int | None = None
+    long: "Price | None" = None
+    source: str = ""
+    date: str = ""
+
+
+class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One model of one provider. `match` are other names of it (dated versions, aliases): exact, or a prefix ending in `*`."""
+
+    id: str
+    provider: str
+    capabilities: Capabilities
+    price: Price | None = None
+    match: tuple[str, ...] = ()
+    deprecated: str | None = None
+
+
+class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of provider. `base_url` ends without a slash; paths of the dialect are appended to it. `env` are the variables that
+    hold its key, first found wins; `base_url_env` may override the address. `default` are the capabilities of models that are not
+    in the catalogue. `headers` are sent with every call. `local` providers run without a key and are configured by their
+    `base_url_env` or in the file only."""
+
+    name: str
+    title: str
+    dialect: str
+    base_url: str
+    auth: AuthKind
+    env: tuple[str, ...] = ()
+    base_url_env: tuple[str, ...] = ()
+    headers: dict[str, str] = {}
+    quirks: Quirks = Quirks()
+    default: Capabilities = Capabilities()
+    local: bool = False
+    docs: str = ""

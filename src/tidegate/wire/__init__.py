@@ -1,0 +1,1 @@
+"""Framing and surgery on bytes, with no meaning: server-sent events and top-level JSON surgery."""

@@ -1,0 +1,163 @@
+"""Surgery on the top level of a JSON object: find fields, replace, add, rename or drop them, and leave every other byte as it was.
+
+Provider prompt caches depend on the bytes and their order, so a body that only changes its `model` is never re-encoded.
+`scan` also finds what makes a body ambiguous (duplicate names, bytes that are not UTF-8), because the bytes that policy read
+must be the bytes that are sent.
+"""
+
+import json
+import re
+from collections.abc import Collection, Mapping
+
+import msgspec
+
+_DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_NAME = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
+_SPACE = re.compile(rb"[ \t\n\r]*")
+_OFFSET = re.compile(r"\(byte (\d+)\)")
+
+
+class JsonError(ValueError):
+    """The bytes are not one JSON object with distinct names. `offset` is in bytes, where it is known; `name` is the duplicate."""
+
+    def __init__(self, message: str, offset: int | None = None, name: str | None = None) -> None:
+        super().__init__(message)
+        self.offset = offset
+        self.name = name
+
+
+class Span(msgspec.Struct, frozen=True, gc=False):
+    """Where a field stands, in byte offsets: its quoted name starts at `name`, its value is `[value, end)`."""
+
+    name: int
+    value: int
+    end: int
+
+
+class Fields(msgspec.Struct, frozen=True):
+    """A scanned body: the top-level fields in their order. The body is kept as it came."""
+
+    body: bytes
+    spans: dict[str, Span]
+
+    def get(self, name: str) -> bytes | None:
+        """The bytes of a field's value, or None where it is absent."""
+        span = self.spans.get(name)
+        return None if span is None else self.body[span.value : span.end]
+
+
+def scan(body: bytes) -> Fields:
+    """Reads the top level of `body`. Raises `JsonError` for bad UTF-8, bad syntax, no object, or a name that stands twice."""
+    if not body.isascii():
+        try:
+            body.decode()
+        except UnicodeDecodeError as error:
+            raise JsonError(f"invalid UTF-8 at byte {error.start}", error.start) from None
+    try:
+        raw = _DECODER.decode(body)
+    except msgspec.ValidationError:
+        raise JsonError("the body must be a JSON object") from None
+    except msgspec.DecodeError as error:
+        found = _OFFSET.search(str(error))
+        raise JsonError(f"invalid JSON: {error}", int(found.group(1)) if found else len(body)) from None
+    except RecursionError:
+        raise JsonError("the JSON is nested too deeply") from None
+    return Fields(body, _spans(body, raw))
+
+
+def splice(
+    fields: Fields,
+    set_fields: Mapping[str, bytes],
+    *,
+    rename: Mapping[str, str] | None = None,
+    drop: Collection[str] = (),
+) -> bytes:
+    """The body with the values of `set_fields` (JSON bytes) in place or added at the end, names of `rename` changed, and fields of
+    `drop` gone. A rename whose new name is already there is left alone. Everything else keeps its bytes."""
+    body, spans = fields.body, fields.spans
+    edits = _cuts(spans, drop)
+    for old, new in (rename or {}).items():
+        span = spans.get(old)
+        if span is not None and new not in spans and old not in drop:
+            edits.append((span.name, span.value, msgspec.json.encode(new) + b":"))
+    added: list[bytes] = []
+    for name, value in set_fields.items():
+        span = spans.get(name)
+        if span is None or name in drop:
+            added.append(msgspec.json.encode(name) + b":" + value)
+        elif body[span.value : span.end] != value:
+            edits.append((span.value, span.end, value))
+    if not edits and not added:
+        return body
+    return _apply(body, edits, added, bare=all(name in drop for name in spans))
+
+
+def _cuts(spans: dict[str, Span], drop: Collection[str]) -> list[tuple[int, int, bytes]]:
+    """The cuts that take whole fields out, each with one comma: the one before it, or while no field is kept yet the one after."""
+    cuts: list[tuple[int, int, bytes]] = []
+    if not drop:
+        return cuts
+    items = list(spans.items())
+    kept = False
+    for index, (name, span) in enumerate(items):
+        if name not in drop:
+            kept = True
+        elif kept:
+            cuts.append((items[index - 1][1].end, span.end, b""))
+        else:
+            after = items[index + 1][1].name if index + 1 < len(items) else span.end
+            cuts.append((span.name, after, b""))
+    return cuts
+
+
+def _apply(body: bytes, edits: list[tuple[int, int, bytes]], added: list[bytes], *, bare: bool) -> bytes:
+    """`bare` says that no field of the body is left, so that the first addition needs no comma."""
+    edits.sort()
+    pieces: list[bytes] = []
+    at = 0
+    for start, end, value in edits:
+        pieces += (body[at:start], value)
+        at = end
+    close = body.rindex(b"}")
+    pieces.append(body[at:close])
+    if added:
+        pieces.append((b"" if bare else b",") + b",".join(added))
+    pieces.append(body[close:])
+    return b"".join(pieces)
+
+
+def _spans(body: bytes, raw: dict[str, msgspec.Raw]) -> dict[str, Span]:
+    """Walks the names and jumps over the values. The decoder kept only the last of two equal names, so any difference between this
+    walk and what it kept is a duplicate."""
+    spans: dict[str, Span] = {}
+    at = body.index(b"{") + 1
+    for name, kept in raw.items():
+        found = _NAME.match(body, at)
+        if found is None or msgspec.json.decode(found.group(1)) != name:
+            raise _duplicate(body)
+        start = found.end()
+        value = memoryview(kept)
+        end = start + len(value)
+        rest = _SPACE.match(body, end)
+        after = rest.end() if rest else end
+        if body[start:end] != value or body[after : after + 1] not in b",}":
+            raise _duplicate(body)
+        spans[name] = Span(found.start(1), start, end)
+        at = after + 1
+    if spans and body[at - 1 : at] != b"}":
+        raise _duplicate(body)
+    return spans
+
+
+def _duplicate(body: bytes) -> JsonError:
+    """Names the duplicate: a slow full parse that only a refused body pays for."""
+    twice: list[str] = []
+
+    def pairs(items: list[tuple[str, object]]) -> dict[str, object]:
+        names = [name for name, _ in items]
+        twice[:] = [name for name in names if names.count(name) > 1]
+        return {}
+
+    json.loads(body, object_pairs_hook=pairs)
+    name = twice[0] if twice else ""
+    return JsonError(f"the field {name!r} stands twice in the body", name=name)

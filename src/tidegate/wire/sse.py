@@ -1,0 +1,105 @@
+"""Server-sent events, incrementally and byte for byte.
+
+The parser gives every event with its raw bytes, so that a stream can be read and passed through untouched at once. Any split of the
+same bytes gives the same events. Rules: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+(LF, CRLF and CR line ends, one leading BOM, comments, several `data:` lines), and one that providers need: a last event without its
+blank line counts when the stream ends.
+"""
+
+import re
+
+import msgspec
+
+_BOM = b"\xef\xbb\xbf"
+_BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r|\r\n\n|\n\r\n|\r\n\r|\n\r")
+_LINE = re.compile(rb"\r\n|\n|\r")
+
+
+class SseEvent(msgspec.Struct, frozen=True, gc=False):
+    """`raw` is everything from the end of the event before to the end of this one's blank line. Comments and blank lines between events
+    are in `raw` of the event that follows, or stand as an event without data (`data` is None) when they end on their own."""
+
+    event: str
+    data: bytes | None
+    raw: bytes
+
+
+class SseTooLong(ValueError):
+    """One event is longer than the parser's limit."""
+
+
+class SseParser:
+    """Feed it chunks as they come; ask `end` for the rest once the stream is over. `limit` caps one event, in bytes."""
+
+    __slots__ = ("_begun", "_buffer", "_limit", "_scanned")
+
+    def __init__(self, limit: int = 1 << 20) -> None:
+        self._buffer = b""
+        self._scanned = 0
+        self._begun = False
+        self._limit = limit
+
+    def feed(self, chunk: bytes) -> list[SseEvent]:
+        """The events that are complete with this chunk. Raises `SseTooLong`."""
+        buffer = self._buffer + chunk if self._buffer else chunk
+        events: list[SseEvent] = []
+        at = 0
+        search = self._scanned
+        while True:
+            found = _BLANK_LINE.search(buffer, search)
+            if found is None:
+                break
+            end = found.end()
+            # A CR at the end of what has arrived may be half of a CRLF: wait for the next byte.
+            if end == len(buffer) and buffer[end - 1] == 0x0D:
+                break
+            if buffer[end - 1] == 0x0D and buffer[end] == 0x0A:
+                end += 1
+            events.append(self._event(buffer[at:end]))
+            at = search = end
+        self._buffer = buffer[at:]
+        if len(self._buffer) > self._limit:
+            raise SseTooLong(f"one event is longer than {self._limit} bytes")
+        self._scanned = max(0, len(self._buffer) - 3)
+        return events
+
+    def end(self) -> list[SseEvent]:
+        """What stood after the last blank line, as an event of its own (without data if it has none)."""
+        rest, self._buffer, self._scanned = self._buffer, b"", 0
+        return [self._event(rest)] if rest else []
+
+    def _event(self, raw: bytes) -> SseEvent:
+        if not self._begun:
+            self._begun = True
+            if raw.startswith(_BOM):
+                parsed = _parse(raw[3:])
+                return SseEvent(parsed.event, parsed.data, raw)
+        return _parse(raw)
+
+
+def _parse(raw: bytes) -> SseEvent:
+    # The two shapes that nearly every provider sends, without a loop over lines.
+    if raw.startswith(b"data: ") and raw.endswith(b"\n\n"):
+        data = raw[6:-2]
+        if b"\n" not in data and b"\r" not in data:
+            return SseEvent("", data, raw)
+    event = ""
+    data_lines: list[bytes] = []
+    for line in _LINE.split(raw):
+        name, colon, value = line.partition(b":")
+        if not name:
+            continue
+        if colon and value.startswith(b" "):
+            value = value[1:]
+        if name == b"data":
+            data_lines.append(value)
+        elif name == b"event":
+            event = value.decode("utf-8", "replace")
+    return SseEvent(event, b"\n".join(data_lines) if data_lines else None, raw)
+
+
+def frame(data: bytes, event: str = "") -> bytes:
+    """One event on the wire; `data` is one line."""
+    if event:
+        return b"event: " + event.encode() + b"\ndata: " + data + b"\n\n"
+    return b"data: " + data + b"\n\n"
