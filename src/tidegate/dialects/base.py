@@ -14,8 +14,8 @@ from tidegate.ir.events import Event
 from tidegate.ir.loss import Loss
 from tidegate.ir.request import Request
 from tidegate.ir.response import Response
-from tidegate.ir.usage import Usage
 from tidegate.ir.target import Profile
+from tidegate.ir.usage import Usage
 from tidegate.wire.splice import Fields
 
 

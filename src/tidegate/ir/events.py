@@ -86,17 +86,7 @@ class Failed(msgspec.Struct, frozen=True):
 
 
 Event: TypeAlias = (
-    Started
-    | BlockStart
-    | TextDelta
-    | ThinkingDelta
-    | ArgsDelta
-    | CitationDelta
-    | BlockStop
-    | UsageReport
-    | NativeEvent
-    | Finished
-    | Failed
+    Started | BlockStart | TextDelta | ThinkingDelta | ArgsDelta | CitationDelta | BlockStop | UsageReport | NativeEvent | Finished | Failed
 )
 
 CONTENT = (TextDelta, ThinkingDelta, ArgsDelta)
@@ -114,9 +104,7 @@ def commits(event: Event) -> bool:
         case ThinkingDelta(text=text, signature=signature):
             return text != "" or signature is not None
         case BlockStart(block=block):
-            return type(block).__name__ in ("ToolUse", "Native", "Audio", "Image") or (
-                getattr(block, "redacted", None) is not None
-            )
+            return type(block).__name__ in ("ToolUse", "Native", "Audio", "Image") or (getattr(block, "redacted", None) is not None)
         case Finished():
             return True
         case _:

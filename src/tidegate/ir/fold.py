@@ -109,7 +109,7 @@ def _copy(block: Block) -> Block:
 
 def _append(block: Block, delta: ev.TextDelta | ev.ThinkingDelta | ev.ArgsDelta | ev.CitationDelta) -> None:
     match block, delta:
-        case (Text() | Refusal()), ev.TextDelta():
+        case ((Text() | Refusal()), ev.TextDelta()):
             block.text += delta.text
         case Text(), ev.CitationDelta():
             block.citations.append(delta.citation)

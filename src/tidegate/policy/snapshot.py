@@ -3,7 +3,7 @@
 `control.compile` makes it; the data plane captures it once at the start of a call and reads nothing else.
 """
 
-from typing import Literal
+from typing import Literal, Never
 
 import msgspec
 
@@ -14,16 +14,23 @@ from tidegate.providers.spec import AuthKind, ModelSpec, Price, ProviderSpec
 OnLoss = Literal["report", "refuse"]
 
 
-class Credential(msgspec.Struct, frozen=True):
-    """A secret that goes upstream. Its text is never shown: `repr` and JSON give `***`."""
+class Credential:
+    """A secret that goes upstream. Its text is never shown: `repr`, `str` and pickling give nothing of it."""
 
-    _secret: str = msgspec.field(name="secret")
+    __slots__ = ("_secret",)
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
 
     def reveal(self) -> str:
+        """The secret itself, for the request that carries it and for nothing else."""
         return self._secret
 
     def __repr__(self) -> str:
         return "Credential(***)"
+
+    def __reduce__(self) -> Never:
+        raise TypeError("a credential is not copied out of the process")
 
 
 class Upstream(msgspec.Struct, frozen=True, kw_only=True):

@@ -136,7 +136,7 @@ def _spans(body: bytes, raw: dict[str, msgspec.Raw]) -> dict[str, Span]:
         if found is None or msgspec.json.decode(found.group(1)) != name:
             raise _duplicate(body)
         start = found.end()
-        value = memoryview(kept)
+        value = bytes(kept)
         end = start + len(value)
         rest = _SPACE.match(body, end)
         after = rest.end() if rest else end
