@@ -3,7 +3,7 @@
 All times are in seconds; `Clock.now` is Unix time, `Clock.monotonic` is for intervals.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -20,6 +20,13 @@ class UpstreamFailure(Exception):
         super().__init__(message)
         self.phase = phase
         self.timeout = timeout
+
+
+class Connection(Protocol):
+    """The client's connection of one call."""
+
+    on_lost: Callable[[], object] | None
+    """Called once when the client goes away while the call runs."""
 
 
 class UpstreamAnswer(Protocol):
@@ -48,9 +55,9 @@ class UpstreamAnswer(Protocol):
 
 class Upstream(Protocol):
     async def open(
-        self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, header_timeout: float
+        self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool
     ) -> UpstreamAnswer:
-        """Sends a POST and waits for the head of the answer. Raises `UpstreamFailure`."""
+        """Sends a POST and waits for the head of the answer, within the provider's `timeouts`. Raises `UpstreamFailure`."""
         ...
 
     async def aclose(self) -> None: ...
@@ -93,6 +100,22 @@ class Events(Protocol):
 
     async def aclose(self) -> None:
         """Writes what is still queued."""
+        ...
+
+
+class Metrics(Protocol):
+    def attempt(self, event: UsageEvent) -> None:
+        """Counts one attempt."""
+        ...
+
+    def refused(self, surface: str, status: int) -> None:
+        """Counts a call that was answered before any attempt."""
+        ...
+
+    def in_flight(self, change: int) -> None: ...
+
+    def render(self) -> tuple[bytes, str]:
+        """The page of `/metrics` and its content type."""
         ...
 
 

@@ -99,6 +99,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     headers: Mapping[str, str]
     forward: frozenset[str]
+    forward_query: frozenset[str] = frozenset()
+    """Query parameters that go upstream when the client speaks the same dialect."""
     head: Callable[[Fields], Head]
     decode_request: Callable[[bytes], Request]
     encode_request: Callable[[Request, Profile], Encoded]

@@ -33,6 +33,15 @@ class Credential:
         raise TypeError("a credential is not copied out of the process")
 
 
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a provider may be silent, in seconds: `connect` covers DNS, TCP and TLS, `answer` the wait for the head of an answer,
+    `idle` the wait between two pieces of a stream."""
+
+    connect: float = 5.0
+    answer: float = 300.0
+    idle: float = 60.0
+
+
 class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     """A configured provider: a row of the catalogue with an address, a credential and the operator's own settings.
 
@@ -48,6 +57,7 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...] = ()
     proxy: str | None = None
     ca_file: str | None = None
+    timeouts: Timeouts = Timeouts()
     models: tuple[str, ...] = ()
     """Names of models that the operator lists for a provider whose models the catalogue does not know."""
 

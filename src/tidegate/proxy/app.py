@@ -1,0 +1,28 @@
+"""What the data plane holds: the current snapshot and the adapters. Passed, never imported; two gateways can live in one process."""
+
+import msgspec
+
+from tidegate.policy.route import Planner
+from tidegate.policy.snapshot import Snapshot
+from tidegate.ports import Clock, Events, Metrics, Random, ThinkingCache, TokenCounter, Upstream
+
+
+class Live(msgspec.Struct):
+    """The snapshot in force and its planner, swapped as one. A call captures `current` once."""
+
+    current: Planner
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.current.snapshot
+
+
+class App(msgspec.Struct, frozen=True, kw_only=True):
+    live: Live
+    upstream: Upstream
+    events: Events
+    metrics: Metrics
+    clock: Clock
+    random: Random
+    thinking: ThinkingCache
+    tokens: TokenCounter

@@ -1,0 +1,173 @@
+"""The two ways of a stream, without I/O: bytes of the provider in, bytes for the client out.
+
+`IdentityStream` passes whole events through as they came and reads them by the dialect's tap; `TranscodedStream` decodes and encodes.
+Neither forwards an event that has not arrived whole, so that a broken stream never ends within one. `relay` drives them.
+"""
+
+from typing import Protocol
+
+from tidegate.dialects.base import Dialect, StreamDecoder, StreamEncoder
+from tidegate.ir import events as ev
+from tidegate.ir.errors import Error, ErrorKind
+from tidegate.ir.loss import Loss
+from tidegate.ir.usage import Usage
+from tidegate.proxy.thinking import ThinkingCollector
+from tidegate.wire.sse import SseParser, SseTooLong
+
+INTERRUPTED = Error(
+    kind=ErrorKind.UPSTREAM,
+    message="the provider's stream ended before it said why it stopped",
+    code="upstream_stream_interrupted",
+)
+
+
+class Stream(Protocol):
+    committed: bool
+    """Content (or the end) has been given out: no other target may be tried."""
+    error: Error | None
+    """The stream failed. What `feed` and `end` return already tells the client."""
+    told: bool
+    """The provider's own bytes carry `error` to the client: they may stand as they are."""
+    usage: Usage | None
+    model: str | None
+    losses: list[Loss]
+
+    def feed(self, chunk: bytes) -> bytes: ...
+
+    def end(self) -> bytes:
+        """The provider closed its side."""
+        ...
+
+    def fail(self, error: Error) -> bytes:
+        """The provider broke off: the client's error event."""
+        ...
+
+
+class IdentityStream:
+    """The client's dialect is the provider's. `hide_usage` drops the usage-only event that the client did not ask for."""
+
+    told = True
+
+    def __init__(self, dialect: Dialect, call_id: str, *, hide_usage: bool) -> None:
+        self._parser = SseParser()
+        self._tap = dialect.tap()
+        self._dialect = dialect
+        self._call_id = call_id
+        self._hide_usage = hide_usage
+        self.error: Error | None = None
+        self.losses: list[Loss] = []
+
+    @property
+    def committed(self) -> bool:
+        return self._tap.committed
+
+    @property
+    def usage(self) -> Usage | None:
+        return self._tap.usage
+
+    @property
+    def model(self) -> str | None:
+        return self._tap.model
+
+    def feed(self, chunk: bytes) -> bytes:
+        try:
+            events = self._parser.feed(chunk)
+        except SseTooLong as error:
+            return self.fail(_too_long(error))
+        out: list[bytes] = []
+        feed = self._tap.feed
+        for event in events:
+            if event.data is not None and feed(event.event, event.data) and self._hide_usage:
+                continue
+            out.append(event.raw)
+        if self._tap.error is not None:
+            self.error = self._tap.error
+        return b"".join(out)
+
+    def end(self) -> bytes:
+        rest = self._parser.end()
+        for event in rest:
+            if event.data is not None:
+                self._tap.feed(event.event, event.data)
+        self.error = self._tap.error
+        if self.error is not None or self._tap.finished:
+            return b"".join(event.raw for event in rest)
+        return self.fail(INTERRUPTED)
+
+    def fail(self, error: Error) -> bytes:
+        self.error = error
+        self.told = False
+        return self._dialect.encode_stream_error(error, self._call_id)
+
+
+class TranscodedStream:
+    """The client's dialect is another one."""
+
+    told = False
+
+    def __init__(
+        self, decoder: StreamDecoder, encoder: StreamEncoder, client: Dialect, call_id: str, thinking: ThinkingCollector | None
+    ) -> None:
+        self._parser = SseParser()
+        self._decoder = decoder
+        self._encoder = encoder
+        self._client = client
+        self._call_id = call_id
+        self._thinking = thinking
+        self.committed = False
+        self.error: Error | None = None
+        self.usage: Usage | None = None
+        self.model: str | None = None
+
+    @property
+    def losses(self) -> list[Loss]:
+        return self._encoder.losses
+
+    def feed(self, chunk: bytes) -> bytes:
+        try:
+            events = self._parser.feed(chunk)
+        except SseTooLong as error:
+            return self.fail(_too_long(error))
+        out: list[bytes] = []
+        for event in events:
+            if event.data is not None:
+                for decoded in self._decoder.feed(event.event, event.data):
+                    out.append(self._encode(decoded))
+        return b"".join(out)
+
+    def end(self) -> bytes:
+        out = [
+            self._encode(decoded)
+            for event in self._parser.end()
+            if event.data is not None
+            for decoded in self._decoder.feed(event.event, event.data)
+        ]
+        out += [self._encode(decoded) for decoded in self._decoder.end()]
+        return b"".join(out)
+
+    def fail(self, error: Error) -> bytes:
+        if self.error is not None:
+            return b""
+        self.error = error
+        return self._client.encode_stream_error(error, self._call_id)
+
+    def _encode(self, event: ev.Event) -> bytes:
+        if self.error is not None:
+            return b""
+        match event:
+            case ev.Failed(error=error):
+                self.error = error
+            case ev.UsageReport(usage=usage):
+                self.usage = usage
+            case ev.Started(model=model):
+                self.model = model
+            case _:
+                if not self.committed and ev.commits(event):
+                    self.committed = True
+                if self._thinking is not None:
+                    self._thinking.feed(event)
+        return self._encoder.feed(event)
+
+
+def _too_long(error: SseTooLong) -> Error:
+    return Error(kind=ErrorKind.UPSTREAM, message=f"the provider's stream cannot be read: {error}", code="upstream_event_too_long")

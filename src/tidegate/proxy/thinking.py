@@ -1,0 +1,71 @@
+"""Signed reasoning that clients drop between the turns of a tool loop.
+
+Providers refuse a tool loop whose thinking is missing. A client that does not send it back gets it restored from a bounded cache,
+keyed by the caller's key and the id of the tool call that followed it.
+"""
+
+import msgspec
+
+from tidegate.ir import events as ev
+from tidegate.ir.content import Block, Thinking, ToolUse
+from tidegate.ir.request import Message, Request
+from tidegate.ports import ThinkingCache
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(list[Thinking])
+
+
+def remember(cache: ThinkingCache, tenant: str, blocks: list[Block]) -> None:
+    """Keeps the signed thinking of an answer under each of its tool calls."""
+    thinking = [block for block in blocks if isinstance(block, Thinking) and (block.signature or block.redacted)]
+    if not thinking:
+        return
+    kept = _ENCODER.encode(thinking)
+    for block in blocks:
+        if isinstance(block, ToolUse) and block.id:
+            cache.put(tenant, block.id, kept)
+
+
+def restore(cache: ThinkingCache, tenant: str, request: Request) -> Request:
+    """The request with the thinking of earlier turns put back where the client left it out."""
+    messages = [_restored(cache, tenant, message) for message in request.messages]
+    if all(new is old for new, old in zip(messages, request.messages, strict=True)):
+        return request
+    return msgspec.structs.replace(request, messages=messages)
+
+
+def _restored(cache: ThinkingCache, tenant: str, message: Message) -> Message:
+    if message.role != "assistant" or any(isinstance(block, Thinking) and (block.signature or block.redacted) for block in message.blocks):
+        return message
+    for block in message.blocks:
+        if isinstance(block, ToolUse):
+            kept = cache.get(tenant, block.id)
+            if kept is not None:
+                rest = [other for other in message.blocks if not isinstance(other, Thinking)]
+                return msgspec.structs.replace(message, blocks=[*_DECODER.decode(kept), *rest])
+    return message
+
+
+class ThinkingCollector:
+    """Gathers the thinking and the tool calls of a stream; `keep` hands them to the cache."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[int, Block] = {}
+
+    def feed(self, event: ev.Event) -> None:
+        match event:
+            case ev.BlockStart(index=index, block=Thinking() as block):
+                self._blocks[index] = Thinking("", block.signature, block.redacted, block.origin, block.extras)
+            case ev.BlockStart(index=index, block=ToolUse() as block):
+                self._blocks[index] = block
+            case ev.ThinkingDelta(index=index):
+                block = self._blocks.get(index)
+                if isinstance(block, Thinking):
+                    block.text += event.text
+                    if event.signature is not None:
+                        block.signature = (block.signature or "") + event.signature
+            case _:
+                pass
+
+    def keep(self, cache: ThinkingCache, tenant: str) -> None:
+        remember(cache, tenant, list(self._blocks.values()))
