@@ -1,0 +1,116 @@
+"""A configuration, an environment, the catalogue and the stored keys become one immutable `Snapshot`, or every reason why not.
+
+Pure but for the secret files that the configuration names. Called by `load`, and by tests with values.
+"""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import msgspec
+
+from tidegate.control.callers import check_patterns, compile_keys
+from tidegate.control.config import Config, ServerEntry
+from tidegate.control.problems import Problems
+from tidegate.control.routes import Routes
+from tidegate.control.secrets import Secrets
+from tidegate.control.upstreams import Upstreams
+from tidegate.ir.errors import GatewayError
+from tidegate.policy.keys import StoredKeys
+from tidegate.policy.route import SANDBOX, Planner
+from tidegate.policy.snapshot import Key, Route, ServerSettings, Snapshot
+from tidegate.providers.spec import ModelSpec, ProviderSpec
+
+_SIZE = re.compile(r"(\d{1,15})\s*(B|[KMG]i?B?)?", re.IGNORECASE)
+_UNITS = {"": 1, "b": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
+_SMALLEST, _LARGEST = 1 << 10, 1 << 30
+
+SANDBOX_SPEC = ProviderSpec(name=SANDBOX, title="Sandbox", dialect="openai_chat", base_url="http://sandbox.invalid/v1", auth="none")
+"""Where the catalogue has no row of its own for it."""
+
+
+class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
+    """The rows that `app` read: kinds of provider in the order in which they are tried, and their models by kind and id."""
+
+    kinds: Mapping[str, ProviderSpec]
+    models: Mapping[str, Mapping[str, ModelSpec]]
+
+
+def compile_snapshot(
+    config: Config, *, catalogue: Catalogue, stored: StoredKeys, secrets: Secrets, problems: Problems, generation: int, own_port: int = 0
+) -> Snapshot:
+    """Raises `ConfigError` with all errors; warnings stay in `problems`."""
+    kinds = {SANDBOX: SANDBOX_SPEC, **catalogue.kinds}
+    models = {kind: dict(rows) for kind, rows in catalogue.models.items()}
+    builder = Upstreams(kinds, secrets, problems, own_port)
+    upstreams = builder.all(config.providers)
+    broken = frozenset(config.providers) - frozenset(upstreams)
+
+    def kinds_with(name: str) -> list[str]:
+        return [kind for kind, rows in models.items() if name in rows or any(name in row.match for row in rows.values())]
+
+    routes = Routes(upstreams, kinds, builder, kinds_with, problems).all(config.routes, broken)
+    by_id, by_digest = compile_keys(config.keys, stored, secrets, problems)
+    server = _server(config.server, problems)
+    snapshot = Snapshot(
+        generation=generation,
+        upstreams=upstreams,
+        known=kinds,
+        models=models,
+        routes={route.name: route for route in routes if not route.name.endswith("/*")},
+        prefix_routes=tuple(sorted((route for route in routes if route.name.endswith("/*")), key=_longest_first)),
+        keys_by_id=by_id,
+        keys_by_digest=by_digest,
+        pepper=stored.pepper,
+        server=server,
+    )
+    problems.check()
+    _check_keys(config, snapshot, problems)
+    problems.check()
+    return snapshot
+
+
+def _check_keys(config: Config, snapshot: Snapshot, problems: Problems) -> None:
+    planner = Planner(snapshot)
+    nobody = Key(id="", name="", digest=b"")
+
+    def is_known(name: str) -> bool:
+        try:
+            planner.plan(nobody, name)
+        except GatewayError as error:
+            return error.error.code == "provider_not_configured"
+        return True
+
+    if any(entry.models for entry in config.keys):
+        check_patterns(config.keys, is_known, [model.name for model in planner.models()], problems)
+
+
+def _longest_first(route: Route) -> int:
+    return -len(route.name)
+
+
+def _server(entry: ServerEntry, problems: Problems) -> ServerSettings:
+    for index, origin in enumerate(entry.cors):
+        parts = urlsplit(origin)
+        if origin != "*" and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query or parts.fragment):
+            problems.error(
+                ("server", "cors", index), "an origin is `https://host` or `http://host:port`, without a path; or `*` for every page"
+            )
+    return ServerSettings(
+        cors=tuple(origin.lower() for origin in entry.cors),
+        body_limit=_bytes(entry.body_limit, problems),
+        bodies_in_log=entry.bodies_in_log,
+    )
+
+
+def _bytes(value: int | str, problems: Problems) -> int:
+    found = _SIZE.fullmatch(str(value).strip())
+    where = ("server", "body_limit")
+    if found is None:
+        problems.error(where, "a size is a whole number with a unit, like `32MiB`, `500kB` or `1GiB`")
+        return _LARGEST
+    unit = (found.group(2) or "").lower()
+    size = int(found.group(1)) * _UNITS[unit if unit == "b" else unit.removesuffix("b")]
+    if not _SMALLEST <= size <= _LARGEST:
+        problems.error(where, "a body's limit lies between 1KiB and 1GiB")
+    return size

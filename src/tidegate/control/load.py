@@ -1,0 +1,92 @@
+"""Reads tidegate.yaml and everything it names, and compiles it: the one way from files to a `Snapshot`. Used at start, by the watcher and
+by `tidegate check`."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from tidegate.control.compile import Catalogue, compile_snapshot
+from tidegate.control.config import Config
+from tidegate.control.document import read
+from tidegate.control.problems import ConfigError, Problem, Problems
+from tidegate.control.secrets import Secrets
+from tidegate.control.settings import Settings
+from tidegate.control.shape import shape
+from tidegate.policy.keys import StoredKeys
+from tidegate.policy.snapshot import Snapshot
+
+_LARGEST = 4 << 20
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """`config_file` is None where there was none to read."""
+
+    snapshot: Snapshot
+    config: Config
+    warnings: tuple[Problem, ...]
+    config_file: Path | None
+
+
+class Loader:
+    """`stored` reads the key store (raising OSError or ValueError), whose file is `key_file`.
+
+    `files` are those that the last load, good or bad, depended on: existing or not, a change of one may change the outcome.
+    """
+
+    def __init__(self, settings: Settings, catalogue: Catalogue, stored: Callable[[], StoredKeys], key_file: Path) -> None:
+        self._settings = settings
+        self._catalogue = catalogue
+        self._stored = stored
+        self._key_file = key_file
+        self._required = settings.config_path is not None
+        self.files: tuple[Path, ...] = (settings.config_file, key_file)
+
+    def load(self, generation: int) -> Loaded:
+        """Raises `ConfigError`."""
+        file = self._settings.config_file
+        problems = Problems(str(file))
+        secrets = Secrets(self._settings.environ, file.parent)
+        try:
+            text = self._text(file, problems)
+            config = Config() if text is None else _config(text, problems)
+            snapshot = compile_snapshot(
+                config,
+                catalogue=self._catalogue,
+                stored=self._keys(),
+                secrets=secrets,
+                problems=problems,
+                generation=generation,
+                own_port=self._settings.port,
+            )
+        finally:
+            self.files = tuple(dict.fromkeys((file, self._key_file, *secrets.files)))
+        # A file that was there once may not vanish: without it, everything it forbade would be open.
+        self._required = self._required or text is not None
+        return Loaded(snapshot=snapshot, config=config, warnings=tuple(problems.warnings), config_file=file if text is not None else None)
+
+    def _text(self, file: Path, problems: Problems) -> str | None:
+        try:
+            if file.stat().st_size > _LARGEST:
+                problems.error((), f"the file is larger than {_LARGEST >> 20} MiB")
+                problems.check()
+            return file.read_text(encoding="utf-8-sig")
+        except FileNotFoundError:
+            if self._required:
+                problems.error((), "there is no such file")
+        except OSError as error:
+            problems.error((), f"the file cannot be read: {error.strerror or error}")
+        except UnicodeDecodeError as error:
+            problems.error((), f"the file is not UTF-8: byte {error.start} is wrong")
+        problems.check()
+        return None
+
+    def _keys(self) -> StoredKeys:
+        try:
+            return self._stored()
+        except (OSError, ValueError) as error:
+            raise ConfigError((Problem(str(self._key_file), 0, "", str(error)),)) from error
+
+
+def _config(text: str, problems: Problems) -> Config:
+    return shape(read(text, problems), Config, problems)

@@ -1,0 +1,95 @@
+"""Who calls: finds the gateway key in a request's headers and the `Key` behind it. Called by the proxy once per call.
+
+No message repeats a token. A key in the URL is refused, because URLs end up in logs.
+"""
+
+import hmac
+from collections.abc import Iterable
+from urllib.parse import unquote_to_bytes
+
+from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
+from tidegate.policy import keys
+from tidegate.policy.snapshot import Key, Snapshot
+
+KEY_HEADERS = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
+
+_HEADERS = frozenset(name.encode() for name in KEY_HEADERS)
+_QUERY_NAMES = frozenset({b"key", b"api_key", b"api-key", b"apikey", b"x-api-key", b"x-goog-api-key", b"access_token", b"token"})
+_LONGEST = 8192
+_WHERE = "Send it in `Authorization: Bearer <key>`, `x-api-key` or `api-key`"
+_MAKE = "`tidegate keys create` makes a key, `tidegate keys list` shows those that exist"
+
+
+def pick_token(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The caller's key from headers with lower-case names. Raises `GatewayError` (AUTHENTICATION) if there is none, or if two headers
+    carry different ones."""
+    token = b""
+    seen = b""
+    for name, value in headers:
+        if name not in _HEADERS:
+            continue
+        found = _bearer(value) if name == b"authorization" else value.strip()
+        if not found:
+            continue
+        if token and found != token:
+            raise _refused(
+                f"The headers `{seen.decode()}` and `{name.decode()}` carry different keys: send one of them only", "conflicting_keys"
+            )
+        token, seen = found, name
+    if not token:
+        raise _refused(f"No gateway key was sent. {_WHERE}. {_MAKE}.", "missing_api_key")
+    return token.decode("latin-1")
+
+
+def _bearer(value: bytes) -> bytes:
+    scheme, _, token = value.strip().partition(b" ")
+    if scheme.lower() == b"bearer":
+        return token.strip()
+    if not token and scheme.startswith(b"tgk_"):
+        raise _refused("The `Authorization` header lacks its scheme: write `Authorization: Bearer <key>`", "invalid_api_key")
+    if token or scheme:
+        raise _refused("The `Authorization` header is not of the scheme `Bearer`: write `Authorization: Bearer <key>`", "invalid_api_key")
+    return b""
+
+
+def refuse_query_key(query: bytes) -> None:
+    """Raises `GatewayError` (BAD_REQUEST) if the URL's query carries a key."""
+    if not query:
+        return
+    for part in query.split(b"&"):
+        name = part.partition(b"=")[0]
+        if unquote_to_bytes(name).lower() in _QUERY_NAMES:
+            raise bad_request(
+                f"A key does not belong in the URL, where logs see it. {_WHERE}, and replace this key: it may have been recorded.",
+                code="key_in_url",
+            )
+
+
+def identify(snapshot: Snapshot, token: str) -> Key:
+    """The key behind a token. Raises `GatewayError` (AUTHENTICATION)."""
+    if len(token) > _LONGEST:
+        raise _refused(f"The gateway key is longer than {_LONGEST} characters", "invalid_api_key")
+    if token.startswith(keys.PREFIX):
+        public = keys.token_id(token)
+        if public is None:
+            raise _refused(f"The gateway key is malformed: {keys.flaw(token)}.", "invalid_api_key")
+        key = snapshot.keys_by_id.get(public)
+        if key is not None and hmac.compare_digest(key.digest, keys.token_digest(snapshot.pepper, token)):
+            return key
+        raise _refused(
+            f"The gateway key `{public}` is not known here: it was revoked, or made by another gateway. {_MAKE}.", "invalid_api_key"
+        )
+    digest = keys.token_digest(snapshot.pepper, token)
+    key = snapshot.keys_by_digest.get(digest)
+    if key is not None and hmac.compare_digest(key.digest, digest):
+        return key
+    if token.startswith("sk-"):
+        raise _refused(
+            f"This looks like a provider's own key (`sk-…`); those stay on the gateway, callers send a gateway key (`tgk_…`). {_MAKE}.",
+            "invalid_api_key",
+        )
+    raise _refused(f"The gateway key is not known here. {_MAKE}.", "invalid_api_key")
+
+
+def _refused(message: str, code: str) -> GatewayError:
+    return GatewayError(Error(kind=ErrorKind.AUTHENTICATION, message=message, code=code))

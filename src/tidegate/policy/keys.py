@@ -1,0 +1,99 @@
+"""The format of a gateway key, as pure functions: how one is written, how its checksum is verified, and how it is digested for storage.
+
+The layout is GitHub's (https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/): a prefix, `_`,
+random text and six characters of CRC-32 over everything before them. The checksum lets typing errors die before any look-up; it protects
+nothing else. Randomness and files live in `adapters.keystore`; `identify` decides with these functions who calls.
+"""
+
+import hmac
+import re
+import zlib
+from typing import Literal
+
+import msgspec
+
+from tidegate.policy.snapshot import Key
+
+KeyEnv = Literal["live", "test"]
+
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+PREFIX = "tgk_"
+ID_LENGTH = 12
+SECRET_LENGTH = 43
+CHECKSUM_LENGTH = 6
+MIN_FOREIGN_LENGTH = 20
+"""Shortest configured key that is not in our own format, in characters: what can be guessed must not open the gateway."""
+
+PATTERN = r"\btgk_(live|test|svc|adm)_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}\b"
+"""For secret scanners."""
+
+_TOKEN = re.compile(r"tgk_(?:live|test|svc|adm)_([0-9A-Za-z]{12})_[0-9A-Za-z]{49}")
+
+
+class StoredKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key as it is kept: never the token, only its digest. `created` and `revoked` are Unix seconds."""
+
+    id: str
+    name: str
+    env: KeyEnv
+    digest: bytes
+    models: tuple[str, ...] = ()
+    created: int = 0
+    revoked: int | None = None
+
+    def key(self) -> Key:
+        return Key(id=self.id, name=self.name, digest=self.digest, models=self.models)
+
+
+class StoredKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the key store holds; `pepper` is the secret of all digests."""
+
+    pepper: bytes
+    keys: tuple[StoredKey, ...] = ()
+
+
+def checksum(text: str) -> str:
+    """CRC-32 of `text` (ASCII) in base 62, padded to six characters."""
+    number = zlib.crc32(text.encode())
+    digits: list[str] = []
+    for _ in range(CHECKSUM_LENGTH):
+        number, digit = divmod(number, 62)
+        digits.append(ALPHABET[digit])
+    digits.reverse()
+    return "".join(digits)
+
+
+def format_token(env: KeyEnv, id12: str, secret43: str) -> str:
+    """The whole token; both parts are base 62 and of their fixed lengths."""
+    if len(id12) != ID_LENGTH or len(secret43) != SECRET_LENGTH:
+        raise ValueError("an id has 12 characters and a secret 43")
+    text = f"{PREFIX}{env}_{id12}_{secret43}"
+    return text + checksum(text)
+
+
+def token_id(token: str) -> str | None:
+    """The public id of a token in our format whose checksum is right, else None."""
+    found = _TOKEN.fullmatch(token)
+    if found is None or checksum(token[:-CHECKSUM_LENGTH]) != token[-CHECKSUM_LENGTH:]:
+        return None
+    return found.group(1)
+
+
+def token_digest(pepper: bytes, token: str) -> bytes:
+    """HMAC-SHA-256 of the whole token."""
+    return hmac.digest(pepper, token.encode(), "sha256")
+
+
+def flaw(token: str) -> str | None:
+    """Why a token cannot be one of ours, in words that never repeat it; None if its form is right."""
+    if token_id(token) is not None:
+        return None
+    if not token.startswith(PREFIX):
+        return f"it does not begin with `{PREFIX}`"
+    length = len("tgk_live_") + ID_LENGTH + 1 + SECRET_LENGTH + CHECKSUM_LENGTH
+    if _TOKEN.fullmatch(token) is None:
+        short = (
+            f"it has {len(token)} characters where `tgk_live_…` has {length}" if len(token) < length else "its form is not that of a key"
+        )
+        return f"{short}: was it copied whole?"
+    return "its checksum does not fit: a character is wrong"

@@ -1,0 +1,41 @@
+"""Near names: what somebody may have meant who wrote a name that does not exist. For error messages only."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+_SHORTLIST = 24
+
+
+def grams(name: str) -> frozenset[str]:
+    """The pairs of neighbouring letters and digits of a name, without its punctuation."""
+    text = "".join(c for c in name.lower() if c.isalnum())
+    return frozenset(text[i : i + 2] for i in range(max(1, len(text) - 1)))
+
+
+def near(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
+    """The candidates most like `name`, best first; at most `limit`, possibly none."""
+    return nearest(name, [(candidate, grams(candidate)) for candidate in candidates], limit)
+
+
+def nearest(name: str, candidates: Sequence[tuple[str, frozenset[str]]], limit: int = 3) -> list[str]:
+    """`near` for thousands of candidates whose `grams` were made before: only a short list is compared in full."""
+    wanted = grams(name)
+    scored = [(len(wanted & have) / (len(wanted) + len(have)), candidate) for candidate, have in candidates]
+    scored.sort(key=lambda item: (-item[0], item[1]))
+    lowered = name.lower()
+    ranked = [(difflib.SequenceMatcher(None, lowered, c.lower()).ratio() + score, c) for score, c in scored[:_SHORTLIST]]
+    ranked.sort(key=lambda item: (-item[0], item[1]))
+    return [candidate for ratio, candidate in ranked if ratio >= 0.75][:limit]
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """` Did you mean …?` with a leading space, or nothing."""
+    return ask(near(name, candidates))
+
+
+def ask(found: Sequence[str]) -> str:
+    """The question that offers `found`, with a leading space; nothing if there is nothing to offer."""
+    if not found:
+        return ""
+    words = [f"`{word}`" for word in found]
+    return f" Did you mean {words[0]}?" if len(words) == 1 else f" Did you mean {', '.join(words[:-1])} or {words[-1]}?"

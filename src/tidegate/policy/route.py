@@ -1,0 +1,199 @@
+"""Where a call may go: the public model name of a request becomes a plan, the ordered targets that are tried.
+
+A `Planner` belongs to one snapshot and is thrown away with it; it remembers, within bounds, what it has worked out. `app` makes one for
+each new snapshot, and the proxy asks it once per call.
+"""
+
+import msgspec
+
+from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
+from tidegate.ir.json import Json
+from tidegate.policy.models import Models
+from tidegate.policy.near import ask, grams, nearest
+from tidegate.policy.snapshot import Key, OnLoss, Route, Snapshot, Target, Upstream
+
+SANDBOX = "sandbox"
+TRY = "sandbox/echo"
+"""A model that answers without any provider, for messages to those who have none yet."""
+
+_REMEMBERED = 4096
+_LONGEST_NAME = 512
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """The ordered targets of one call; never empty. `route` is the configured route's name, or the requested name where there is none."""
+
+    route: str
+    targets: tuple[Target, ...]
+    defaults: dict[str, Json] = {}
+    on_loss: OnLoss = "report"
+    caller_keys: bool = False
+    by_route: bool = False
+    """Whether a configured route chose the targets, not the name alone."""
+
+
+class PublicModel(msgspec.Struct, frozen=True, kw_only=True):
+    """A name that a caller may use. `target` is the first place it goes to."""
+
+    name: str
+    target: Target
+
+
+class Planner:
+    """Plans for one snapshot."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._models = Models(snapshot)
+        self._plans: dict[str, Plan] = {}
+        self._allowed: set[tuple[str, str]] = set()
+        self._names: list[tuple[str, frozenset[str]]] | None = None
+
+    def plan(self, key: Key, model: str) -> Plan:
+        """The plan for a requested model name. Raises `GatewayError`: NOT_FOUND with near names, PERMISSION where the key does not allow
+        the name, BAD_REQUEST (code `provider_not_configured`) where a provider has no credential."""
+        plan = self._plans.get(model)
+        if plan is None:
+            plan = self._first_time(key, model)
+        if key.models and (key.id, model) not in self._allowed:
+            self._allow(key, model, plan)
+        return plan
+
+    def models(self, key: Key | None = None) -> list[PublicModel]:
+        """Every public name in a stable order: routes, then `provider/model` of what the catalogue or the operator lists for the usable
+        providers. With a key, only what it allows."""
+        shown: list[PublicModel] = []
+        seen: set[str] = set()
+        for name in self._public_names():
+            if name in seen or (key is not None and not allows(key, name)):
+                continue
+            seen.add(name)
+            plan = self._resolve(name)
+            if isinstance(plan, Plan):
+                shown.append(PublicModel(name=name, target=plan.targets[0]))
+        return shown
+
+    def _first_time(self, key: Key, model: str) -> Plan:
+        if not model:
+            raise bad_request("No model was named. `GET /v1/models` lists those that you may use.", "model")
+        found = self._resolve(model) if len(model) <= _LONGEST_NAME else None
+        if isinstance(found, Plan):
+            if len(self._plans) >= _REMEMBERED:
+                self._plans.clear()
+            self._plans[model] = found
+            return found
+        if not allows(key, model):
+            raise _forbidden(key, model)
+        raise GatewayError(found if found is not None else self._unknown(key, model))
+
+    def _allow(self, key: Key, model: str, plan: Plan) -> None:
+        if not allows(key, model) and (plan.by_route or not allows(key, plan.targets[0].name)):
+            raise _forbidden(key, model)
+        if len(self._allowed) >= 4 * _REMEMBERED:
+            self._allowed.clear()
+        self._allowed.add((key.id, model))
+
+    def _resolve(self, model: str) -> Plan | Error | None:
+        """A plan, or why there is none; None where nothing is known of the name."""
+        route, rest = self._route(model)
+        if route is not None:
+            return self._by_route(route, model, rest)
+        provider, slash, name = model.partition("/")
+        upstream = self._snapshot.upstreams.get(provider) if slash else None
+        if upstream is not None:
+            if not name:
+                return None
+            return _not_configured(model, [upstream.missing]) if upstream.missing else self._direct(model, upstream, name)
+        if slash and provider in self._snapshot.known:
+            return _not_configured(model, [self._models.how(provider)])
+        upstream = self._models.first_with(model)
+        if upstream is not None:
+            return self._direct(model, upstream, model)
+        kinds = self._models.kinds_with(model)
+        return _not_configured(model, [self._models.how(kind) for kind in kinds]) if kinds else None
+
+    def _route(self, model: str) -> tuple[Route | None, str]:
+        route = self._snapshot.routes.get(model)
+        if route is not None:
+            return route, ""
+        for route in self._snapshot.prefix_routes:
+            prefix = route.name[:-1]
+            if len(model) > len(prefix) and model.startswith(prefix):
+                return route, model[len(prefix) :]
+        return None, ""
+
+    def _by_route(self, route: Route, model: str, rest: str) -> Plan | Error:
+        targets: list[Target] = []
+        missing: list[str | None] = []
+        for provider, name in route.targets:
+            upstream = self._snapshot.upstreams[provider]
+            if upstream.missing and not route.caller_keys:
+                missing.append(upstream.missing)
+            else:
+                targets.append(self._models.target(upstream, rest if name == "*" else name))
+        if not targets:
+            return _not_configured(model, missing)
+        return Plan(
+            route=route.name,
+            targets=tuple(targets),
+            defaults=route.defaults,
+            on_loss=route.on_loss,
+            caller_keys=route.caller_keys,
+            by_route=True,
+        )
+
+    def _direct(self, model: str, upstream: Upstream, name: str) -> Plan:
+        return Plan(route=model, targets=(self._models.target(upstream, name),))
+
+    def _public_names(self) -> list[str]:
+        names = list(self._snapshot.routes)
+        listed = {name: self._models.listed(upstream) for name, upstream in self._snapshot.upstreams.items()}
+        for route in self._snapshot.prefix_routes:
+            for provider, name in route.targets:
+                names += [route.name[:-1] + model for model in listed[provider]] if name == "*" else []
+        for provider, upstream in self._snapshot.upstreams.items():
+            if not upstream.missing:
+                names += [f"{provider}/{model}" for model in listed[provider]]
+        return names
+
+    def _unknown(self, key: Key, model: str) -> Error:
+        if self._names is None:
+            bare = [name for up in self._models.usable for name in self._models.listed(up)]
+            self._names = [(name, grams(name)) for name in dict.fromkeys(self._public_names() + bare)]
+        close = nearest(model, self._names, 8) if len(model) <= 128 else []
+        close = [name for name in close if allows(key, name)][:3]
+        shown = model if len(model) <= 128 else model[:128] + "…"
+        return Error(
+            kind=ErrorKind.NOT_FOUND,
+            message=f"The model `{shown}` does not exist here.{ask(close)} `GET /v1/models` lists what there is; "
+            "any `provider/model` of a configured provider works too.",
+            code="model_not_found",
+            param="model",
+        )
+
+
+def allows(key: Key, name: str) -> bool:
+    """Whether a key may use a public name: no patterns = all, else a name among them or a prefix of it ending in `*`."""
+    return not key.models or any(name == p or (p.endswith("*") and name.startswith(p[:-1])) for p in key.models)
+
+
+def _forbidden(key: Key, model: str) -> GatewayError:
+    shown = ", ".join(f"`{pattern}`" for pattern in key.models[:8]) + (", …" if len(key.models) > 8 else "")
+    return GatewayError(
+        Error(
+            kind=ErrorKind.PERMISSION,
+            message=f"The key `{key.name}` may not use the model `{model[:128]}`. It may use {shown}.",
+            code="model_not_allowed",
+            param="model",
+        )
+    )
+
+
+def _not_configured(model: str, missing: list[str | None]) -> Error:
+    ways = "; or ".join(dict.fromkeys(way for way in missing if way))
+    return Error(
+        kind=ErrorKind.BAD_REQUEST,
+        message=f"No provider is configured for `{model}`: {ways}. To try the gateway without any provider, use `{TRY}`.",
+        code="provider_not_configured",
+        param="model",
+    )
