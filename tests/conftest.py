@@ -1,0 +1,39 @@
+"""What every test may ask for: the folders of recorded traffic and of published specifications, which lie outside the repository.
+
+`make test` sets the variables where the folders lie beside the checkout; without them a test that needs one is skipped and says so.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def outside_folder(variable: str) -> Path | None:
+    """The folder that `variable` names, None where it is unset. A variable that names no folder is a mistake, not a reason to skip."""
+    value = os.environ.get(variable)
+    if not value:
+        return None
+    folder = Path(value)
+    if not folder.is_dir():
+        raise pytest.UsageError(f"{variable} is set to {value}, which is no folder")
+    return folder
+
+
+def folder_or_skip(variable: str) -> Path:
+    folder = outside_folder(variable)
+    if folder is None:
+        pytest.skip(f"{variable} is not set, and this test needs what is in that folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def recordings_dir() -> Path:
+    """Recorded provider traffic, `<source>.jsonl.gz` as its README describes. To be read where it lies, never copied."""
+    return folder_or_skip("TIDEGATE_RECORDINGS")
+
+
+@pytest.fixture(scope="session")
+def specs_dir() -> Path:
+    """Published API specifications (`openai-openapi.json.gz`)."""
+    return folder_or_skip("TIDEGATE_SPECS")
