@@ -21,7 +21,7 @@ CUSTOM = "custom"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OWN_HEADERS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "accept-encoding", "expect", "te"})
-_PATHS = ("/chat/completions", "/messages", "/completions", "/responses", "/embeddings", "/models")
+_PATHS = ("/chat/completions", "/v1/messages", "/messages", "/completions", "/responses", "/embeddings", "/models")
 
 
 class Upstreams:
@@ -67,7 +67,7 @@ class Upstreams:
         spec = self._spec(name, entry, path)
         if spec is None:
             return None
-        base_url = self._url(entry.base_url, (*path, "base_url")) if entry.base_url is not None else None
+        base_url = self._url(entry.base_url, (*path, "base_url"), spec) if entry.base_url is not None else None
         other_origin = base_url is not None and _origin(base_url) != _origin(spec.base_url)
         secret = self._secret(entry, spec, path, other_origin=other_origin)
         auth = _auth(entry.auth, spec, secret)
@@ -119,11 +119,11 @@ class Upstreams:
             self._problems.error(path, "a `custom` provider needs `dialect`: `openai_chat` or `anthropic`")
         if entry.base_url is None or entry.dialect is None:
             return None
-        row = self._kinds.get(CUSTOM)
         auth: AuthKind = "x-api-key" if entry.dialect == "anthropic" else "bearer"
-        if row is None:
-            row = ProviderSpec(name=name, title=name, dialect=entry.dialect, base_url="", auth=auth)
-        return msgspec.structs.replace(row, name=name, title=name, dialect=entry.dialect, base_url="", auth=auth, env=(), local=True)
+        row = self._kinds.get(CUSTOM) or ProviderSpec(name=CUSTOM, title=CUSTOM, dialect=entry.dialect, base_url="", auth=auth)
+        # Two custom servers are two providers: neither replays what the other signed, and neither has a catalogue.
+        own = f"{CUSTOM}:{name}" if name in self._kinds else name
+        return msgspec.structs.replace(row, name=own, title=name, dialect=entry.dialect, base_url="", auth=auth, env=(), local=True)
 
     def _secret(self, entry: ProviderEntry, spec: ProviderSpec, path: Path, *, other_origin: bool) -> str | None:
         if entry.api_key is not None:
@@ -131,12 +131,12 @@ class Upstreams:
         # The environment's key belongs to the provider's own address and goes nowhere else unless the file says so.
         return None if other_origin else self._first(spec.env)
 
-    def _url(self, text: str, path: Path) -> str | None:
+    def _url(self, text: str, path: Path, spec: ProviderSpec) -> str | None:
         wrong = _url_flaw(text)
         if wrong is not None:
             self._problems.error(path, wrong)
             return None
-        url = text.rstrip("/")
+        url = _trimmed(text, spec)
         for end in _PATHS:
             if url.endswith(end):
                 self._problems.error(path, f"the address ends before `{end}`, which Tidegate appends: write `{url.removesuffix(end)}`")
@@ -152,7 +152,7 @@ class Upstreams:
 
     def _base_url_from_environment(self, spec: ProviderSpec) -> str | None:
         for variable in spec.base_url_env:
-            text = self._secrets.environ.get(variable, "").strip().rstrip("/")
+            text = _trimmed(self._secrets.environ.get(variable, "").strip(), spec)
             if not text:
                 continue
             wrong = _url_flaw(text)
@@ -222,6 +222,12 @@ def _auth(wanted: AuthKind | None, spec: ProviderSpec, secret: str | None) -> Au
     if spec.auth == "none":
         return "x-api-key" if spec.dialect == "anthropic" else "bearer"
     return spec.auth
+
+
+def _trimmed(url: str, spec: ProviderSpec) -> str:
+    """Without the last slash, and without the `/v1` that Anthropic's paths begin with and other addresses end with."""
+    url = url.rstrip("/")
+    return url.removesuffix("/v1") if spec.dialect == "anthropic" else url
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

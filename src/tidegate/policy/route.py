@@ -43,7 +43,7 @@ class Planner:
     """Plans for one snapshot."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
+        self.snapshot = snapshot
         self._models = Models(snapshot)
         self._plans: dict[str, Plan] = {}
         self._allowed: set[tuple[str, str]] = set()
@@ -99,12 +99,12 @@ class Planner:
         if route is not None:
             return self._by_route(route, model, rest)
         provider, slash, name = model.partition("/")
-        upstream = self._snapshot.upstreams.get(provider) if slash else None
+        upstream = self.snapshot.upstreams.get(provider) if slash else None
         if upstream is not None:
             if not name:
                 return None
             return _not_configured(model, [upstream.missing]) if upstream.missing else self._direct(model, upstream, name)
-        if slash and provider in self._snapshot.known:
+        if slash and provider in self.snapshot.known:
             return _not_configured(model, [self._models.how(provider)])
         upstream = self._models.first_with(model)
         if upstream is not None:
@@ -113,10 +113,10 @@ class Planner:
         return _not_configured(model, [self._models.how(kind) for kind in kinds]) if kinds else None
 
     def _route(self, model: str) -> tuple[Route | None, str]:
-        route = self._snapshot.routes.get(model)
+        route = self.snapshot.routes.get(model)
         if route is not None:
             return route, ""
-        for route in self._snapshot.prefix_routes:
+        for route in self.snapshot.prefix_routes:
             prefix = route.name[:-1]
             if len(model) > len(prefix) and model.startswith(prefix):
                 return route, model[len(prefix) :]
@@ -126,7 +126,7 @@ class Planner:
         targets: list[Target] = []
         missing: list[str | None] = []
         for provider, name in route.targets:
-            upstream = self._snapshot.upstreams[provider]
+            upstream = self.snapshot.upstreams[provider]
             if upstream.missing and not route.caller_keys:
                 missing.append(upstream.missing)
             else:
@@ -146,12 +146,12 @@ class Planner:
         return Plan(route=model, targets=(self._models.target(upstream, name),))
 
     def _public_names(self) -> list[str]:
-        names = list(self._snapshot.routes)
-        listed = {name: self._models.listed(upstream) for name, upstream in self._snapshot.upstreams.items()}
-        for route in self._snapshot.prefix_routes:
+        names = list(self.snapshot.routes)
+        listed = {name: self._models.listed(upstream) for name, upstream in self.snapshot.upstreams.items()}
+        for route in self.snapshot.prefix_routes:
             for provider, name in route.targets:
                 names += [route.name[:-1] + model for model in listed[provider]] if name == "*" else []
-        for provider, upstream in self._snapshot.upstreams.items():
+        for provider, upstream in self.snapshot.upstreams.items():
             if not upstream.missing:
                 names += [f"{provider}/{model}" for model in listed[provider]]
         return names
