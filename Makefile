@@ -8,7 +8,7 @@ PIP_INSTALL := $(PYTHON_IN_VENV) -m pip --disable-pip-version-check --quiet inst
 LOCKED := --require-hashes -r
 NODE_CLIENTS := tests/e2e/node
 NODE_STAMP := $(NODE_CLIENTS)/node_modules/.stamp
-CODE := src tests scripts $(wildcard bench)
+CODE := src tests scripts $(wildcard bench tools)
 
 # Recorded provider traffic and published specifications are used by the tests where they lie beside the checkout.
 ifneq ($(wildcard ../shared/recordings),)
@@ -18,6 +18,11 @@ endif
 ifneq ($(wildcard ../shared/specs),)
 TIDEGATE_SPECS ?= $(abspath ../shared/specs)
 export TIDEGATE_SPECS
+endif
+
+# A .venv whose Python is gone (the system's was upgraded) is made again.
+ifeq ($(shell test -x $(PYTHON_IN_VENV) && echo good),)
+$(shell rm -rf $(STAMPS))
 endif
 
 .DEFAULT_GOAL := help
