@@ -4,8 +4,6 @@ from typing import Literal
 
 import msgspec
 
-from tidegate.ir.json import Json
-
 ThinkingStyle = Literal["none", "budget", "adaptive", "effort"]
 StructuredStyle = Literal["native", "json_object", "none"]
 
@@ -15,7 +13,9 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
 
     `thinking`: `budget` = Anthropic's `thinking.budget_tokens`, `adaptive` = Anthropic's `thinking: {type: adaptive}` with
     `output_config.effort`, `effort` = OpenAI's `reasoning_effort`. `structured`: `native` = takes a JSON Schema in its own
-    dialect's field. `sampling` = takes temperature and top_p. `thinking_always` = reasons whether asked or not.
+    dialect's field. `sampling` = takes temperature and top_p, `sampling_while_thinking` = also where thinking is asked for.
+    `thinking_off` = how thinking is turned off (Anthropic's `thinking.type`), or `never`: it reasons whether asked or not. `efforts` are
+    the words it takes for effort, None = not known. `forced_tools` = takes a tool choice that demands a tool.
     """
 
     tools: bool = True
@@ -24,7 +24,11 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     audio: bool = False
     thinking: ThinkingStyle = "none"
     structured: StructuredStyle = "native"
+    thinking_off: Literal["disabled", "between_tools", "never"] = "disabled"
+    efforts: tuple[str, ...] | None = None
     sampling: bool = True
+    sampling_while_thinking: bool = True
+    forced_tools: bool = True
     web_search: bool = False
     prompt_cache: bool = False
     context: int | None = None
@@ -35,15 +39,16 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     """How a provider's wire differs from its dialect's document, as data. The same quirks run on the identity path and after
     a translation. Every row that sets one says why beside it.
 
-    `rename`: top-level request fields under another name; `drop`: top-level fields that it rejects; `set_fields`: fields that it
-    always needs. `tool_id`: `alnum9` = Mistral's nine alphanumeric characters. `stream_usage`: it takes
-    `stream_options.include_usage`. `done`: its streams end with `[DONE]`. `system_role`: the name for system messages, where `developer`
-    is not known.
+    `rename`: top-level request fields under another name; `drop`: top-level fields that it rejects; `drop_message`: fields of messages
+    that it rejects, as `role.field` or `*.field`; `set_fields`: fields that it needs, where the client set none. `tool_id`: `alnum9` =
+    Mistral's nine alphanumeric characters. `stream_usage`: it takes `stream_options.include_usage`. `done`: its streams end with `[DONE]`.
+    `system_role`: the name for system messages, where `developer` is not known.
     """
 
     rename: dict[str, str] = {}
     drop: tuple[str, ...] = ()
-    set_fields: dict[str, Json] = {}
+    drop_message: tuple[str, ...] = ()
+    set_fields: dict[str, object] = {}
     tool_id: Literal["any", "alnum9"] = "any"
     stream_usage: bool = True
     done: bool = True

@@ -11,7 +11,7 @@ AuthKind = Literal["bearer", "x-api-key", "api-key", "none"]
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
     """Integer nano-dollars per million tokens, by kind of usage; `None` = not known. `web_search` and `request` are per thousand
-    uses. `over` is the number of prompt tokens from which `long` holds instead."""
+    uses. Above `over` prompt tokens, `long` holds instead, for the whole request. `source` and `date` say where and when it was read."""
 
     input: int | None = None
     output: int | None = None
@@ -39,11 +39,18 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     deprecated: str | None = None
 
 
+class Family(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of models that have no row: `match` are names or prefixes ending in `*`, in the order of the data, first found wins."""
+
+    match: tuple[str, ...]
+    capabilities: Capabilities
+
+
 class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of provider. `base_url` ends without a slash; paths of the dialect are appended to it. `env` are the variables that
     hold its key, first found wins; `base_url_env` may override the address. `default` are the capabilities of models that are not
-    in the catalogue. `headers` are sent with every call. `local` providers run without a key and are configured by their
-    `base_url_env` or in the file only."""
+    in the catalogue and of no `families` (`catalog.capabilities_for` asks both). `headers` are sent with every call. `local` providers
+    run without a key and are configured by their `base_url_env` or in the file only."""
 
     name: str
     title: str
@@ -55,5 +62,6 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
     quirks: Quirks = Quirks()
     default: Capabilities = Capabilities()
+    families: tuple[Family, ...] = ()
     local: bool = False
     docs: str = ""

@@ -1,0 +1,163 @@
+"""The catalogue as values: the bytes of the three data files in, specs of providers and models out, and look-ups by name.
+
+No file is read here: `app` reads `tidegate.catalog` and hands the bytes to `decode`. `control` puts `providers` and `models` into the
+snapshot; `policy` asks `capabilities_for` about models that have no row.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from tidegate.ir.target import Capabilities
+from tidegate.providers.spec import Family, ModelSpec, Price, ProviderSpec
+
+
+class _PriceRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    id: str
+    price: Price
+    match: tuple[str, ...] = ()
+    context: int | None = None
+    deprecated: str | None = None
+
+
+class _PriceFile(msgspec.Struct, frozen=True):
+    source: str
+    date: str
+    rows: dict[str, list[_PriceRow]]
+
+
+class _ModelRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A model (`id`), or a family of models without rows of their own. `capabilities` change the provider's default."""
+
+    capabilities: dict[str, object]
+    id: str = ""
+    match: tuple[str, ...] = ()
+    family: tuple[str, ...] = ()
+    deprecated: str | None = None
+
+
+class _ProviderRow(msgspec.Struct, frozen=True):
+    """`capabilities` of a row as they stand in the file, to be changed field by field by the rows of models."""
+
+    name: str
+    default: dict[str, object] = {}
+
+
+_PROVIDERS = msgspec.json.Decoder(list[ProviderSpec])
+_DEFAULTS = msgspec.json.Decoder(list[_ProviderRow])
+_MODELS = msgspec.json.Decoder(dict[str, list[_ModelRow]])
+_PRICES = msgspec.json.Decoder(_PriceFile)
+
+
+class Names:
+    """Model rows by name: by id or alias, else by the longest prefix (a `match` that ends in `*`)."""
+
+    __slots__ = ("_exact", "_prefixes")
+
+    def __init__(self, rows: Iterable[ModelSpec]) -> None:
+        self._exact: dict[str, ModelSpec] = {}
+        prefixes: list[tuple[str, ModelSpec]] = []
+        for row in rows:
+            self._exact[row.id] = row
+            for name in row.match:
+                if name.endswith("*"):
+                    prefixes.append((name[:-1], row))
+                else:
+                    self._exact[name] = row
+        self._prefixes = sorted(prefixes, key=lambda item: -len(item[0]))
+
+    def find(self, name: str) -> ModelSpec | None:
+        """The row that stands for `name`, or None."""
+        row = self._exact.get(name)
+        return row if row is not None else next((row for prefix, row in self._prefixes if name.startswith(prefix)), None)
+
+
+class Catalog:
+    """All providers and models. `models` is provider -> model id -> row, in the order of the files."""
+
+    def __init__(self, providers: dict[str, ProviderSpec], models: dict[str, dict[str, ModelSpec]]) -> None:
+        self.providers = providers
+        self.models = models
+        self._names: dict[str, Names] = {}
+
+    def find_model(self, provider: str, name: str) -> ModelSpec | None:
+        """The row of a model by id, alias or prefix (which is how dated versions are found); None where the catalogue does not have it."""
+        names = self._names.get(provider)
+        if names is None:
+            names = self._names[provider] = Names(self.models.get(provider, {}).values())
+        return names.find(name)
+
+    def capabilities(self, provider: str, name: str) -> Capabilities:
+        """What a model can do: its row's word, else its family's, else the provider's default. Raises KeyError for an unknown provider."""
+        row = self.find_model(provider, name)
+        return row.capabilities if row is not None else capabilities_for(self.providers[provider], name)
+
+
+def decode(providers: bytes, models: bytes, prices: bytes) -> Catalog:
+    """The catalogue from its three files. Raises `msgspec.MsgspecError` where one is not of its shape."""
+    defaults = {row.name: row.default for row in _DEFAULTS.decode(providers)}
+    rows = _MODELS.decode(models)
+    priced = _PRICES.decode(prices).rows
+    specs: dict[str, ProviderSpec] = {}
+    table: dict[str, dict[str, ModelSpec]] = {}
+    for spec in _PROVIDERS.decode(providers):
+        name, own = spec.name, rows.get(spec.name, [])
+        families = tuple(Family(match=row.family, capabilities=_changed(defaults[name], row.capabilities)) for row in own if row.family)
+        specs[name] = msgspec.structs.replace(spec, families=families) if families else spec
+        table[name] = _models(specs[name], defaults[name], [row for row in own if row.id], priced.get(name, []))
+    return Catalog(specs, table)
+
+
+def capabilities_for(spec: ProviderSpec, name: str) -> Capabilities:
+    """The capabilities of a model that has no row: its family's, else the provider's default."""
+    for family in spec.families:
+        for pattern in family.match:
+            if name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1])):
+                return family.capabilities
+    return spec.default
+
+
+def _changed(default: Mapping[str, object], change: Mapping[str, object]) -> Capabilities:
+    return msgspec.convert({**default, **change}, Capabilities)
+
+
+def _models(spec: ProviderSpec, default: dict[str, object], rows: list[_ModelRow], priced: list[_PriceRow]) -> dict[str, ModelSpec]:
+    """The rows of one provider: those kept by hand with the price found under their names, then those that only have a price.
+
+    A price row whose id is a name of a row kept by hand lends it its other names; all names that a hand-kept row has are its own.
+    """
+    claimed = {name: row.id for row in rows for name in (row.id, *row.match)}
+    lent: dict[str, list[_PriceRow]] = {}
+    alone: list[_PriceRow] = []
+    for row in priced:
+        owner = claimed.get(row.id)
+        if owner is None:
+            alone.append(row)
+        else:
+            lent.setdefault(owner, []).append(row)
+    by_name = {name: row.price for row in priced for name in (row.id, *row.match)}
+    made: dict[str, ModelSpec] = {}
+    for row in rows:
+        own = lent.get(row.id, [])
+        match = dict.fromkeys(row.match)
+        match.update(dict.fromkeys(name for other in own for name in (other.id, *other.match) if claimed.get(name, row.id) == row.id))
+        match.pop(row.id, None)
+        made[row.id] = ModelSpec(
+            id=row.id,
+            provider=spec.name,
+            capabilities=_changed(default, row.capabilities),
+            price=own[0].price if own else by_name.get(row.id),
+            match=tuple(match),
+            deprecated=row.deprecated,
+        )
+    for row in alone:
+        known = capabilities_for(spec, row.id)
+        made[row.id] = ModelSpec(
+            id=row.id,
+            provider=spec.name,
+            capabilities=known if row.context is None else msgspec.structs.replace(known, context=row.context),
+            price=row.price,
+            match=tuple(name for name in row.match if name not in claimed),
+            deprecated=row.deprecated,
+        )
+    return made

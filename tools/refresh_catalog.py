@@ -1,0 +1,178 @@
+"""Makes `src/tidegate/catalog/prices.json` from the price data of the `genai-prices` package.
+
+For maintainers only: nothing at run time imports that package (its import costs 100 MB). Run it in a scratch environment:
+`uv run --no-project --with genai-prices python tools/refresh_catalog.py`. What is kept: models that generate text, for the providers of
+`_PROVIDERS`, at their standard price on the day of the run. Every row says where its price is published and on which day it was taken.
+"""
+
+import argparse
+import datetime
+import importlib
+import importlib.metadata
+import json
+import math
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+_OUT = Path(__file__).parent.parent / "src" / "tidegate" / "catalog" / "prices.json"
+
+_PROVIDERS = {
+    "anthropic": "anthropic",
+    "openai": "openai",
+    "mistral": "mistral",
+    "groq": "groq",
+    "together": "together",
+    "fireworks": "fireworks",
+    "deepseek": "deepseek",
+    "xai": "x-ai",
+    "openrouter": "openrouter",
+    "perplexity": "perplexity",
+    "cerebras": "cerebras",
+    "moonshot": "moonshotai",
+    "zai": "zai",
+    "novita": "novita",
+    "gemini": "google",
+    "cohere": "cohere",
+}
+"""Our name -> theirs. Hugging Face is left out: its prices depend on the upstream, and the rows have its names in lower case only."""
+
+_NOT_TEXT = re.compile(
+    r"embed|whisper|transcri|[-/]tts|^tts|moderation|realtime|[-/]live\b|-live-|gpt-live|image|ocr|orpheus|rerank|dall-e|sora|veo|imagen"
+    r"|voice|speech|prompt-guard|babbage|davinci|^ada$|^curie$|instruct-0914|turbo-instruct|robotics|omni-.*flash|banana|pplx-decider"
+    r"|claude-v1|^claude-2|translate",
+    re.IGNORECASE,
+)
+_FOREIGN = {"gemini": re.compile(r"claude|-maas$")}
+"""Models that the same price list has for another endpoint (Vertex)."""
+_LOWER_CASE = {"zai"}
+"""Providers whose rows have a display name as id, and whose API wants it in lower case."""
+
+_TOKENS = {
+    "input_mtok": "input",
+    "output_mtok": "output",
+    "cache_read_mtok": "cache_read",
+    "cache_write_mtok": "cache_write",
+    "cache_write_1h_mtok": "cache_write_1h",
+    "input_audio_mtok": "audio_input",
+    "output_audio_mtok": "audio_output",
+}
+_THOUSANDS = {"web_searches_kcount": "web_search", "requests_kcount": "request"}
+
+
+def main() -> None:
+    """Writes the file; `--date` is the day whose prices hold and that the rows carry (today)."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--date", type=datetime.date.fromisoformat, default=datetime.datetime.now(datetime.UTC).date())
+    day = parser.parse_args().date
+    theirs = {provider.id: provider for provider in importlib.import_module("genai_prices.data").providers}
+    version = importlib.metadata.version("genai-prices")
+    table = {ours: rows(theirs[name], ours, day) for ours, name in _PROVIDERS.items()}
+    _OUT.write_text(render(table, f"genai-prices {version}", day))
+    print(f"{_OUT.name}: {sum(map(len, table.values()))} rows from genai-prices {version}")
+
+
+def render(table: dict[str, list[dict[str, Any]]], source: str, day: datetime.date) -> str:
+    """One row a line, so that a refresh reads well as a diff."""
+    blocks = [
+        f"  {json.dumps(name)}: [\n" + ",\n".join("    " + json.dumps(row, separators=(",", ":")) for row in found) + "\n  ]"
+        for name, found in table.items()
+    ]
+    head = f'{{\n"source": {json.dumps(source)},\n"date": "{day.isoformat()}",\n"rows": {{\n'
+    return head + ",\n".join(blocks) + "\n}}\n"
+
+
+def rows(provider: Any, ours: str, day: datetime.date) -> list[dict[str, Any]]:
+    """The rows of one provider, none of whose names stands twice: what an earlier row claims, a later one does not."""
+    made: list[dict[str, Any]] = []
+    taken: set[str] = set()
+    foreign = _FOREIGN.get(ours)
+    for model in provider.models:
+        if _NOT_TEXT.search(model.id) or (foreign is not None and foreign.search(model.id)):
+            continue
+        price = price_of(model, day)
+        if price is None:
+            continue
+        exact, prefixes = names(model.match, model.id)
+        if ours in _LOWER_CASE:
+            exact = list(dict.fromkeys(name.lower() for name in [model.id, *exact]))
+        exact = [name for name in exact if name not in taken]
+        callable_id = model.id if model.id in exact or any(model.id.startswith(p) for p in prefixes) else next(iter(exact), "")
+        if not callable_id or callable_id in taken:
+            continue
+        patterns = [f"{prefix}*" for prefix in prefixes if f"{prefix}*" not in taken]
+        match = [name for name in exact if name != callable_id] + patterns
+        taken.update([callable_id, *match])
+        row: dict[str, Any] = {"id": callable_id}
+        if match:
+            row["match"] = match
+        if model.context_window:
+            row["context"] = model.context_window
+        if model.deprecated:
+            row["deprecated"] = "deprecated by the provider"
+        row["price"] = {**price, "source": (provider.pricing_urls or [provider.api_pattern])[0], "date": day.isoformat()}
+        made.append(row)
+    return made
+
+
+def names(clause: Any, model: str) -> tuple[list[str], list[str]]:
+    """The exact names and the prefixes that a match clause of `model` stands for. A clause for dated versions becomes the prefix
+    `name-20`; one that excludes something keeps its prefix, because the excluded names have rows of their own; others are left out."""
+    match type(clause).__name__:
+        case "ClauseEquals":
+            return [clause.equals], []
+        case "ClauseStartsWith":
+            return [], [clause.starts_with]
+        case "ClauseContains" if model.startswith(clause.contains):
+            return [], [clause.contains]
+        case "ClauseRegex":
+            dated = re.fullmatch(r"\^([\w\\./-]+?)(?:-|\[-@\])\\d\{[48]\}.*\$", clause.regex)
+            return ([], [dated.group(1).replace("\\", "") + "-20"]) if dated else ([], [])
+        case "ClauseOr" | "ClauseAnd":
+            exact: list[str] = []
+            prefixes: list[str] = []
+            for part in getattr(clause, "or_", None) or clause.and_:
+                more_exact, more_prefixes = names(part, model)
+                exact += [name for name in more_exact if name not in exact]
+                prefixes += [prefix for prefix in more_prefixes if prefix not in prefixes]
+            return exact, prefixes
+        case _:
+            return [], []
+
+
+def price_of(model: Any, day: datetime.date) -> dict[str, Any] | None:
+    """The standard price on `day` in integer nano-dollars; None where there is none for text. Where it depends on the hour, the dearest."""
+    prices = model.prices
+    if isinstance(prices, list):
+        dated = [p for p in prices if p.constraint is None or getattr(p.constraint, "start_date", datetime.date.max) <= day]
+        hourly = [p for p in prices if p.constraint is not None and not hasattr(p.constraint, "start_date")]
+        prices = (hourly or dated)[-1].prices
+    found = {key: value for key, value in vars(prices).items() if value is not None and not key.startswith("_")}
+    if "input_mtok" not in found and "output_mtok" not in found:
+        return None
+    starts = sorted({tier.start for value in found.values() for tier in getattr(value, "tiers", [])})
+    price: dict[str, Any] | None = None
+    for start in reversed([0, *starts]):
+        step = {ours: nano(at(found[key], start)) for key, ours in {**_TOKENS, **_THOUSANDS}.items() if key in found}
+        if price is not None:
+            step |= {"over": starts[starts.index(start) + 1] if start else starts[0], "long": price}
+        price = step
+    return price
+
+
+def at(value: Any, start: int) -> Decimal:
+    """The price that holds above `start` prompt tokens."""
+    if not hasattr(value, "tiers"):
+        return value
+    reached = [tier.price for tier in value.tiers if tier.start <= start]
+    return reached[-1] if start and reached else value.base
+
+
+def nano(dollars: Decimal) -> int:
+    """Dollars (per million tokens or per thousand uses) in nano-dollars. A fraction of one (a few published thirds) is rounded up."""
+    return math.ceil(dollars * 10**9)
+
+
+if __name__ == "__main__":
+    main()
