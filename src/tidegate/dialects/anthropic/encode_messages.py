@@ -1,0 +1,161 @@
+"""`system` and `messages` of a request, from the neutral model to the wire.
+
+A request of this dialect keeps its messages as they were. Those of other dialects are brought into Anthropic's order: leading
+system and developer messages become `system`, turns of one role are merged, tool results come first in the user turn after their calls.
+"""
+
+from typing import cast
+
+from tidegate.dialects.anthropic.encode_blocks import encode_block, plain
+from tidegate.dialects.anthropic.receipt import Receipt
+from tidegate.ir.content import Block, Text, Thinking, ToolResult, ToolUse
+from tidegate.ir.json import Json, JsonObject
+from tidegate.ir.request import Message, Request
+
+# Anthropic wants a user turn first, and at least one. What a person would say who only wants the instructions followed:
+_GO_AHEAD = "Please go ahead."
+_SYSTEM_ROLES = ("system", "developer")
+
+
+class Turn:
+    """One message on the wire: its role, its blocks, and whether reasoning was dropped from it."""
+
+    __slots__ = ("content", "extras", "lost_thinking", "role")
+
+    def __init__(self, role: str, content: list[Json], extras: JsonObject | None = None, *, lost_thinking: bool = False) -> None:
+        self.role = role
+        self.content = content
+        self.extras = extras
+        self.lost_thinking = lost_thinking
+
+    def wire(self) -> JsonObject:
+        out: JsonObject = {"role": self.role, "content": plain(self.content)}
+        if self.extras:
+            out |= self.extras
+        return out
+
+
+def encode_messages(request: Request, receipt: Receipt) -> tuple[list[Json] | None, list[Turn]]:
+    """The system blocks (None: there is no system prompt) and the turns."""
+    if receipt.own:
+        return _own(request.messages, receipt)
+    return _foreign(request.messages, receipt)
+
+
+def _own(messages: list[Message], receipt: Receipt) -> tuple[list[Json] | None, list[Turn]]:
+    """The first message is the top-level `system` if it is a system prompt of texts."""
+    system: list[Json] | None = None
+    first = messages[0] if messages else None
+    shift = 0
+    if first is not None and first.role == "system" and not first.extras and all(isinstance(block, Text) for block in first.blocks):
+        system, _ = _blocks(first.blocks, "system", receipt)
+        shift = 1
+    turns: list[Turn] = []
+    for index, message in enumerate(messages[shift:]):
+        content, lost = _blocks(message.blocks, f"messages[{index}].content", receipt)
+        if content or not lost:
+            turns.append(Turn(message.role, content, message.extras, lost_thinking=lost))
+    return system, turns
+
+
+def _blocks(blocks: list[Block], path: str, receipt: Receipt) -> tuple[list[Json], bool]:
+    out: list[Json] = []
+    lost = False
+    calls = 0
+    for index, block in enumerate(blocks):
+        at = f"{path}[{index}]"
+        if not receipt.own and isinstance(block, ToolUse):
+            at = f"{path.removesuffix('.content')}.tool_calls[{calls}]"
+            calls += 1
+        encoded = encode_block(block, at, receipt)
+        if encoded is not None:
+            out.append(encoded)
+        elif isinstance(block, Thinking):
+            lost = True
+    return out, lost
+
+
+def _foreign(messages: list[Message], receipt: Receipt) -> tuple[list[Json] | None, list[Turn]]:
+    system: list[Json] = []
+    turns: list[Turn] = []
+    for index, message in enumerate(messages):
+        path = f"messages[{index}]"
+        if message.name is not None:
+            receipt.dropped(f"{path}.name", "Anthropic's messages have no names")
+        receipt.foreign_extras(message.extras, path)
+        if message.role == "tool":
+            content, lost = _results(message.blocks, path, receipt)
+        else:
+            content, lost = _blocks(message.blocks, f"{path}.content", receipt)
+        role = "assistant" if message.role == "assistant" else "user"
+        if message.role in _SYSTEM_ROLES:
+            if not turns:
+                system += content
+                continue
+            content = [_late_system(block) for block in content]
+            receipt.emulated(path, "a system message between the turns is marked text in the user's turn")
+        if not content:
+            if turns and lost:
+                turns[-1].lost_thinking = turns[-1].lost_thinking or turns[-1].role == role
+            continue
+        if turns and turns[-1].role == role:
+            turns[-1].content += content
+            turns[-1].lost_thinking = turns[-1].lost_thinking or lost
+        else:
+            turns.append(Turn(role, content, lost_thinking=lost))
+    _arrange(turns, receipt)
+    return system or None, turns
+
+
+def _results(blocks: list[Block], path: str, receipt: Receipt) -> tuple[list[Json], bool]:
+    """A tool message: its one result has the path of the message itself."""
+    out: list[Json] = []
+    for block in blocks:
+        encoded = encode_block(block, path if isinstance(block, ToolResult) else f"{path}.content", receipt)
+        if encoded is not None:
+            out.append(encoded)
+    return out, False
+
+
+def _late_system(block: Json) -> Json:
+    """Newer models take `system` messages between turns and older ones answer 400, so the text stays where it was, in marks."""
+    found = cast("JsonObject", block)
+    text = found.get("text")
+    return {**found, "text": f"<system>\n{text}\n</system>"} if type(text) is str else block
+
+
+def _arrange(turns: list[Turn], receipt: Receipt) -> None:
+    for turn in turns:
+        if turn.role == "user" and len(turn.content) > 1:
+            turn.content.sort(key=_result_first)
+    if not turns or turns[0].role != "user":
+        turns.insert(0, Turn("user", [{"type": "text", "text": _GO_AHEAD}]))
+        receipt.emulated("messages", "Anthropic wants a user message first: one was added")
+    last = turns[-1]
+    if last.role == "assistant":
+        _trim(last, receipt)
+
+
+def _result_first(block: Json) -> bool:
+    return cast("JsonObject", block).get("type") != "tool_result"
+
+
+def _trim(turn: Turn, receipt: Receipt) -> None:
+    """Anthropic refuses a last assistant turn that ends in white space."""
+    block = cast("JsonObject", turn.content[-1])
+    text = block.get("text")
+    if type(text) is str and text != text.rstrip():
+        block["text"] = text.rstrip()
+        receipt.mapped("messages", "trailing white space of the last assistant message was removed")
+
+
+def in_tool_loop_without_thinking(turns: list[Turn], *, own: bool) -> bool:
+    """Whether the model is in the middle of a tool loop whose assistant turn does not start with its own reasoning. Anthropic answers
+    400 to that while thinking with a budget is on. A request of this dialect is judged only if reasoning was dropped from it."""
+    if len(turns) < 2 or turns[-1].role != "user" or not any(_result_first(block) is False for block in turns[-1].content):
+        return False
+    for turn in reversed(turns[:-1]):
+        if turn.role == "assistant":
+            first = cast("JsonObject", turn.content[0]).get("type") if turn.content else None
+            return first not in ("thinking", "redacted_thinking") and (turn.lost_thinking or not own)
+    return False

@@ -1,0 +1,162 @@
+"""How much to think, and what goes with it: `thinking`, `output_config.effort`, `max_tokens`, and the sampling fields that thinking
+restricts. Only for requests of other dialects; a request of this dialect keeps its own."""
+
+from tidegate.dialects.anthropic.receipt import Receipt
+from tidegate.ir.json import JsonObject
+from tidegate.ir.request import Reasoning, Request
+
+# Anthropic takes no smaller budget.
+_LEAST_BUDGET = 1024
+# Tokens of thinking that stand for an effort on models that are told a budget: powers of two up from the least one, at most the 32k
+# above which Anthropic advises batches.
+_BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 24576, "max": 32768}
+# `minimal` is not Anthropic's, and of the models with adaptive thinking the first took `max` but no `xhigh` (pydantic-ai-4ccda04992c1).
+_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "max", "max": "max"}
+_DEFAULT_MAX_TOKENS = 4096
+# Left for the answer beside a budget, where the client gave no limit.
+_ANSWER_TOKENS = 4096
+
+
+class Plan:
+    """What to send. `field` is the client's name for the reasoning setting."""
+
+    __slots__ = ("effort", "max_tokens", "thinking")
+
+    def __init__(self, max_tokens: int) -> None:
+        self.max_tokens = max_tokens
+        self.thinking: JsonObject | None = None
+        self.effort: str | None = None
+
+    @property
+    def on(self) -> bool:
+        return self.thinking is not None and self.thinking.get("type") != "disabled"
+
+
+def plan(request: Request, receipt: Receipt, *, forced_tool: bool, unsigned_loop: bool) -> Plan:
+    """`forced_tool`: the tool choice makes the model call one. `unsigned_loop`: a tool loop without the model's own reasoning."""
+    capabilities = receipt.profile.capabilities
+    ceiling = capabilities.max_output
+    out = Plan(_max_tokens(request, receipt, ceiling))
+    reasoning = request.reasoning
+    if reasoning is None:
+        return out
+    field = _field(reasoning)
+    receipt.foreign_extras(reasoning.extras, "reasoning")
+    asked_off = reasoning.mode == "disabled" or reasoning.effort == "none"
+    style = capabilities.thinking
+    if style == "none":
+        if not asked_off:
+            receipt.dropped(field, "this model does not think")
+    elif asked_off:
+        if style == "adaptive":
+            out.thinking = {"type": "disabled"}
+    elif forced_tool:
+        receipt.dropped(field, "Anthropic does not think where a tool call is forced")
+    elif style == "budget":
+        if unsigned_loop:
+            receipt.dropped(field, "thinking is off for this turn: the reasoning of its tool calls did not come back")
+        else:
+            _budget(out, request, reasoning, receipt, ceiling)
+    else:
+        _adaptive(out, reasoning, field, receipt)
+        if style == "effort":
+            out.thinking = None
+    if out.on and out.thinking is not None and reasoning.display is not None:
+        out.thinking["display"] = reasoning.display
+    return out
+
+
+def _field(reasoning: Reasoning) -> str:
+    return "reasoning_effort" if reasoning.effort is not None else "reasoning"
+
+
+def _max_tokens(request: Request, receipt: Receipt, ceiling: int | None) -> int:
+    if request.max_tokens is None:
+        default = ceiling or _DEFAULT_MAX_TOKENS
+        receipt.mapped("max_tokens", f"Anthropic wants a limit: {default}")
+        return default
+    if ceiling is not None and request.max_tokens > ceiling:
+        receipt.mapped("max_tokens", f"this model writes at most {ceiling} tokens")
+        return ceiling
+    return request.max_tokens
+
+
+def _budget(out: Plan, request: Request, reasoning: Reasoning, receipt: Receipt, ceiling: int | None) -> None:
+    """A budget below `max_tokens`, of which it is a part. A limit that the client gave is kept, and half of it left for the answer."""
+    field = _field(reasoning)
+    budget = reasoning.budget if reasoning.budget is not None else _BUDGETS.get(reasoning.effort or "medium", _BUDGETS["medium"])
+    if request.max_tokens is None:
+        wanted = max(out.max_tokens, budget + _ANSWER_TOKENS)
+        out.max_tokens = wanted if ceiling is None else min(wanted, ceiling)
+    if out.max_tokens <= _LEAST_BUDGET:
+        receipt.dropped(field, f"max_tokens leaves no room to think: Anthropic's least budget is {_LEAST_BUDGET}")
+        return
+    budget = max(_LEAST_BUDGET, min(budget, out.max_tokens // 2 if budget >= out.max_tokens else budget))
+    out.thinking = {"type": "enabled", "budget_tokens": budget}
+    if budget != reasoning.budget:
+        receipt.mapped(field, f"a thinking budget of {budget} tokens")
+
+
+def _adaptive(out: Plan, reasoning: Reasoning, field: str, receipt: Receipt) -> None:
+    out.thinking = {"type": "adaptive"}
+    effort = reasoning.effort
+    if effort is None:
+        if reasoning.budget is not None:
+            effort = next((word for word, tokens in _BUDGETS.items() if tokens >= reasoning.budget), "max")
+            receipt.mapped(field, f"a budget of {reasoning.budget} tokens is the effort {effort}")
+        else:
+            return
+    out.effort = _EFFORTS.get(effort)
+    if out.effort is None:
+        receipt.dropped(field, f"Anthropic has no effort {effort!r}")
+    elif out.effort != effort:
+        receipt.mapped(field, f"the effort {out.effort}")
+
+
+def sampling(request: Request, receipt: Receipt, *, thinking: bool) -> JsonObject:
+    """`temperature`, `top_p` and `top_k` as the model takes them."""
+    if not receipt.profile.capabilities.sampling:
+        for name, value in (("temperature", request.temperature), ("top_p", request.top_p), ("top_k", request.top_k)):
+            if value is not None:
+                receipt.dropped(name, "this model takes no sampling settings")
+        return {}
+    out: JsonObject = {}
+    temperature, top_p = _temperature(request, receipt, thinking=thinking), _top_p(request, receipt, thinking=thinking)
+    if temperature is not None and top_p is not None:
+        # Models from Claude 4.5 on answer 400 where both are there. A value of 1 says nothing.
+        if temperature == 1 and top_p != 1:
+            temperature = None
+        else:
+            top_p = None
+        receipt.dropped("temperature" if temperature is None else "top_p", "Anthropic takes temperature or top_p, not both")
+    if temperature is not None:
+        out["temperature"] = temperature
+    if top_p is not None:
+        out["top_p"] = top_p
+    if request.top_k is not None:
+        if thinking:
+            receipt.dropped("top_k", "Anthropic takes none while thinking")
+        else:
+            out["top_k"] = request.top_k
+    return out
+
+
+def _temperature(request: Request, receipt: Receipt, *, thinking: bool) -> float | None:
+    asked = request.temperature
+    if asked is None:
+        return None
+    if thinking and asked != 1:
+        receipt.dropped("temperature", "Anthropic takes none while thinking")
+        return None
+    if asked > 1:
+        receipt.mapped("temperature", "Anthropic's highest is 1")
+        return 1
+    return asked
+
+
+def _top_p(request: Request, receipt: Receipt, *, thinking: bool) -> float | None:
+    asked = request.top_p
+    if asked is not None and thinking and asked < 0.95:
+        receipt.dropped("top_p", "Anthropic takes none below 0.95 while thinking")
+        return None
+    return asked

@@ -1,0 +1,36 @@
+"""How an attempt is carried: bytes as they are, or decoded and encoded. The proxy asks once per attempt, since a fallback may flip it."""
+
+import msgspec
+
+from tidegate.dialects.signature import PREFIX
+
+# The second and third are the `format` of reasoning_details, plain and with the slash escaped as some JSON encoders write it.
+_MARKS = (PREFIX.encode(), b'"tidegate/v1"', b'"tidegate\\/v1"')
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """The client's bytes go upstream, spliced only where declared, and the provider's bytes come back."""
+
+
+class Transcode(msgspec.Struct, frozen=True):
+    """Decoded from `client`, encoded to `target`, and back. The two are equal where a body carries what its own dialect's
+    providers must not see."""
+
+    client: str
+    target: str
+
+
+_IDENTITY = Identity()
+
+
+def carries_foreign(body: bytes) -> bool:
+    """Whether the body carries reasoning in one of the gateway's own envelopes. A mention in a text counts too: the price is only a
+    translation within the dialect."""
+    return any(mark in body for mark in _MARKS)
+
+
+def choose(client_dialect: str, target_dialect: str, *, foreign: bool = False) -> Identity | Transcode:
+    """`foreign` is `carries_foreign` of the request's body, asked once per call."""
+    if client_dialect == target_dialect and not foreign:
+        return _IDENTITY
+    return Transcode(client_dialect, target_dialect)
