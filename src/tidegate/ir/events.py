@@ -18,10 +18,15 @@ from tidegate.ir.usage import Usage
 
 
 class Started(msgspec.Struct, frozen=True):
+    """`dialect` says whose `extras` the blocks of this stream carry; `usage` is what the provider told at once (Anthropic's input
+    tokens), and is repeated by a `UsageReport`."""
+
     id: str
     model: str
     created: int | None = None
     service_tier: str | None = None
+    dialect: str = ""
+    usage: Usage | None = None
 
 
 class BlockStart(msgspec.Struct, frozen=True):

@@ -63,7 +63,7 @@ def fold(events: Iterable[ev.Event], dialect: str) -> Response:
 
 def unfold(response: Response) -> Iterator[ev.Event]:
     """A stream that tells `response`, one delta per block."""
-    yield ev.Started(response.id, response.model, response.created, response.service_tier)
+    yield ev.Started(response.id, response.model, response.created, response.service_tier, response.dialect, response.usage)
     for index, block in enumerate(response.blocks):
         match block:
             case Text(text=text, citations=citations):
