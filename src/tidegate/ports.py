@@ -45,18 +45,12 @@ class UpstreamAnswer(Protocol):
         ...
 
     def close(self) -> None:
-        """Closes the connection at once; what the provider still sends is not read. Harmless after the end."""
-        ...
-
-    def release(self) -> None:
-        """The body was read to its end: the connection may serve another call."""
+        """The answer is done with: a connection whose body was not read to its end is closed at once."""
         ...
 
 
 class Upstream(Protocol):
-    async def open(
-        self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool
-    ) -> UpstreamAnswer:
+    async def open(self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool) -> UpstreamAnswer:
         """Sends a POST and waits for the head of the answer, within the provider's `timeouts`. Raises `UpstreamFailure`."""
         ...
 

@@ -105,7 +105,7 @@ class KeyStore:
         except FileNotFoundError:
             if not new:
                 raise KeyStoreError(
-                    f"{self._pepper_path} is gone, and the keys in {self.path} mean nothing without it: restore it, or remove both to begin anew"
+                    f"{self._pepper_path} is gone, and {self.path} is worth nothing without it: restore it, or remove both to begin anew"
                 ) from None
             text = self._make_pepper()
         except UnicodeDecodeError as error:

@@ -6,30 +6,43 @@ import msgspec
 
 from tidegate.dialects.base import Dialect, Head, Stamp
 from tidegate.ir.request import Request
+from tidegate.policy.route import Planner
 from tidegate.policy.snapshot import Key, Snapshot
 from tidegate.wire.splice import Fields
 
+NO_FIELDS = Fields(b"{}", {})
 NO_KEY = Key(id="", name="", digest=b"")
 
 
 class Call(msgspec.Struct, kw_only=True, gc=False):
-    """`headers` are the client's, names in lower case. `started` is monotonic, `at` Unix time, both in seconds. The fields below `body` are
+    """`headers` are the client's, names in lower case. `started` is monotonic, `at` Unix time, both in seconds. `planner`
+    is that of the snapshot captured at the start. The fields below `body` are
     filled as the call goes down the pipeline."""
 
     id: str
     started: float
     at: float
-    snapshot: Snapshot
-    surface: str
+    planner: Planner
     dialect: Dialect
     headers: Mapping[bytes, bytes]
+    path: bytes
     query: bytes
+    surface: str = ""
     body: bytes = b""
     key: Key = NO_KEY
-    fields: Fields | None = None
+    fields: Fields = NO_FIELDS
     head: Head = Head("", False)
     request: Request | None = None
     attempts: int = 0
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.planner.snapshot
+
+    @property
+    def request_id(self) -> str:
+        """The id that the client sees, in headers, errors and the log."""
+        return "req_" + self.id
 
     @property
     def stamp(self) -> Stamp:

@@ -22,15 +22,26 @@ INTERRUPTED = Error(
 
 
 class Stream(Protocol):
-    committed: bool
-    """Content (or the end) has been given out: no other target may be tried."""
-    error: Error | None
-    """The stream failed. What `feed` and `end` return already tells the client."""
-    told: bool
-    """The provider's own bytes carry `error` to the client: they may stand as they are."""
-    usage: Usage | None
-    model: str | None
-    losses: list[Loss]
+    @property
+    def committed(self) -> bool:
+        """Content (or the end) has been given out: no other target may be tried."""
+        ...
+
+    @property
+    def error(self) -> Error | None:
+        """The stream failed. What `feed` and `end` return already tells the client."""
+        ...
+
+    @property
+    def told(self) -> bool:
+        """The provider's own bytes carry `error` to the client: they may stand as they are."""
+        ...
+
+    @property
+    def usage(self) -> Usage | None: ...
+
+    @property
+    def model(self) -> str | None: ...
 
     def feed(self, chunk: bytes) -> bytes: ...
 
@@ -46,16 +57,14 @@ class Stream(Protocol):
 class IdentityStream:
     """The client's dialect is the provider's. `hide_usage` drops the usage-only event that the client did not ask for."""
 
-    told = True
-
     def __init__(self, dialect: Dialect, call_id: str, *, hide_usage: bool) -> None:
+        self.told = True
         self._parser = SseParser()
         self._tap = dialect.tap()
         self._dialect = dialect
         self._call_id = call_id
         self._hide_usage = hide_usage
         self.error: Error | None = None
-        self.losses: list[Loss] = []
 
     @property
     def committed(self) -> bool:
@@ -85,6 +94,8 @@ class IdentityStream:
         return b"".join(out)
 
     def end(self) -> bytes:
+        if self.error is not None and not self.told:
+            return b""
         rest = self._parser.end()
         for event in rest:
             if event.data is not None:
@@ -103,17 +114,14 @@ class IdentityStream:
 class TranscodedStream:
     """The client's dialect is another one."""
 
-    told = False
-
-    def __init__(
-        self, decoder: StreamDecoder, encoder: StreamEncoder, client: Dialect, call_id: str, thinking: ThinkingCollector | None
-    ) -> None:
+    def __init__(self, decoder: StreamDecoder, encoder: StreamEncoder, client: Dialect, call_id: str, thinking: ThinkingCollector) -> None:
         self._parser = SseParser()
         self._decoder = decoder
         self._encoder = encoder
         self._client = client
         self._call_id = call_id
         self._thinking = thinking
+        self.told = False
         self.committed = False
         self.error: Error | None = None
         self.usage: Usage | None = None
@@ -164,8 +172,7 @@ class TranscodedStream:
             case _:
                 if not self.committed and ev.commits(event):
                     self.committed = True
-                if self._thinking is not None:
-                    self._thinking.feed(event)
+                self._thinking.feed(event)
         return self._encoder.feed(event)
 
 

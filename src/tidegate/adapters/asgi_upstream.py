@@ -1,0 +1,127 @@
+"""The `Upstream` port for a provider that lives in this process as an ASGI application: the built-in sandbox. Other providers go on to
+the port that it wraps."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from tidegate.policy.snapshot import Upstream as UpstreamConfig
+from tidegate.ports import Upstream, UpstreamAnswer, UpstreamFailure
+
+AsgiApp = Callable[..., Awaitable[None]]
+_QUEUE = 64
+"""Pieces that may wait for the reader."""
+
+
+class AsgiUpstream:
+    """Serves the provider kind `name` by `app`."""
+
+    def __init__(self, name: str, app: AsgiApp, others: Upstream) -> None:
+        self._name = name
+        self._app = app
+        self._others = others
+
+    async def open(self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool) -> UpstreamAnswer:
+        """As the port says."""
+        if config.spec.name != self._name:
+            return await self._others.open(config, url, headers, body, stream=stream)
+        answer = AsgiAnswer()
+        answer.start(self._app, url, headers, body)
+        await answer.head()
+        return answer
+
+    async def aclose(self) -> None:
+        await self._others.aclose()
+
+
+class AsgiAnswer:
+    """One call of an ASGI application, run in a task of its own."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: Mapping[str, str] = {}
+        self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue(_QUEUE)
+        self._started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._task: asyncio.Task[None] | None = None
+        self._gone = asyncio.Event()
+        self._complete = False
+
+    def start(self, app: AsgiApp, url: str, headers: Mapping[str, str], body: bytes) -> None:
+        """Begins the call."""
+        parts = urlsplit(url)
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "method": "POST",
+            "scheme": "http",
+            "path": parts.path,
+            "raw_path": parts.path.encode(),
+            "query_string": parts.query.encode(),
+            "root_path": "",
+            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()],
+            "client": None,
+            "server": None,
+            "state": {},
+        }
+        self._task = asyncio.create_task(self._run(app, scope, body))
+
+    async def _run(self, app: AsgiApp, scope: dict[str, Any], body: bytes) -> None:
+        sent = False
+
+        async def receive() -> dict[str, Any]:
+            nonlocal sent
+            if not sent:
+                sent = True
+                return {"type": "http.request", "body": body, "more_body": False}
+            await self._gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                self.status = message["status"]
+                self.headers = {name.decode().lower(): value.decode("latin-1") for name, value in message.get("headers", [])}
+                self._started.set_result(None)
+                return
+            if message.get("body"):
+                await self._pieces.put(message["body"])
+            if not message.get("more_body"):
+                self._complete = True
+
+        try:
+            await app(scope, receive, send)
+        finally:
+            if not self._started.done():
+                self._started.set_exception(UpstreamFailure("headers", "the built-in provider gave no answer"))
+            await self._pieces.put(None)
+
+    async def head(self) -> None:
+        """Waits for the head of the answer."""
+        try:
+            await self._started
+        except asyncio.CancelledError:
+            self.close()
+            raise
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body. Raises `UpstreamFailure`."""
+        pieces = bytearray()
+        async for piece in self.chunks():
+            pieces += piece
+            if len(pieces) > limit:
+                raise UpstreamFailure("body", f"the answer is longer than {limit} bytes")
+        return bytes(pieces)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes. Raises `UpstreamFailure` where the application stopped before its end."""
+        while (piece := await self._pieces.get()) is not None:
+            yield piece
+        if not self._complete:
+            raise UpstreamFailure("body", "the connection was closed before the end of the answer")
+
+    def close(self) -> None:
+        """Tells the application that its client has gone."""
+        self._gone.set()
+        if self._task is not None and not self._task.done():
+            self._task.cancel()

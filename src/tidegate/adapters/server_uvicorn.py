@@ -1,0 +1,82 @@
+"""The HTTP server: uvicorn with a protocol that tells a call when its client has gone, and a server that takes its listener ready-made.
+
+Watching `receive()` in a task of its own would cost several microseconds a call; the protocol knows anyway.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+KEEP_ALIVE = 75
+"""Seconds that an idle client connection is kept."""
+BACKLOG = 2048
+
+
+class ClientConnection:
+    """One client's connection, in `scope["state"]["connection"]`."""
+
+    __slots__ = ("on_lost",)
+
+    def __init__(self) -> None:
+        self.on_lost: Callable[[], object] | None = None
+
+
+class _Protocol(HttpToolsProtocol):
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] uvicorn's own
+        super().connection_made(transport)
+        self._connection = ClientConnection()
+        self.app_state = {"connection": self._connection}
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        gone = self._connection.on_lost
+        if gone is not None:
+            gone()
+
+
+def listener(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises `OSError` where the address is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    sock.listen(BACKLOG)
+    sock.setblocking(False)
+    return sock
+
+
+async def serve(app: Callable[..., Any], sock: socket.socket, started: Callable[[], None]) -> None:
+    """Serves until SIGTERM or SIGINT; open calls may end (a second signal cuts them). `started` is called once it accepts."""
+    config = uvicorn.Config(
+        app,
+        http=_Protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        backlog=BACKLOG,
+    )
+    server = _Server(config, started)
+    await server.serve(sockets=[sock])
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_started()

@@ -1,0 +1,120 @@
+"""One attempt: what it works with, and what it leaves behind.
+
+Filled while it runs, told to the client in headers, and emitted once as a usage event.
+"""
+
+import msgspec
+
+from tidegate.ir.errors import Error
+from tidegate.ir.json import JsonObject
+from tidegate.ir.loss import Loss
+from tidegate.ir.usage import Usage
+from tidegate.policy.price import cost
+from tidegate.policy.route import Plan
+from tidegate.policy.snapshot import Target
+from tidegate.ports import UsageEvent
+from tidegate.proxy.app import App
+from tidegate.proxy.call import Call
+from tidegate.proxy.headers import RawHeaders
+from tidegate.proxy.prepare import Prepared
+from tidegate.proxy.reply import Reply
+
+CLIENT_GONE = 499
+MAX_RECEIPT = 512
+"""Bytes of `x-tidegate-receipt`; the whole receipt goes with the usage event."""
+
+
+class Attempt:
+    """One try at one target. `last` says that no other target follows, so that nothing is held back for one."""
+
+    def __init__(self, app: App, call: Call, plan: Plan, target: Target, prepared: Prepared, reply: Reply, *, last: bool) -> None:
+        self.app = app
+        self.call = call
+        self.target = target
+        self.prepared = prepared
+        self.reply = reply
+        self.last = last
+        self.upstream_status: int | None = None
+        self.status = 0
+        self.error: Error | None = None
+        self.gone = False
+        self.model: str | None = None
+        self.usage: Usage | None = None
+        self.losses = prepared.losses
+        self._route = plan.route
+        self._started = app.clock.monotonic()
+        self._first_byte: float | None = None
+        self._bodies = call.snapshot.server.bodies_in_log
+        self._given: list[bytes] = []
+
+    def log(self, data: bytes) -> None:
+        """A piece of the answer, kept only where the operator has bodies in the log."""
+        if self._bodies:
+            self._given.append(data)
+
+    def first_byte(self) -> None:
+        """The first byte for the client is ready."""
+        if self._first_byte is None:
+            self._first_byte = self.app.clock.monotonic()
+
+    def headers(self) -> RawHeaders:
+        """Where the call went and what became of its fields, for the client."""
+        receipt = b"identity" if self.prepared.identity and not self.losses else _short(self.losses)
+        return [(b"x-tidegate-target", self.target.name.encode("ascii", "replace")), (b"x-tidegate-receipt", receipt)]
+
+    def emit(self) -> None:
+        """The attempt is over."""
+        app, call, target = self.app, self.call, self.target
+        now = app.clock.monotonic()
+        usage = self.usage
+        priced = cost(usage, target.price)
+        error = self.error
+        event = UsageEvent(
+            request_id=call.request_id,
+            attempt=call.attempts,
+            at=call.at,
+            key=call.key.id,
+            key_name=call.key.name,
+            surface=call.surface,
+            route=self._route,
+            target=target.name,
+            provider=target.upstream.name,
+            model=self.model or target.model,
+            stream=call.head.stream,
+            identity=self.prepared.identity,
+            status=CLIENT_GONE if self.gone else (self.status or (error.http_status if error else 0)),
+            upstream_status=self.upstream_status,
+            error=None if error is None else f"{error.kind.word}: {error.message}"[:500],
+            usage=None if usage is None else _told(usage),
+            estimated="client_disconnect" if self.gone else None,
+            cost_nano=None if priced is None else priced.nano,
+            price_source=None if priced is None else priced.label,
+            duration_ms=round((now - self._started) * 1000, 3),
+            first_byte_ms=None if self._first_byte is None else round((self._first_byte - self._started) * 1000, 3),
+            receipt=[{"kind": loss.kind, "field": loss.field, "reason": loss.reason} for loss in self.losses],
+            request_body=call.body.decode("utf-8", "replace") if self._bodies else None,
+            response_body=b"".join(self._given).decode("utf-8", "replace") if self._given else None,
+        )
+        app.events.emit(event)
+        app.metrics.attempt(event)
+
+
+def _told(usage: Usage) -> JsonObject:
+    return {name: value for name, value in msgspec.structs.asdict(usage).items() if value is not None and value != {}}
+
+
+def _short(losses: list[Loss]) -> bytes:
+    """`translated` or the losses as `kind:field`, cut at a whole one."""
+    if not losses:
+        return b"translated"
+    parts: list[str] = []
+    size = 0
+    for count, loss in enumerate(losses):
+        part = f"{loss.kind}:{loss.field}"
+        size += len(part) + 2
+        if size > MAX_RECEIPT:
+            parts.append(f"+{len(losses) - count} more")
+            break
+        parts.append(part)
+    text = "; ".join(parts).encode("ascii", "replace")
+    return bytes(byte if 32 <= byte < 127 else 63 for byte in text)

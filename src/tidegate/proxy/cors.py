@@ -1,0 +1,33 @@
+"""Cross-origin calls from browsers: off unless the operator lists origins in `server.cors`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tidegate.proxy.headers import RawHeaders
+from tidegate.proxy.reply import Reply, Send
+
+_EXPOSED = b"x-request-id, x-tidegate-target, x-tidegate-receipt, x-tidegate-config-gen"
+
+
+def allowed(origins: tuple[str, ...], headers: Mapping[bytes, bytes]) -> RawHeaders:
+    """The headers that let a listed origin read the answer; none for any other. `*` lists every origin."""
+    if not origins:
+        return []
+    origin = headers.get(b"origin")
+    if origin is None or not (origin.decode("latin-1") in origins or "*" in origins):
+        return []
+    return [(b"access-control-allow-origin", origin), (b"vary", b"origin"), (b"access-control-expose-headers", _EXPOSED)]
+
+
+async def preflight(origins: tuple[str, ...], scope: Mapping[str, Any], send: Send) -> None:
+    """Answers OPTIONS: with what is allowed to a listed origin, without it to others."""
+    headers = dict[bytes, bytes](scope["headers"])
+    extra = allowed(origins, headers)
+    if extra:
+        asked = headers.get(b"access-control-request-headers", b"authorization, content-type")
+        extra += [
+            (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
+            (b"access-control-allow-headers", asked),
+            (b"access-control-max-age", b"600"),
+        ]
+    await Reply(send, extra).whole(204, b"text/plain", b"", [])

@@ -1,0 +1,115 @@
+"""`POST /v1/messages/count_tokens`: asked of the provider where it speaks the dialect, else estimated from the neutral request.
+
+An estimate says so in `x-tidegate-receipt`. Nothing is billed, so no usage event is written.
+"""
+
+import asyncio
+
+import msgspec
+
+from tidegate.dialects.table import DIALECTS
+from tidegate.ir.content import Audio, Block, Document, Image, Native, Refusal, Text, TextSource, Thinking, ToolResult, ToolUse
+from tidegate.ir.request import NativeTool, Request, Tool
+from tidegate.policy.snapshot import Target
+from tidegate.ports import TokenCounter, UpstreamFailure
+from tidegate.proxy.app import App
+from tidegate.proxy.body import scanned
+from tidegate.proxy.call import Call
+from tidegate.proxy.failure import failure_of
+from tidegate.proxy.headers import RawHeaders, returned
+from tidegate.proxy.prepare import prepare
+from tidegate.proxy.relay import is_object
+from tidegate.proxy.reply import JSON, Reply
+from tidegate.wire.splice import splice
+
+_PATH = "/count_tokens"
+_NO_SUCH_SURFACE = (404, 405, 501)
+IMAGE_TOKENS = 1600
+"""Anthropic's documented upper bound for one image at its largest useful size."""
+PAGE_TOKENS = 2000
+"""Anthropic's documented 1,500 to 3,000 tokens per PDF page; a document counts as one page for every 100 kB."""
+MESSAGE_TOKENS = 4
+"""Role and separators of one message in the chat formats that are published."""
+
+
+async def count_tokens(app: App, call: Call, reply: Reply) -> None:
+    """The count for the first target of the plan. Raises `GatewayError`."""
+    call.fields = scanned(call.body)
+    call.head = call.dialect.head(call.fields)
+    target = call.planner.plan(call.key, call.head.model).targets[0]
+    if DIALECTS[target.upstream.spec.dialect] is call.dialect and await _asked(app, call, target, reply):
+        return
+    with_cap = {} if "max_tokens" in call.fields.spans else {"max_tokens": b"1"}
+    request = call.dialect.decode_request(splice(call.fields, with_cap))
+    count = await asyncio.to_thread(estimate, request, app.tokens, target.model)
+    receipt = b"emulated:input_tokens"
+    await _send(reply, 200, msgspec.json.encode({"input_tokens": count}), target, [(b"x-tidegate-receipt", receipt)])
+
+
+async def _asked(app: App, call: Call, target: Target, reply: Reply) -> bool:
+    """Passes the call on. False where the provider has no such surface."""
+    plan = call.planner.plan(call.key, call.head.model)
+    prepared = prepare(app, call, plan, target)
+    address, mark, query = prepared.url.partition("?")
+    url = f"{address}{_PATH}{mark}{query}"
+    try:
+        answer = await app.upstream.open(target.upstream, url, prepared.headers, prepared.body, stream=False)
+        try:
+            body = await answer.read(1 << 20)
+        finally:
+            answer.close()
+    except UpstreamFailure as broken:
+        body = call.dialect.encode_error(failure_of(broken, target).error, call.request_id)
+        await _send(reply, failure_of(broken, target).error.http_status, body, target, [])
+        return True
+    if answer.status in _NO_SUCH_SURFACE or not is_object(body):
+        return False
+    await _send(reply, answer.status, body, target, returned(answer.headers))
+    return True
+
+
+async def _send(reply: Reply, status: int, body: bytes, target: Target, headers: RawHeaders) -> None:
+    await reply.whole(status, JSON, body, [(b"x-tidegate-target", target.name.encode("ascii", "replace")), *headers])
+
+
+def estimate(request: Request, counter: TokenCounter, model: str) -> int:
+    """Tokens of a request by the model's vocabulary where we have it, else by a near one."""
+    texts: list[str] = []
+    fixed = MESSAGE_TOKENS * len(request.messages)
+    for message in request.messages:
+        for block in message.blocks:
+            fixed += _gather(block, texts)
+    for tool in request.tools:
+        match tool:
+            case Tool():
+                texts += [tool.name, tool.description or "", msgspec.json.encode(tool.schema).decode()]
+            case NativeTool(raw=raw):
+                texts.append(msgspec.json.encode(raw).decode())
+            case _:
+                fixed += 100
+    return fixed + counter.count("\n".join(texts), model)
+
+
+def _gather(block: Block, texts: list[str]) -> int:
+    """Adds the block's text and gives the tokens of what is no text."""
+    match block:
+        case Text(text=text) | Refusal(text=text) | Thinking(text=text):
+            texts.append(text)
+            return 0
+        case ToolUse():
+            texts += [block.name, block.arguments]
+            return 0
+        case ToolResult():
+            return sum(_gather(inner, texts) for inner in block.blocks)
+        case Native(raw=raw):
+            texts.append(msgspec.json.encode(raw).decode())
+            return 0
+        case Image():
+            return IMAGE_TOKENS
+        case Document(source=TextSource(text=text)):
+            texts.append(text)
+            return 0
+        case Document():
+            return PAGE_TOKENS * (1 + len(getattr(block.source, "data", "")) // 133_000)
+        case Audio():
+            return len(block.data) // 1000

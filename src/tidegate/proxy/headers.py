@@ -1,0 +1,55 @@
+"""Which headers cross the gateway: allow-lists both ways. What is not named here does not pass."""
+
+from collections.abc import Mapping
+
+from tidegate.dialects.base import Dialect
+from tidegate.proxy.call import Call
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+_UPSTREAM_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-", "ratelimit-")
+_UPSTREAM_NAMES = frozenset({"request-id", "x-request-id", "openai-processing-ms", "retry-after", "retry-after-ms"})
+_KEPT_NAMES = frozenset({"retry-after", "retry-after-ms", "x-should-retry"})
+"""What the official clients act on when they retry."""
+
+
+def outbound(call: Call, provider: Dialect, *, identity: bool) -> dict[str, str]:
+    """Headers for the provider that come from the dialect and, where both sides speak it, from the client."""
+    headers = {"content-type": "application/json", "user-agent": "tidegate", "accept-encoding": "identity", **provider.headers}
+    if identity:
+        for name in provider.forward:
+            value = call.headers.get(name.encode())
+            if value is not None:
+                headers[name] = value.decode("latin-1")
+    return headers
+
+
+def outbound_query(call: Call, provider: Dialect, *, identity: bool) -> str:
+    """The query string for the provider: the parameters that its dialect lets through on the identity path."""
+    if not identity or not call.query or not provider.forward_query:
+        return ""
+    parts = call.query.decode("latin-1").split("&")
+    return "&".join(part for part in parts if part.partition("=")[0] in provider.forward_query)
+
+
+def returned(upstream: Mapping[str, str]) -> RawHeaders:
+    """The provider's headers that the client may see."""
+    result: RawHeaders = []
+    for name, value in upstream.items():
+        if name in _KEPT_NAMES:
+            result.append((name.encode(), value.encode("latin-1", "replace")))
+        if name in _UPSTREAM_NAMES or name.startswith(_UPSTREAM_PREFIXES):
+            result.append((b"x-tidegate-upstream-" + name.encode(), value.encode("latin-1", "replace")))
+    return result
+
+
+def own(call: Call) -> RawHeaders:
+    """Headers that every answer to a call has."""
+    request_id = call.request_id.encode()
+    headers = [
+        (b"x-request-id", request_id),
+        (b"x-tidegate-config-gen", str(call.snapshot.generation).encode()),
+    ]
+    if call.dialect.name == "anthropic":
+        headers.append((b"request-id", request_id))
+    return headers

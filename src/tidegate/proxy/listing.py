@@ -1,0 +1,81 @@
+"""`GET /v1/models` and `GET /v1/models/{id}`: the names that a caller may use, in the shape that its dialect has for them.
+
+Shapes: https://platform.openai.com/docs/api-reference/models and https://docs.anthropic.com/en/api/models-list. The catalogue does not
+know when a model was released; Anthropic's documentation gives the epoch for that case.
+"""
+
+from urllib.parse import parse_qs, unquote
+
+import msgspec
+
+from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
+from tidegate.ir.json import Json
+from tidegate.policy.route import PublicModel
+from tidegate.proxy.app import App
+from tidegate.proxy.call import Call
+from tidegate.proxy.reply import JSON, Reply
+
+_EPOCH = "1970-01-01T00:00:00Z"
+_PREFIX = "/v1/models/"
+
+
+async def models(_app: App, call: Call, reply: Reply) -> None:
+    """The list. Anthropic clients page with `limit`, `after_id` and `before_id`; without a limit they get everything."""
+    shown = call.planner.models(call.key)
+    if call.dialect.name != "anthropic":
+        await _send(reply, {"object": "list", "data": [_openai(model) for model in shown]})
+        return
+    names = [model.name for model in shown]
+    start, end = _page(names, parse_qs(call.query.decode("latin-1")))
+    page = shown[start:end]
+    await _send(
+        reply,
+        {
+            "data": [_anthropic(model) for model in page],
+            "has_more": end < len(shown),
+            "first_id": page[0].name if page else None,
+            "last_id": page[-1].name if page else None,
+        },
+    )
+
+
+def _page(names: list[str], query: dict[str, list[str]]) -> tuple[int, int]:
+    limit = query.get("limit", [""])[0]
+    if limit and not (limit.isdigit() and 1 <= int(limit) <= 1000):
+        raise bad_request("`limit` must be a number from 1 to 1000.", "limit")
+    size = int(limit) if limit else len(names)
+    after, before = query.get("after_id", [""])[0], query.get("before_id", [""])[0]
+    for cursor in (after, before):
+        if cursor and cursor not in names:
+            raise bad_request(f"`{cursor[:128]}` is not the id of a model in this list.", "after_id" if cursor == after else "before_id")
+    if before:
+        end = names.index(before)
+        return max(0, end - size), end
+    start = names.index(after) + 1 if after else 0
+    return start, min(len(names), start + size)
+
+
+async def model(_app: App, call: Call, reply: Reply) -> None:
+    """One model, by any name that a request may use. Raises `GatewayError` NOT_FOUND with near names."""
+    name = unquote(call.path.decode("latin-1"))[len(_PREFIX) :]
+    listed = next((model for model in call.planner.models(call.key) if model.name == name), None)
+    if listed is None:
+        try:
+            plan = call.planner.plan(call.key, name)
+        except GatewayError as unknown:
+            error = unknown.error
+            raise GatewayError(Error(kind=ErrorKind.NOT_FOUND, message=error.message, code="model_not_found", param="model")) from None
+        listed = PublicModel(name=name, target=plan.targets[0])
+    await _send(reply, _anthropic(listed) if call.dialect.name == "anthropic" else _openai(listed))
+
+
+def _openai(model: PublicModel) -> dict[str, Json]:
+    return {"id": model.name, "object": "model", "created": 0, "owned_by": model.target.upstream.name}
+
+
+def _anthropic(model: PublicModel) -> dict[str, Json]:
+    return {"type": "model", "id": model.name, "display_name": model.name, "created_at": _EPOCH}
+
+
+async def _send(reply: Reply, value: Json) -> None:
+    await reply.whole(200, JSON, msgspec.json.encode(value), [])

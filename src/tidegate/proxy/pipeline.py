@@ -1,0 +1,57 @@
+"""A call from top to bottom: the file to read first.
+
+Who calls, what do they ask for, where may it go, and then one target after the other until the client has an answer.
+"""
+
+from tidegate.ir.errors import GatewayError
+from tidegate.policy.identify import identify, pick_token, refuse_query_key
+from tidegate.policy.retry import may_try_next
+from tidegate.policy.route import Plan
+from tidegate.policy.snapshot import Target
+from tidegate.proxy.app import App
+from tidegate.proxy.attempt import Attempt
+from tidegate.proxy.body import scanned
+from tidegate.proxy.call import Call
+from tidegate.proxy.exchange import run
+from tidegate.proxy.failure import Failure
+from tidegate.proxy.headers import RawHeaders
+from tidegate.proxy.prepare import prepare
+from tidegate.proxy.reply import JSON, Reply
+
+
+def identified(call: Call, headers: RawHeaders) -> None:
+    """Finds the key of the caller, in all of the headers as they came. Raises `GatewayError`."""
+    refuse_query_key(call.query)
+    call.key = identify(call.snapshot, pick_token(headers))
+
+
+async def generate(app: App, call: Call, reply: Reply) -> None:
+    """One generation. Raises `GatewayError` where the client has got nothing yet."""
+    call.fields = scanned(call.body)
+    call.head = call.dialect.head(call.fields)
+    plan = call.planner.plan(call.key, call.head.model)
+    for place, target in enumerate(plan.targets, 1):
+        last = place == len(plan.targets)
+        failure = await _try(app, call, plan, target, reply, last=last)
+        if failure is None:
+            return
+        if last or not may_try_next(failure.error):
+            await _refuse(call, reply, target, failure)
+            return
+
+
+async def _try(app: App, call: Call, plan: Plan, target: Target, reply: Reply, *, last: bool) -> Failure | None:
+    try:
+        prepared = prepare(app, call, plan, target)
+    except GatewayError as refused:
+        return Failure(refused.error)
+    call.attempts += 1
+    return await run(Attempt(app, call, plan, target, prepared, reply, last=last))
+
+
+async def _refuse(call: Call, reply: Reply, target: Target, failure: Failure) -> None:
+    """The error of the last target: its own bytes where the client speaks its dialect, else in the client's."""
+    error = failure.error
+    body = failure.body if failure.body is not None else call.dialect.encode_error(error, call.request_id)
+    headers = [(b"x-tidegate-target", target.name.encode("ascii", "replace")), *failure.headers]
+    await reply.whole(error.http_status, JSON, body, headers)

@@ -1,0 +1,146 @@
+"""From the client's bytes to the provider's: spliced where both speak one dialect, decoded and encoded where they do not.
+
+Called by `attempt` once for each target, because a fallback may change which of the two it is.
+"""
+
+import msgspec
+
+from tidegate.dialects.base import Dialect
+from tidegate.dialects.choose import Identity, carries_foreign, choose
+from tidegate.dialects.table import DIALECTS
+from tidegate.ir.content import Origin
+from tidegate.ir.errors import Error, ErrorKind, GatewayError, unsupported
+from tidegate.ir.loss import Loss
+from tidegate.ir.request import Request
+from tidegate.policy.route import Plan
+from tidegate.policy.snapshot import Credential, Target, Upstream
+from tidegate.providers.auth import auth_headers
+from tidegate.providers.quirks import apply_quirks
+from tidegate.proxy import thinking
+from tidegate.proxy.app import App
+from tidegate.proxy.call import Call
+from tidegate.proxy.headers import outbound, outbound_query
+from tidegate.wire.splice import Fields, scan, splice
+
+CALLER_KEY = b"x-tidegate-provider-key"
+_ONE_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+"""Two names of one field: where the client sent either, a route's default for the other is none."""
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """What goes to the provider, and how its answer comes back. `request` is what the client asked, None on the identity path."""
+
+    url: str
+    headers: dict[str, str]
+    body: bytes
+    dialect: Dialect
+    origin: Origin
+    losses: list[Loss]
+    request: Request | None = None
+    hide_usage: bool = False
+
+    @property
+    def identity(self) -> bool:
+        return self.request is None
+
+
+def prepare(app: App, call: Call, plan: Plan, target: Target) -> Prepared:
+    """The bytes for `target`. Raises `GatewayError` where it cannot honour the call, or has no credential."""
+    upstream = target.upstream
+    spec = upstream.spec
+    provider = DIALECTS[spec.dialect]
+    credential = _credential(call, plan, target)
+    fields = _with_defaults(call, plan)
+    request: Request | None = None
+    losses: list[Loss] = []
+    changes: dict[str, bytes] = {}
+    if isinstance(choose(call.dialect.name, provider.name, foreign=carries_foreign(call.body)), Identity):
+        changes["model"] = msgspec.json.encode(target.model)
+    else:
+        request, fields, losses = _translated(app, call, fields, provider, target)
+    body, more = apply_quirks(fields, spec.quirks)
+    losses += more
+    if body is not fields.body:
+        fields = scan(body)
+    usage = provider.usage_fields(fields.get("stream_options")) if call.head.stream and spec.quirks.stream_usage else {}
+    changes.update(usage)
+    if plan.on_loss == "refuse":
+        _refuse(losses)
+    headers = outbound(call, provider, identity=request is None)
+    headers.update(_authenticated(upstream, credential))
+    query = outbound_query(call, provider, identity=request is None)
+    return Prepared(
+        url=f"{upstream.base_url}{provider.path}?{query}" if query else upstream.base_url + provider.path,
+        headers=headers,
+        body=splice(fields, changes),
+        dialect=provider,
+        origin=Origin(provider.name, spec.name, target.model),
+        losses=losses,
+        request=request,
+        hide_usage=bool(usage),
+    )
+
+
+def _authenticated(upstream: Upstream, credential: Credential | None) -> dict[str, str]:
+    try:
+        headers = auth_headers(upstream.spec, credential.reveal() if credential is not None else None, upstream.auth)
+    except ValueError as unusable:
+        raise GatewayError(Error(kind=ErrorKind.UNSUPPORTED, message=f"{unusable}.", code="unusable_credential")) from None
+    headers.update(upstream.headers)
+    return headers
+
+
+def _translated(app: App, call: Call, fields: Fields, provider: Dialect, target: Target) -> tuple[Request, Fields, list[Loss]]:
+    if call.request is None:
+        call.request = thinking.restore(app.thinking, call.key.id, call.dialect.decode_request(fields.body))
+    encoded = provider.encode_request(msgspec.structs.replace(call.request, model=target.model), target.profile)
+    return call.request, scan(encoded.body), list(encoded.losses)
+
+
+def _with_defaults(call: Call, plan: Plan) -> Fields:
+    """The client's fields with the route's defaults where the client set nothing."""
+    fields = call.fields
+    missing = {
+        name: msgspec.json.encode(value)
+        for name, value in plan.defaults.items()
+        if name not in fields.spans and _ONE_NAME.get(name, name) not in fields.spans
+    }
+    return scan(splice(fields, missing)) if missing else fields
+
+
+def _credential(call: Call, plan: Plan, target: Target) -> Credential | None:
+    upstream = target.upstream
+    brought = call.headers.get(CALLER_KEY)
+    if brought is not None:
+        if plan.caller_keys:
+            return Credential(brought.decode("latin-1").strip())
+        raise GatewayError(
+            Error(
+                kind=ErrorKind.PERMISSION,
+                message=f"This route does not take a provider key from callers. Set `caller_keys: true` on the route `{plan.route}`, "
+                "or leave the header `x-tidegate-provider-key` out.",
+                code="caller_keys_not_allowed",
+            )
+        )
+    if upstream.credential is None and upstream.missing is not None:
+        raise GatewayError(
+            Error(
+                kind=ErrorKind.UNSUPPORTED,
+                message=f"The provider `{upstream.name}` has no credential: {upstream.missing}"
+                + (", or send your own in `x-tidegate-provider-key`" if plan.caller_keys else ""),
+                code="provider_not_configured",
+                param="model",
+            )
+        )
+    return upstream.credential
+
+
+def _refuse(losses: list[Loss]) -> None:
+    for loss in losses:
+        if loss.kind in ("dropped", "refused"):
+            raise unsupported(
+                f"`{loss.field}` cannot be carried to this model: {loss.reason}. The route says `on_loss: refuse`: leave "
+                "the field out, or set `on_loss: report`.",
+                loss.field,
+                "lossy_translation",
+            )

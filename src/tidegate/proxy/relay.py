@@ -1,0 +1,149 @@
+"""Hands a provider's good answer to the client, whole or piece by piece.
+
+Both functions return None once the client has its answer, or the `Failure` that was found before anything was sent. A stream is held
+back until its first content while another target could still take over; after that it ends with its own end or with the client
+dialect's error event, never with a forged one.
+"""
+
+import msgspec
+
+from tidegate.ir.errors import GatewayError
+from tidegate.ir.fold import Fold, unfold
+from tidegate.ir.response import Response
+from tidegate.ports import UpstreamAnswer, UpstreamFailure
+from tidegate.proxy.attempt import Attempt
+from tidegate.proxy.failure import Failure, failure_of
+from tidegate.proxy.gate import Gate
+from tidegate.proxy.headers import returned
+from tidegate.proxy.prepare import Prepared
+from tidegate.proxy.reply import EVENT_STREAM, JSON
+from tidegate.proxy.streams import IdentityStream, Stream, TranscodedStream
+from tidegate.proxy.thinking import ThinkingCollector, remember
+from tidegate.wire.sse import SseParser
+
+WHOLE_LIMIT = 32 << 20
+"""Bytes of a whole answer."""
+
+
+async def whole(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
+    """An answer in one piece. On the last target the provider's own error body may pass."""
+    prepared, call = attempt.prepared, attempt.call
+    body = await answer.read(WHOLE_LIMIT)
+    try:
+        if prepared.identity and not _is_stream(answer):
+            read = prepared.dialect.tap_whole(body)
+            attempt.model, attempt.usage = read.model, read.usage
+        else:
+            response = _learned(attempt, _decoded(prepared, answer, body))
+            encoded = call.dialect.encode_response(response, call.stamp)
+            attempt.losses += encoded.losses
+            body = encoded.body
+    except GatewayError as unusable:
+        if not (attempt.last and prepared.identity and is_object(body)):
+            return Failure(unusable.error, returned(answer.headers))
+        attempt.error = unusable.error
+    attempt.first_byte()
+    attempt.log(body)
+    attempt.status = answer.status
+    await attempt.reply.whole(answer.status, JSON, body, [*attempt.headers(), *returned(answer.headers)])
+    return None
+
+
+async def streamed(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
+    """An answer piece by piece, as the client asked for."""
+    prepared, call = attempt.prepared, attempt.call
+    if _is_whole(answer):
+        return await _told_as_stream(attempt, answer)
+    if prepared.request is None:
+        content_type = answer.headers.get("content-type", "text/event-stream").encode("latin-1")
+        gate = Gate(attempt, content_type, returned(answer.headers))
+        return await _relay(attempt, answer, IdentityStream(call.dialect, call.request_id, hide_usage=prepared.hide_usage), gate)
+    collector = ThinkingCollector()
+    stream = TranscodedStream(
+        prepared.dialect.stream_decoder(prepared.origin),
+        call.dialect.stream_encoder(call.stamp, prepared.request),
+        call.dialect,
+        call.request_id,
+        collector,
+    )
+    try:
+        return await _relay(attempt, answer, stream, Gate(attempt, EVENT_STREAM, returned(answer.headers)))
+    finally:
+        collector.keep(attempt.app.thinking, call.key.id)
+        attempt.losses += stream.losses
+
+
+async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate: Gate) -> Failure | None:
+    """A stream that fails before anything was sent is a `Failure`, except where its own bytes tell the client and nobody else could
+    take over."""
+    try:
+        async for chunk in answer.chunks():
+            out = stream.feed(chunk)
+            if stream.error is not None and not gate.is_open and not (attempt.last and stream.told):
+                return Failure(stream.error, returned(answer.headers))
+            await gate.give(out, go=stream.committed)
+            if stream.error is not None and not stream.told:
+                break
+        out = stream.end()
+    except UpstreamFailure as broken:
+        failure = failure_of(broken, attempt.target)
+        if not gate.is_open:
+            return failure
+        out = stream.fail(failure.error)
+    finally:
+        attempt.model, attempt.usage, attempt.error = stream.model, stream.usage, stream.error
+    if stream.error is not None and not gate.is_open and not (attempt.last and stream.told):
+        return Failure(stream.error, returned(answer.headers))
+    await gate.give(out, go=True)
+    await gate.close()
+    return None
+
+
+async def _told_as_stream(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
+    """The provider answered whole although a stream was asked for: its answer is told as one."""
+    prepared, call = attempt.prepared, attempt.call
+    response = _learned(attempt, prepared.dialect.decode_response(await answer.read(WHOLE_LIMIT), prepared.origin))
+    encoder = call.dialect.stream_encoder(call.stamp, prepared.request or call.dialect.decode_request(call.body))
+    body = b"".join(encoder.feed(event) for event in unfold(response))
+    attempt.losses += encoder.losses
+    gate = Gate(attempt, EVENT_STREAM, returned(answer.headers))
+    await gate.give(body, go=True)
+    await gate.close()
+    return None
+
+
+def _learned(attempt: Attempt, response: Response) -> Response:
+    attempt.model, attempt.usage = response.model, response.usage
+    remember(attempt.app.thinking, attempt.call.key.id, response.blocks)
+    return response
+
+
+def _decoded(prepared: Prepared, answer: UpstreamAnswer, body: bytes) -> Response:
+    """The whole answer, also where the provider streamed it unasked."""
+    if not _is_stream(answer):
+        return prepared.dialect.decode_response(body, prepared.origin)
+    parser, decoder, folding = SseParser(WHOLE_LIMIT), prepared.dialect.stream_decoder(prepared.origin), Fold(prepared.dialect.name)
+    for framed in [*parser.feed(body), *parser.end()]:
+        if framed.data is not None:
+            for event in decoder.feed(framed.event, framed.data):
+                folding.add(event)
+    for event in decoder.end():
+        folding.add(event)
+    return folding.response()
+
+
+def _is_stream(answer: UpstreamAnswer) -> bool:
+    return "event-stream" in answer.headers.get("content-type", "")
+
+
+def _is_whole(answer: UpstreamAnswer) -> bool:
+    return "json" in answer.headers.get("content-type", "")
+
+
+def is_object(body: bytes) -> bool:
+    """Whether a body is a JSON object, as clients of every dialect expect of an error."""
+    try:
+        msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        return False
+    return True
