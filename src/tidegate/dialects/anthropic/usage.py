@@ -107,9 +107,11 @@ def _details(out: JsonObject, usage: Usage, *, own: bool) -> None:
         out["output_tokens_details"] = {"thinking_tokens": usage.reasoning}
     other_tools = usage.extras.get("server_tool_use") if own else None
     if usage.web_searches is not None or other_tools:
-        searched: JsonObject = {"web_search_requests": usage.web_searches or 0, "web_fetch_requests": 0}
+        searched: JsonObject = {"web_search_requests": usage.web_searches or 0}
         if type(other_tools) is dict:
             searched |= cast("JsonObject", other_tools)
+        if not own:
+            searched["web_fetch_requests"] = 0
         out["server_tool_use"] = searched
     if own:
         for name, value in usage.extras.items():

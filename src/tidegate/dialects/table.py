@@ -1,0 +1,9 @@
+"""The dialects by name: adding one is its folder and one line here."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from tidegate.dialects import anthropic
+from tidegate.dialects.base import Dialect
+
+DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.name: dialect for dialect in (anthropic.DIALECT,)})
