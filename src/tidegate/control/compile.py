@@ -4,10 +4,7 @@ Pure but for the secret files that the configuration names. Called by `load`, an
 """
 
 import re
-from collections.abc import Mapping
 from urllib.parse import urlsplit
-
-import msgspec
 
 from tidegate.control.callers import check_patterns, compile_keys
 from tidegate.control.config import Config, ServerEntry
@@ -19,7 +16,8 @@ from tidegate.ir.errors import GatewayError
 from tidegate.policy.keys import StoredKeys
 from tidegate.policy.route import SANDBOX, Planner
 from tidegate.policy.snapshot import Key, Route, ServerSettings, Snapshot
-from tidegate.providers.spec import ModelSpec, ProviderSpec
+from tidegate.providers.catalog import Catalog
+from tidegate.providers.spec import ProviderSpec
 
 _SIZE = re.compile(r"(\d{1,15})\s*(B|[KMG]i?B?)?", re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
@@ -29,25 +27,17 @@ SANDBOX_SPEC = ProviderSpec(name=SANDBOX, title="Sandbox", dialect="openai_chat"
 """Where the catalogue has no row of its own for it."""
 
 
-class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
-    """The rows that `app` read: kinds of provider in the order in which they are tried, and their models by kind and id."""
-
-    kinds: Mapping[str, ProviderSpec]
-    models: Mapping[str, Mapping[str, ModelSpec]]
-
-
 def compile_snapshot(
-    config: Config, *, catalogue: Catalogue, stored: StoredKeys, secrets: Secrets, problems: Problems, generation: int, own_port: int = 0
+    config: Config, *, catalogue: Catalog, stored: StoredKeys, secrets: Secrets, problems: Problems, generation: int, own_port: int = 0
 ) -> Snapshot:
     """Raises `ConfigError` with all errors; warnings stay in `problems`."""
-    kinds = {SANDBOX: SANDBOX_SPEC, **catalogue.kinds}
-    models = {kind: dict(rows) for kind, rows in catalogue.models.items()}
+    kinds = {SANDBOX: SANDBOX_SPEC, **catalogue.providers}
     builder = Upstreams(kinds, secrets, problems, own_port)
     upstreams = builder.all(config.providers)
     broken = frozenset(config.providers) - frozenset(upstreams)
 
     def kinds_with(name: str) -> list[str]:
-        return [kind for kind, rows in models.items() if name in rows or any(name in row.match for row in rows.values())]
+        return [kind for kind in catalogue.models if catalogue.find_model(kind, name) is not None]
 
     routes = Routes(upstreams, kinds, builder, kinds_with, problems).all(config.routes, broken)
     by_id, by_digest = compile_keys(config.keys, stored, secrets, problems)
@@ -56,7 +46,7 @@ def compile_snapshot(
         generation=generation,
         upstreams=upstreams,
         known=kinds,
-        models=models,
+        models=catalogue.models,
         routes={route.name: route for route in routes if not route.name.endswith("/*")},
         prefix_routes=tuple(sorted((route for route in routes if route.name.endswith("/*")), key=_longest_first)),
         keys_by_id=by_id,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from tidegate.control.compile import Catalogue, compile_snapshot
+from tidegate.control.compile import compile_snapshot
 from tidegate.control.config import Config
 from tidegate.control.document import read
 from tidegate.control.problems import ConfigError, Problem, Problems
@@ -15,6 +15,7 @@ from tidegate.control.settings import Settings
 from tidegate.control.shape import shape
 from tidegate.policy.keys import StoredKeys
 from tidegate.policy.snapshot import Snapshot
+from tidegate.providers.catalog import Catalog
 
 _LARGEST = 4 << 20
 
@@ -34,7 +35,7 @@ class Loader:
     `files` are those that the last load, good or bad, depended on: existing or not, a change of one may change the outcome.
     """
 
-    def __init__(self, settings: Settings, catalogue: Catalogue, stored: Callable[[], StoredKeys], key_file: Path) -> None:
+    def __init__(self, settings: Settings, catalogue: Catalog, stored: Callable[[], StoredKeys], key_file: Path) -> None:
         self._settings = settings
         self._catalogue = catalogue
         self._stored = stored

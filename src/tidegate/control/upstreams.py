@@ -18,6 +18,9 @@ from tidegate.policy.snapshot import Credential, Upstream
 from tidegate.providers.spec import AuthKind, ProviderSpec
 
 CUSTOM = "custom"
+SANDBOX_MODELS = ("echo", "fixed", "story", "tools", "reasoner", "json", "vision")
+"""The names that `tidegate.sandbox` answers to in a way of their own (a test holds the two together)."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OWN_HEADERS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "accept-encoding", "expect", "te"})
@@ -58,6 +61,7 @@ class Upstreams:
             credential=Credential(secret) if secret else None,
             missing=how_to_configure(spec) if needs and not secret else None,
             headers=tuple(spec.headers.items()),
+            models=SANDBOX_MODELS if spec.name == SANDBOX else (),
         )
 
     def _entry(self, name: str, entry: ProviderEntry, path: Path) -> Upstream | None:

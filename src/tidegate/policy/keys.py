@@ -91,9 +91,8 @@ def flaw(token: str) -> str | None:
     if not token.startswith(PREFIX):
         return f"it does not begin with `{PREFIX}`"
     length = len("tgk_live_") + ID_LENGTH + 1 + SECRET_LENGTH + CHECKSUM_LENGTH
+    if len(token) != length:
+        return f"it has {len(token)} characters where `tgk_live_…` has {length}"
     if _TOKEN.fullmatch(token) is None:
-        short = (
-            f"it has {len(token)} characters where `tgk_live_…` has {length}" if len(token) < length else "its form is not that of a key"
-        )
-        return f"{short}: was it copied whole?"
-    return "its checksum does not fit: a character is wrong"
+        return "its form is not `tgk_<env>_<id>_<secret>`"
+    return "its checksum does not fit, so a character is wrong"

@@ -1,33 +1,12 @@
 """Which models the providers of a snapshot have, and the `Target` that stands for one of them. Used by `route` alone.
 
-Names are looked up exactly (ids and other names), then by the longest matching prefix. Everything is indexed once per snapshot and kind.
+Everything is indexed once per snapshot and kind.
 """
 
 from tidegate.ir.target import Profile
 from tidegate.policy.snapshot import Snapshot, Target, Upstream
+from tidegate.providers.catalog import Names, capabilities_for
 from tidegate.providers.spec import ModelSpec, ProviderSpec
-
-
-class _Index:
-    """The rows of one kind of provider by name."""
-
-    def __init__(self, rows: dict[str, ModelSpec]) -> None:
-        self.exact: dict[str, ModelSpec] = {}
-        prefixes: list[tuple[str, ModelSpec]] = []
-        for row in rows.values():
-            for name in row.match:
-                if name.endswith("*"):
-                    prefixes.append((name[:-1], row))
-                else:
-                    self.exact.setdefault(name, row)
-        self.exact.update(rows)
-        self.prefixes = sorted(prefixes, key=lambda item: -len(item[0]))
-
-    def find(self, name: str) -> ModelSpec | None:
-        row = self.exact.get(name)
-        if row is not None:
-            return row
-        return next((row for prefix, row in self.prefixes if name.startswith(prefix)), None)
 
 
 class Models:
@@ -35,19 +14,22 @@ class Models:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._indexes: dict[str, _Index] = {}
+        self._names: dict[str, Names] = {}
         self.usable = [up for up in snapshot.upstreams.values() if not up.missing and up.spec.name != "sandbox"]
 
     def find(self, upstream: Upstream, name: str) -> ModelSpec | None:
         """The row of a model, where the catalogue has it."""
-        return self._index(upstream.spec.name).find(name)
+        return self._names_of(upstream.spec.name).find(name)
 
     def target(self, upstream: Upstream, name: str) -> Target:
         """The target for any model name of a provider; unknown names get the provider's default capabilities."""
         row = self.find(upstream, name)
         spec = upstream.spec
         profile = Profile(
-            provider=spec.name, model=name, capabilities=row.capabilities if row is not None else spec.default, quirks=spec.quirks
+            provider=spec.name,
+            model=name,
+            capabilities=row.capabilities if row is not None else capabilities_for(spec, name),
+            quirks=spec.quirks,
         )
         return Target(
             name=f"{upstream.name}/{name}",
@@ -67,17 +49,17 @@ class Models:
 
     def kinds_with(self, name: str) -> list[str]:
         """The kinds of provider whose catalogue has a bare model name."""
-        return [kind for kind in self._snapshot.models if kind != "sandbox" and self._index(kind).find(name) is not None]
+        return [kind for kind in self._snapshot.models if kind != "sandbox" and self._names_of(kind).find(name) is not None]
 
     def how(self, kind: str) -> str:
         """How to configure a provider of a kind."""
         return how_to_configure(self._snapshot.known[kind])
 
-    def _index(self, kind: str) -> _Index:
-        index = self._indexes.get(kind)
-        if index is None:
-            index = self._indexes[kind] = _Index(self._snapshot.models.get(kind, {}))
-        return index
+    def _names_of(self, kind: str) -> Names:
+        names = self._names.get(kind)
+        if names is None:
+            names = self._names[kind] = Names(self._snapshot.models.get(kind, {}).values())
+        return names
 
 
 def how_to_configure(spec: ProviderSpec) -> str:

@@ -1,0 +1,140 @@
+"""`tidegate keys`: gateway keys made, listed, revoked and checked. A running gateway takes every change within two seconds."""
+
+import sys
+from datetime import UTC, datetime
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from tidegate.adapters.keystore import KeyStore, KeyStoreError
+from tidegate.cli.options import DEFAULT_HOME, Home, complain, say, table
+from tidegate.policy import keys as form
+from tidegate.policy.keys import KeyEnv, StoredKey
+
+app = App(name="keys")
+
+Name = Annotated[str, Parameter(help="What the key is for; shown in lists and in the usage ledger.")]
+Allowed = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--model", help="A model or route that the key may use, or a beginning with `*` at its end. May be given often; none = all."
+    ),
+]
+Env = Annotated[KeyEnv, Parameter(help="Written into the key, so that people see which it is.")]
+
+
+@app.command
+def create(*, name: Name = "key", model: Allowed = None, env: Env = "live", home: Home = DEFAULT_HOME) -> int:
+    """Make a key and print it, once.
+
+    The key alone goes to standard output, so that a script can take it.
+
+    Examples
+
+    ```
+    tidegate keys create --name ci --model smart --model "anthropic/*"
+    export TIDEGATE_KEY=$(tidegate keys create --name laptop --env test)
+    ```
+    """
+    for pattern in model or []:
+        if not pattern or "*" in pattern[:-1]:
+            complain(f"error: --model `{pattern}`: a name, or its beginning with `*` at the end, like `anthropic/*`")
+            return 1
+    try:
+        row, token = KeyStore(home).create(name, env=env, models=tuple(model or ()))
+    except (KeyStoreError, OSError) as error:
+        return _failed(error)
+    complain(f"Made the key `{row.name}` with the id {row.id} for {', '.join(row.models) or 'all models'}. It is not shown again:")
+    say(token)
+    return 0
+
+
+@app.command(name="list")
+def list_(*, home: Home = DEFAULT_HOME) -> int:
+    """List the keys that were made here, also the revoked ones.
+
+    Keys of the configuration file are shown by `tidegate check`.
+    """
+    try:
+        rows = KeyStore(home).peek().keys
+    except (KeyStoreError, OSError) as error:
+        return _failed(error)
+    if not rows:
+        complain(f"No keys in {home}: `tidegate keys create` makes one, and so does the first `tidegate serve`.")
+        return 0
+    table([("ID", "NAME", "ENV", "CREATED", "STATE", "MODELS"), *(_row(row) for row in rows)])
+    return 0
+
+
+@app.command
+def revoke(id: str, /, *, home: Home = DEFAULT_HOME) -> int:
+    """Revoke a key for ever. Calls that have begun are finished.
+
+    Examples
+
+    ```
+    tidegate keys revoke 4fGh71kLmN0p
+    ```
+
+    Parameters
+    ----------
+    id:
+        The key's id, or its name where only one key has it.
+    """
+    try:
+        row = KeyStore(home).revoke(id)
+    except (KeyStoreError, OSError) as error:
+        return _failed(error)
+    complain(f"Revoked the key `{row.name}` with the id {row.id}.")
+    return 0
+
+
+@app.command
+def check(key: str = "-", /, *, home: Home = DEFAULT_HOME) -> int:
+    """Check a key offline: is it whole, and is it known here? The exit code is 1 if it would not be let in.
+
+    Examples
+
+    ```
+    tidegate keys check < key.txt
+    ```
+
+    Parameters
+    ----------
+    key:
+        The key; `-` reads it from standard input, where no shell history keeps it.
+    """
+    text = (sys.stdin.readline() if key == "-" else key).strip()
+    flaw = form.flaw(text)
+    if flaw is not None:
+        complain(f"This is not a whole gateway key: {flaw}.")
+        return 1
+    try:
+        stored = KeyStore(home).peek()
+    except (KeyStoreError, OSError) as error:
+        return _failed(error)
+    public = form.token_id(text)
+    digest = form.token_digest(stored.pepper, text)
+    row = next((row for row in stored.keys if row.id == public and row.digest == digest), None)
+    if row is None:
+        complain(f"The key {public} is whole, and not one of those that were made in {home}.")
+        return 1
+    complain(f"The key {public} is `{row.name}`, {_state(row)}, for {', '.join(row.models) or 'all models'}.")
+    return 1 if row.revoked is not None else 0
+
+
+def _row(row: StoredKey) -> tuple[str, ...]:
+    return row.id, row.name, row.env, _time(row.created), _state(row), ", ".join(row.models) or "all"
+
+
+def _state(row: StoredKey) -> str:
+    return "active" if row.revoked is None else f"revoked {_time(row.revoked)}"
+
+
+def _time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _failed(error: Exception) -> int:
+    complain(f"error: {error}")
+    return 1

@@ -1,0 +1,59 @@
+"""`tidegate models`: the names that a caller may use, as `GET /v1/models` tells them, with limits and prices."""
+
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from tidegate.cli.options import DEFAULT_HOME, ConfigPath, Home, complain, complain_of, load, say, settings, table
+from tidegate.control.problems import ConfigError
+from tidegate.policy.route import Planner, PublicModel
+
+Part = Annotated[str, Parameter(help="Only names that contain this.")]
+AsJson = Annotated[bool, Parameter(name="--json", negative=(), help="One JSON object per line.")]
+
+_NANO = 1_000_000_000
+
+
+def models(part: Part = "", /, *, json: AsJson = False, config: ConfigPath = None, home: Home = DEFAULT_HOME) -> int:
+    """See `texts.MODELS`."""
+    try:
+        shown = Planner(load(settings(config, home)).snapshot).models()
+    except ConfigError as error:
+        return complain_of(error)
+    shown = [model for model in shown if part.lower() in model.name.lower()]
+    if json:
+        for model in shown:
+            say(msgspec.json.encode(_object(model)).decode())
+    elif shown:
+        table([("MODEL", "TARGET", "CONTEXT", "INPUT $/M", "OUTPUT $/M"), *(_row(model) for model in shown)])
+    else:
+        complain("No model." if not part else f"No model has `{part}` in its name.")
+    return 0
+
+
+def _row(model: PublicModel) -> tuple[str, ...]:
+    context = model.target.profile.capabilities.context
+    price = model.target.price
+    return (
+        model.name,
+        model.target.name,
+        f"{context:,}" if context is not None else "-",
+        _dollars(price.input if price is not None else None),
+        _dollars(price.output if price is not None else None),
+    )
+
+
+def _dollars(nano: int | None) -> str:
+    return "-" if nano is None else f"{nano / _NANO:.4f}".rstrip("0").rstrip(".")
+
+
+def _object(model: PublicModel) -> dict[str, object]:
+    target = model.target
+    return {
+        "name": model.name,
+        "target": target.name,
+        "dialect": target.upstream.spec.dialect,
+        "capabilities": target.profile.capabilities,
+        "price": target.price,
+    }

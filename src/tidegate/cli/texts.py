@@ -1,0 +1,60 @@
+"""What `--help` says of the commands that are imported only when they are called. The list of commands shows the first paragraphs."""
+
+SERVE = """Serve the gateway until it is told to stop.
+
+The first start makes one gateway key and prints it once. Providers are found in the environment (`ANTHROPIC_API_KEY`,
+`OPENAI_API_KEY`, …) and in the configuration file, which is watched: a valid edit is live within two seconds.
+
+Examples
+
+```
+tidegate serve
+tidegate serve --port 9000 --config /etc/tidegate.yaml
+TIDEGATE_HOST=0.0.0.0 tidegate serve
+```
+"""
+
+CHECK = """Check a configuration and print what would be served.
+
+Every mistake is told with its file, its line and the fix. The exit code is 1 if there is one, else 0. No secret is printed
+and nothing is sent to a provider.
+
+Examples
+
+```
+tidegate check
+tidegate check staging.yaml
+```
+"""
+
+KEYS = """Make, list, revoke and check gateway keys.
+
+Tokens are kept as digests only: each is shown once, when it is made. A running gateway takes every change within two seconds.
+"""
+
+MODELS = """List the models that would be served.
+
+These are the routes, and the known models of every provider that has a key. Any other model of such a provider works too, as
+`provider/model`. Prices are in dollars per million tokens.
+
+Examples
+
+```
+tidegate models
+tidegate models claude
+tidegate models --json
+```
+"""
+
+SANDBOX = """Serve the scriptable fake provider on a port of its own.
+
+It answers as OpenAI and as Anthropic do, and does what a JSON object in the prompt orders: delays, errors, tool calls, cut
+streams. For tests of your own applications; it needs no key and reaches no network.
+
+Examples
+
+```
+tidegate sandbox
+tidegate sandbox --port 9999
+```
+"""

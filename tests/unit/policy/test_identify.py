@@ -1,0 +1,113 @@
+import msgspec
+import pytest
+from tests.unit.policy.values import PEPPER, key, snapshot
+
+from tidegate.ir.errors import ErrorKind, GatewayError
+from tidegate.policy.identify import identify, pick_token, refuse_query_key
+from tidegate.policy.keys import format_token, token_digest
+from tidegate.policy.snapshot import Key, Snapshot
+
+TOKEN = format_token("live", "4fGh71kLmN0p", "s" * 43)
+FOREIGN = "a-key-made-elsewhere-1234"
+OURS = Key(id="4fGh71kLmN0p", name="ours", digest=token_digest(PEPPER, TOKEN))
+THEIRS = Key(id="config:theirs", name="theirs", digest=token_digest(PEPPER, FOREIGN))
+
+
+def known() -> Snapshot:
+    return msgspec.structs.replace(snapshot(), keys_by_id={OURS.id: OURS}, keys_by_digest={THEIRS.digest: THEIRS})
+
+
+def refused(token: str) -> GatewayError:
+    with pytest.raises(GatewayError) as caught:
+        identify(known(), token)
+    assert caught.value.error.kind is ErrorKind.AUTHENTICATION
+    assert caught.value.error.http_status == 401
+    assert token not in str(caught.value)
+    return caught.value
+
+
+def test_both_kinds_of_keys_are_known() -> None:
+    assert identify(known(), TOKEN) is OURS
+    assert identify(known(), FOREIGN) is THEIRS
+
+
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [
+        (TOKEN[:-3], "malformed"),
+        (TOKEN.replace("ss", "tt", 1), "checksum"),
+        (format_token("live", "4fGh71kLmN0p", "t" * 43), "`4fGh71kLmN0p` is not known"),
+        (format_token("live", "0fGh71kLmN0p", "t" * 43), "`0fGh71kLmN0p` is not known"),
+        ("sk-ant-api03-abcdefgh", "provider's own key"),
+        ("some-other-key-of-somebody", "not known here"),
+        ("x" * 9000, "longer than"),
+        ("k\xe9y with \xff", "not known here"),
+    ],
+)
+def test_a_key_that_does_not_open_says_why(token: str, words: str) -> None:
+    assert words in str(refused(token))
+
+
+def test_a_key_of_another_pepper_does_not_open() -> None:
+    other = msgspec.structs.replace(known(), pepper=b"z" * 32)
+    for token in (TOKEN, FOREIGN):
+        with pytest.raises(GatewayError, match="not known"):
+            identify(other, token)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"authorization", b"Bearer abc")],
+        [(b"authorization", b"bearer   abc ")],
+        [(b"x-api-key", b"abc")],
+        [(b"api-key", b" abc ")],
+        [(b"x-goog-api-key", b"abc")],
+        [(b"host", b"x"), (b"authorization", b"Bearer abc"), (b"x-api-key", b"abc")],
+        [(b"authorization", b"Bearer "), (b"x-api-key", b"abc")],
+        [(b"authorization", b""), (b"api-key", b""), (b"x-api-key", b"abc")],
+    ],
+)
+def test_the_key_is_found_in_any_of_its_headers(headers: list[tuple[bytes, bytes]]) -> None:
+    assert pick_token(headers) == "abc"
+
+
+@pytest.mark.parametrize(
+    ("headers", "code", "words"),
+    [
+        ([], "missing_api_key", "x-api-key"),
+        ([(b"cookie", b"key=abc")], "missing_api_key", "Authorization: Bearer"),
+        ([(b"authorization", b"Bearer")], "missing_api_key", "tidegate keys create"),
+        ([(b"authorization", b"Basic abc")], "invalid_api_key", "not of the scheme `Bearer`"),
+        ([(b"authorization", TOKEN.encode())], "invalid_api_key", "lacks its scheme"),
+        ([(b"authorization", b"Bearer one"), (b"x-api-key", b"two")], "conflicting_keys", "`authorization` and `x-api-key`"),
+        ([(b"x-api-key", b"one"), (b"x-api-key", b"two")], "conflicting_keys", "different keys"),
+    ],
+)
+def test_headers_without_one_clear_key_are_refused(headers: list[tuple[bytes, bytes]], code: str, words: str) -> None:
+    with pytest.raises(GatewayError) as caught:
+        pick_token(headers)
+    assert caught.value.error.code == code
+    assert caught.value.error.http_status == 401
+    assert words in str(caught.value)
+    assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "query", [b"key=abc", b"beta=true&api_key=abc", b"API-KEY=abc", b"%6bey=abc", b"access_token", b"x&x-goog-api-key=a"]
+)
+def test_a_key_in_the_url_is_refused(query: bytes) -> None:
+    with pytest.raises(GatewayError) as caught:
+        refuse_query_key(query)
+    assert caught.value.error.code == "key_in_url"
+    assert caught.value.error.http_status == 400
+    assert "abc" not in str(caught.value)
+
+
+@pytest.mark.parametrize("query", [b"", b"beta=true", b"limit=5&after_id=key", b"monkey=1", b"&&="])
+def test_other_queries_pass(query: bytes) -> None:
+    refuse_query_key(query)
+
+
+def test_values_of_the_helpers_are_what_they_say() -> None:
+    assert identify(snapshot(keys=(key("long-enough-for-a-key-123"),)), "long-enough-for-a-key-123").name == "long-enough-for-a-key-123"
