@@ -59,7 +59,7 @@ def _reason(quirks: Quirks, name: str) -> str:
 
 
 def _touches_messages(quirks: Quirks, messages: bytes) -> bool:
-    """Whether any message may need a change: a look at the bytes that is never wrong on the side of leaving them."""
+    """Whether any message may need a change, by a look at the bytes. A name spelt with escapes is overlooked, and left to the provider."""
     if quirks.system_role != "any" and b'"developer"' in messages:
         return True
     if quirks.tool_id != "any" and b'"tool_call' in messages:
