@@ -1,0 +1,154 @@
+"""A real gateway in a process of its own, for tests that speak to it over HTTP.
+
+`GatewayProcess` writes a configuration into a directory of its own, makes a key, starts `python -m tidegate serve` on a free port and waits
+until it is ready. Nothing of the caller's environment but PATH reaches it, so that no provider is configured by accident.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tidegate.adapters.keystore import KeyStore
+
+START_LIMIT = 20.0
+"""Seconds until the gateway must be ready, on a machine that is busy with other tests."""
+STOP_LIMIT = 10.0
+
+
+class GatewayError(Exception):
+    """The gateway did not start or has died; the message ends with its log."""
+
+
+class GatewayProcess:
+    """`with GatewayProcess(tmp_path, config) as gateway:`, then `gateway.url` (without `/v1`), `gateway.key`, `gateway.usage()`.
+
+    `config` is the text of a tidegate.yaml, or a mapping that becomes one; None starts without a file. `environ` is what the process gets
+    besides PATH. `directory` holds `tidegate.yaml`, `home/` (TIDEGATE_HOME) and `gateway.log`.
+    """
+
+    def __init__(self, directory: Path, config: str | Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> None:
+        self.directory = directory
+        self.home = directory / "home"
+        self.config_path = directory / "tidegate.yaml"
+        self.usage_path = self.home / "usage.jsonl"
+        self.log_path = directory / "gateway.log"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.key = ""
+        self._environ = dict(environ or {})
+        self._config = config
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        return self._running().pid
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a call needs besides its body."""
+        return {"authorization": f"Bearer {self.key}", "content-type": "application/json"}
+
+    def configure(self, config: str | Mapping[str, Any]) -> None:
+        """Writes the configuration; a gateway that runs takes it when its watcher sees it."""
+        text = config if isinstance(config, str) else json.dumps(config, indent=1)
+        temporary = self.config_path.with_suffix(".new")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(self.config_path)
+
+    def start(self) -> Self:
+        """Starts it and waits until it is ready. Raises `GatewayError`."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        if self._config is not None:
+            self.configure(self._config)
+        if not self.key:
+            self.key = KeyStore(self.home).create("tests")[1]
+        environ = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONUNBUFFERED": "1", "TIDEGATE_HOME": str(self.home), **self._environ}
+        command = [sys.executable, "-m", "tidegate", "serve", "--host", "127.0.0.1", "--port", str(self.port)]
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(command, cwd=self.directory, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self, sign: int = signal.SIGTERM) -> int:
+        """Ends the process, by force where it does not listen. Its exit code."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        if process.poll() is None:
+            process.send_signal(sign)
+        try:
+            return process.wait(STOP_LIMIT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+
+    def log(self) -> str:
+        """Everything that it has printed."""
+        return self.log_path.read_text(encoding="utf-8", errors="replace") if self.log_path.exists() else ""
+
+    def usage(self, count: int = 0, within: float = 5.0) -> list[dict[str, Any]]:
+        """The usage events written so far; waits until there are `count` of them. Raises `TimeoutError`."""
+        until = time.monotonic() + within
+        while True:
+            data = self.usage_path.read_bytes() if self.usage_path.exists() else b""
+            events = [json.loads(line) for line in data.splitlines(keepends=True) if line.endswith(b"\n")]
+            if len(events) >= count:
+                return events
+            if time.monotonic() > until:
+                raise TimeoutError(f"{len(events)} usage events after {within} s, expected {count}")
+            time.sleep(0.02)
+
+    def _running(self) -> "subprocess.Popen[bytes]":
+        if self._process is None:
+            raise GatewayError("the gateway is not running")
+        return self._process
+
+    def _wait_until_ready(self) -> None:
+        until = time.monotonic() + START_LIMIT
+        while not self._is_ready():
+            code = self._running().poll()
+            if code is not None:
+                raise GatewayError(f"the gateway ended with {code}:\n{self.log()}")
+            if time.monotonic() > until:
+                raise GatewayError(f"the gateway was not ready after {START_LIMIT} s:\n{self.log()}")
+            time.sleep(0.02)
+
+    def _is_ready(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        try:
+            connection.request("GET", "/health/ready")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+
+def free_port() -> int:
+    """A port of the loopback that was free a moment ago, below those that the system gives to outgoing connections."""
+    for port in random.sample(range(20000, 32000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise GatewayError("no port is free")
