@@ -15,7 +15,9 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     `output_config.effort`, `effort` = OpenAI's `reasoning_effort`. `structured`: `native` = takes a JSON Schema in its own
     dialect's field. `sampling` = takes temperature and top_p, `sampling_while_thinking` = also where thinking is asked for.
     `thinking_off` = how thinking is turned off (Anthropic's `thinking.type`), or `never`: it reasons whether asked or not. `efforts` are
-    the words it takes for effort, None = not known. `forced_tools` = takes a tool choice that demands a tool.
+    the words it takes for effort, None = not known. `forced_tools` = takes a tool choice that demands a tool. `tools_while_thinking` =
+    takes tools and effort together; where not, tools need an effort of `none` (OpenAI's chat completions from gpt-5.4 on, recording
+    lingua-4546a6ecdd53, BerriAI/litellm#34569).
     """
 
     tools: bool = True
@@ -29,6 +31,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     sampling: bool = True
     sampling_while_thinking: bool = True
     forced_tools: bool = True
+    tools_while_thinking: bool = True
     web_search: bool = False
     prompt_cache: bool = False
     context: int | None = None

@@ -242,3 +242,12 @@ def test_which_openai_models_reason(model: str, thinking: str, sampling: bool):
 
 def test_the_catalogue_is_small_enough_to_be_read_at_start():
     assert sum(path.stat().st_size for path in DATA.glob("*.json")) < 400_000
+
+
+@pytest.mark.parametrize(
+    ("model", "together"), [("gpt-5.1", True), ("o3", True), ("gpt-5.4-mini-2026-03-17", False), ("gpt-5.5", False), ("gpt-5.6", False)]
+)
+def test_which_openai_models_take_tools_and_effort_together(model: str, together: bool):
+    found = one("openai", model)
+    assert found.tools_while_thinking is together
+    assert together or "none" in (found.efforts or ())
