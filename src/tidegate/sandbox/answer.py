@@ -63,7 +63,6 @@ class Turn(msgspec.Struct):
     stream: bool = False
     include_usage: bool = False
     logprobs: bool = False
-    web_search: bool = False
 
 
 class Text(msgspec.Struct):

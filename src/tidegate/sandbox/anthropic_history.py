@@ -13,7 +13,7 @@ _TOOL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 _BLOCKS = names(
     "text image document search_result thinking redacted_thinking tool_use tool_result server_tool_use web_search_tool_result "
     "web_fetch_tool_result code_execution_tool_result bash_code_execution_tool_result text_editor_code_execution_tool_result "
-    "tool_search_tool_result container_upload mcp_tool_use mcp_tool_result compaction tool_reference advisor_tool_result"
+    "tool_search_tool_result container_upload mcp_tool_use mcp_tool_result compaction tool_reference tool_addition advisor_tool_result"
 )
 _FIELDS: dict[str, frozenset[str]] = {
     "text": frozenset({"type", "text", "cache_control", "citations"}),
@@ -35,8 +35,9 @@ def redacted_data(stem: str) -> str:
     return base64.b64encode(b"tidegate-sandbox-redacted:" + f"{stem}:{digest('redacted', stem)[:16]}".encode()).decode()
 
 
-def check(value: Json, thinking: bool, *, present: bool, lenient: bool) -> list[Obj]:
-    """The messages, after every rule. `thinking` says whether it is on. Raises `RequestRefused`."""
+def check(value: Json, thinking: bool, *, present: bool, beta: bool, lenient: bool) -> list[Obj]:
+    """The messages, after every rule. `thinking` says whether it is on, `beta` whether the client asks for any beta feature (one of them
+    is system messages in mid-conversation). Raises `RequestRefused`."""
     if not present:
         raise RequestRefused("messages: Field required")
     if not isinstance(value, list):
@@ -47,22 +48,20 @@ def check(value: Json, thinking: bool, *, present: bool, lenient: bool) -> list[
     for index, message in enumerate(value):
         if not isinstance(message, dict):
             raise RequestRefused(f"messages.{index}: Input should be an object")
-        _message(message, index, lenient, last=index == len(value) - 1)
+        _message(message, index, beta, lenient, last=index == len(value) - 1)
         messages.append(message)
-    if messages[0].get("role") != "user":
-        raise RequestRefused('messages: first message must use the "user" role')
     _pairs(messages)
     if thinking:
         _loop_begins_with_thinking(messages)
     return messages
 
 
-def _message(message: Obj, index: int, lenient: bool, *, last: bool) -> None:
+def _message(message: Obj, index: int, beta: bool, lenient: bool, *, last: bool) -> None:
     role = message.get("role")
-    if role == "system":
+    if role == "system" and (index == 0 or not beta):
         text = 'messages: Unexpected role "system". The Messages API accepts a top-level `system` parameter, '
         raise RequestRefused(text + 'not "system" as an input message role.')
-    if role not in {"user", "assistant"}:
+    if role not in {"user", "assistant", "system"}:
         raise RequestRefused(f"messages.{index}.role: Input should be 'user' or 'assistant'")
     if not lenient:
         for name in message.keys() - {"role", "content"}:
@@ -77,6 +76,9 @@ def _message(message: Obj, index: int, lenient: bool, *, last: bool) -> None:
         if final_answer and content != content.rstrip():
             raise RequestRefused("messages: final assistant content cannot end with trailing whitespace")
         return
+    # A blank text is refused only where nothing else is said (recording llm-anthropic-33033fc40622).
+    if content and all(block.get("type") == "text" and as_text(block.get("text")).isspace() for block in objects(content)):
+        raise RequestRefused("messages: text content blocks must contain non-whitespace text")
     for at, block in enumerate(content):
         if not isinstance(block, dict):
             raise RequestRefused(f"messages.{index}.content.{at}: Input should be an object")
@@ -117,8 +119,6 @@ def _text(block: Obj, path: str) -> None:
         raise RequestRefused(f"{path}.text.text: Field required")
     if not text:
         raise RequestRefused("messages: text content blocks must be non-empty")
-    if not text.strip():
-        raise RequestRefused("messages: text content blocks must contain non-whitespace text")
 
 
 def _signed(block: Obj, path: str) -> None:
@@ -167,6 +167,8 @@ def _merged(messages: list[Obj]) -> list[tuple[int, str, list[Obj]]]:
     merged: list[tuple[int, str, list[Obj]]] = []
     for index, message in enumerate(messages):
         role, content = as_text(message.get("role")), message.get("content")
+        if role == "system":
+            continue
         blocks: list[Obj] = [{"type": "text", "text": content}] if isinstance(content, str) else objects(content)
         if merged and merged[-1][1] == role:
             merged[-1][2].extend(blocks)
@@ -176,15 +178,13 @@ def _merged(messages: list[Obj]) -> list[tuple[int, str, list[Obj]]]:
 
 
 def _pairs(messages: list[Obj]) -> None:
-    seen: set[str] = set()
     waiting: list[str] = []
     asked_at = 0
     for index, role, blocks in _merged(messages):
         if role == "assistant":
             waiting, asked_at = [as_text(block.get("id")) for block in blocks if block.get("type") == "tool_use"], index
-            if len(set(waiting)) < len(waiting) or seen & set(waiting):
+            if len(set(waiting)) < len(waiting):
                 raise RequestRefused(f"messages.{index}: `tool_use` ids must be unique")
-            seen |= set(waiting)
             continue
         results = _leading_results(blocks)
         for at, block in enumerate(blocks):
@@ -221,7 +221,7 @@ def _all_answered(waiting: list[str], results: list[str], index: int) -> None:
 def _loop_begins_with_thinking(messages: list[Obj]) -> None:
     """With thinking on, the model's first message of a tool loop that goes on must begin with the thinking it had."""
     merged = _merged(messages)
-    if merged[-1][1] != "user" or not any(block.get("type") == "tool_result" for block in merged[-1][2]):
+    if not merged or merged[-1][1] != "user" or not any(block.get("type") == "tool_result" for block in merged[-1][2]):
         return
     at = len(merged) - 1
     while at >= 2 and any(block.get("type") == "tool_result" for block in merged[at][2]):

@@ -47,14 +47,16 @@ def _read(body: Obj, headers: Mapping[str, str], lenient: bool) -> Turn:
             if name not in _KNOWN:
                 raise RequestRefused(f"{name}: Extra inputs are not permitted")
     thinking = _thinking(body)
-    messages = anthropic_history.check(body.get("messages"), thinking, present="messages" in body, lenient=lenient)
+    messages = anthropic_history.check(
+        body.get("messages"), thinking, present="messages" in body, beta=bool(headers.get("anthropic-beta")), lenient=lenient
+    )
     _system(body.get("system"))
     _sampling(body, thinking)
     _cache_marks(body)
     turn = Turn(model=model, stream=body.get("stream") is True, include_usage=True)
     limit = body.get("max_tokens")
     turn.max_tokens = limit if isinstance(limit, int) else None
-    _read_tools(turn, body, thinking)
+    _read_tools(turn, body)
     _read_format(turn, body)
     stops = body.get("stop_sequences")
     turn.stops = _stops(stops) if stops is not None else []
@@ -159,13 +161,11 @@ def _cache_marks(body: Obj) -> None:
         raise RequestRefused(f"A maximum of {_CACHE_MARKS} blocks with cache_control may be provided. Found {marks}.")
 
 
-def _read_tools(turn: Turn, body: Obj, thinking: bool) -> None:
+def _read_tools(turn: Turn, body: Obj) -> None:
     seen: set[str] = set()
     for index, tool in enumerate(objects(body.get("tools"))):
         kind = as_text(tool.get("type")) or "custom"
         name = as_text(tool.get("name"))
-        if kind.startswith("web_search"):
-            turn.web_search = True
         if kind != "custom":
             continue
         if not _NAME.fullmatch(name):
@@ -176,7 +176,7 @@ def _read_tools(turn: Turn, body: Obj, thinking: bool) -> None:
         turn.tools.append(Offered(name, _schema(tool, f"tools.{index}.custom")))
     choice = body.get("tool_choice")
     if choice is not None:
-        _read_choice(turn, body, choice, thinking)
+        _read_choice(turn, body, choice)
 
 
 def _schema(tool: Obj, path: str) -> Json:
@@ -192,13 +192,14 @@ def _schema(tool: Obj, path: str) -> Json:
     return schema
 
 
-def _read_choice(turn: Turn, body: Obj, choice: Json, thinking: bool) -> None:
+def _read_choice(turn: Turn, body: Obj, choice: Json) -> None:
     kind = as_object(choice).get("type")
     if kind not in {"auto", "any", "tool", "none"}:
         raise RequestRefused(f"tool_choice: Input tag '{kind}' found using 'type' does not match any of the expected tags: {_CHOICES}")
     if not body.get("tools"):
         raise RequestRefused("tool_choice: may only be specified while providing tools")
-    if thinking and kind in {"any", "tool"}:
+    # Adaptive thinking may stand beside a forced tool (recording pydantic-ai-7acd9987f78f).
+    if as_object(body.get("thinking")).get("type") == "enabled" and kind in {"any", "tool"}:
         raise RequestRefused("Thinking may not be enabled when tool_choice forces tool use.")
     turn.tools_allowed = kind != "none"
     if kind == "any":

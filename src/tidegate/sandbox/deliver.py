@@ -167,7 +167,7 @@ class Delivery:
         if script.cut:
             data, end = outcome.garbage, "garbage"
         else:
-            data, end = outcome.thunk(script.error_in_stream) if outcome.thunk else b"", "error_in_stream"
+            data, end = outcome.error_event(script.error_in_stream) if outcome.error_event else b"", "error_in_stream"
         self.attempt.sent += len(data)
         self._end(end)
         await self._send({"type": "http.response.body", "body": data, "more_body": True})

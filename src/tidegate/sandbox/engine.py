@@ -52,7 +52,7 @@ class Outcome(msgspec.Struct):
     usage: Obj | None = None
     answer_id: str = ""
     problem: str = ""
-    thunk: Callable[[Json], bytes] | None = None
+    error_event: Callable[[Json], bytes] | None = None
     garbage: bytes = b""
 
 
@@ -138,7 +138,7 @@ def _answered(dialect: Dialect, request: Request, rules: Rules, script: Script, 
         tokens=made.output_tokens,
         usage=dialect.usage(made) if reported else None,
         answer_id=stem,
-        thunk=dialect.error_event,
+        error_event=dialect.error_event,
         garbage=dialect.garbage if turn.stream else b'{"id": "half a body", \xff\xfe<html>',
     )
     given = _given(script.body)

@@ -20,14 +20,14 @@ _FIELDS = {
     "assistant": names(
         "role content name refusal audio function_call tool_calls annotations reasoning reasoning_content reasoning_details"
     ),
-    "tool": names("role content tool_call_id"),
+    "tool": names("role content tool_call_id name"),
     "function": _PLAIN,
 }
 _PARTS = {
-    "text": names("type text"),
-    "image_url": names("type image_url"),
+    "text": names("type text prompt_cache_breakpoint"),
+    "image_url": names("type image_url prompt_cache_breakpoint"),
     "input_audio": names("type input_audio"),
-    "file": names("type file"),
+    "file": names("type file prompt_cache_breakpoint"),
     "refusal": names("type refusal"),
 }
 _ALLOWED = {"user": names("text image_url input_audio file"), "assistant": names("text refusal")}
