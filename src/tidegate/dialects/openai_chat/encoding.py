@@ -1,0 +1,97 @@
+"""What the parts of the request encoder share: whom they encode for, what got lost, and the names of fields in the client's own terms."""
+
+from tidegate.dialects.openai_chat.fields import NAME, cache_control, merge
+from tidegate.ir.content import Block, CacheMark, Origin, Refusal, Thinking, ToolResult, ToolUse
+from tidegate.ir.json import JsonObject
+from tidegate.ir.loss import Loss
+from tidegate.ir.request import Request
+from tidegate.ir.target import Profile
+
+_ANTHROPIC_NAMES = {
+    "stop": "stop_sequences",
+    "reasoning": "thinking",
+    "user": "metadata.user_id",
+    "output": "output_config.format",
+    "parallel_tool_calls": "tool_choice.disable_parallel_tool_use",
+    "cache": "cache_control",
+}
+_OPENAI_NAMES = {"output": "response_format", "reasoning": "reasoning_effort", "cache": "cache_control"}
+
+
+class Encoding:
+    """One request on its way to one target."""
+
+    def __init__(self, request: Request, profile: Profile) -> None:
+        self.request = request
+        self.profile = profile
+        self.own = request.dialect == NAME
+        self.target = Origin(NAME, profile.provider, profile.model)
+        self.keeps_marks = self.own or profile.capabilities.prompt_cache
+        self.losses: list[Loss] = []
+
+    def name(self, field: str) -> str:
+        """A field of the neutral request under the client's name for it."""
+        names = _ANTHROPIC_NAMES if self.request.dialect == "anthropic" else _OPENAI_NAMES
+        return names.get(field, field)
+
+    def dropped(self, path: str, reason: str) -> None:
+        self.losses.append(Loss("dropped", path, reason))
+
+    def emulated(self, path: str, reason: str) -> None:
+        self.losses.append(Loss("emulated", path, reason))
+
+    def mapped(self, path: str, reason: str) -> None:
+        self.losses.append(Loss("mapped", path, reason))
+
+    def foreign_extras(self, extras: JsonObject, path: str) -> None:
+        """Fields that only the client's dialect knows."""
+        for field in extras:
+            self.dropped(f"{path}.{field}" if path else field, f"a field of {self.request.dialect} that {NAME} does not have")
+
+    def attach(self, raw: JsonObject, cache: CacheMark | None, extras: JsonObject, path: str) -> None:
+        """Puts the mark and the extras of an object of the request where they belong, or reports them."""
+        if cache is not None:
+            if self.keeps_marks:
+                raw["cache_control"] = cache_control(cache, own=self.own)
+            else:
+                self.dropped(f"{path}.cache_control", "the target has no prompt-cache marks")
+        if extras:
+            if self.own:
+                merge(raw, extras)
+            else:
+                self.foreign_extras(extras, path)
+
+    def message(self, index: int) -> str:
+        """The path of a message. Anthropic's `system` is the leading system message in neutral terms."""
+        if self.request.dialect == "anthropic" and self.request.messages[0].role == "system":
+            return "system" if index == 0 else f"messages[{index - 1}]"
+        return f"messages[{index}]"
+
+    def block(self, index: int, at: int) -> str:
+        """The path of a block of a message."""
+        path = self.message(index)
+        if path == "system":
+            return f"system[{at}]"
+        if not self.own:
+            return f"{path}.content[{at}]"
+        blocks = self.request.messages[index].blocks
+        block = blocks[at]
+        if isinstance(block, ToolResult):
+            return path
+        field = _own_field(block)
+        place = sum(1 for other in blocks[:at] if _own_field(other) == field)
+        return f"{path}.{field}" if field in ("refusal", "reasoning_content") else f"{path}.{field}[{place}]"
+
+
+def _own_field(block: Block) -> str:
+    match block:
+        case Thinking(signature=None, redacted=None, origin=None):
+            return "reasoning_content"
+        case Thinking():
+            return "reasoning_details"
+        case ToolUse():
+            return "tool_calls"
+        case Refusal():
+            return "refusal"
+        case _:
+            return "content"
