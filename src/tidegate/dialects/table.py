@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from tidegate.dialects import anthropic
+from tidegate.dialects import anthropic, openai_chat
 from tidegate.dialects.base import Dialect
 
-DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.name: dialect for dialect in (anthropic.DIALECT,)})
+DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.name: dialect for dialect in (openai_chat.DIALECT, anthropic.DIALECT)})
