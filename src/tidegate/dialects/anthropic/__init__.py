@@ -26,9 +26,10 @@ def _usage_fields(stream_options: bytes | None) -> dict[str, bytes]:
 
 DIALECT = Dialect(
     name=NAME,
-    path="/messages",
+    path="/v1/messages",
     headers={"anthropic-version": "2023-06-01"},
     forward=frozenset(("anthropic-beta", "anthropic-version")),
+    forward_query=frozenset(("beta",)),
     head=head,
     decode_request=decode_request,
     encode_request=encode_request,

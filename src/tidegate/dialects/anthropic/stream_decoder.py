@@ -44,7 +44,7 @@ class AnthropicStreamDecoder:
 
     def __init__(self, origin: Origin) -> None:
         self._origin = origin
-        self._blocks: dict[object, _Open] = {}
+        self._blocks: dict[int, _Open] = {}
         self._next = 0
         self._usage: JsonObject = {}
         self._stop: Stop | None = None
@@ -114,12 +114,14 @@ class AnthropicStreamDecoder:
     def on_block_start(self, raw: JsonObject) -> list[ev.Event]:
         value = raw.get("content_block")
         block = answer_block(value, self._origin)
+        place = _index(raw)
+        if place in self._blocks:
+            raise GatewayError(upstream_error("the provider's stream starts a block twice"))
         if isinstance(block, Native):
-            self._blocks[raw.get("index")] = _Open(-1, dict(block.raw))
+            self._blocks[place] = _Open(-1, dict(block.raw))
             return []
-        opened = _Open(self._next)
+        opened = self._blocks[place] = _Open(self._next)
         self._next += 1
-        self._blocks[raw.get("index")] = opened
         index = opened.index
         match block:
             case Text(text=text, citations=citations):
@@ -139,7 +141,7 @@ class AnthropicStreamDecoder:
         return out
 
     def on_delta(self, raw: JsonObject) -> list[ev.Event]:
-        opened = self._blocks.get(raw.get("index"))
+        opened = self._blocks.get(_index(raw))
         delta = raw.get("delta")
         if opened is None or type(delta) is not dict:
             raise GatewayError(upstream_error("the provider's stream continues a block that is not open"))
@@ -147,14 +149,15 @@ class AnthropicStreamDecoder:
         if opened.native is not None:
             _collect(opened, opened.native, fields)
             return []
-        read = _DELTAS.get(fields.get("type"))
+        kind = fields.get("type")
+        read = _DELTAS.get(kind) if type(kind) is str else None
         if read is None:
             return [ev.NativeEvent(NAME, raw)]
         event = read(opened, fields)
         return [] if event is None else [event]
 
     def on_block_stop(self, raw: JsonObject) -> list[ev.Event]:
-        opened = self._blocks.pop(raw.get("index"), None)
+        opened = self._blocks.pop(_index(raw), None)
         return [] if opened is None else self._close(opened)
 
     def _close(self, opened: _Open) -> list[ev.Event]:
@@ -212,6 +215,13 @@ _HANDLERS: dict[str, Callable[[AnthropicStreamDecoder, JsonObject], list[ev.Even
 }
 
 
+def _index(raw: JsonObject) -> int:
+    index = raw.get("index")
+    if type(index) is not int:
+        raise GatewayError(upstream_error("an event of the provider's stream names no block"))
+    return index
+
+
 def _piece(fields: JsonObject, name: str) -> str:
     value = fields.get(name)
     return value if type(value) is str else ""
@@ -243,7 +253,7 @@ def _citation(opened: _Open, delta: JsonObject) -> ev.Event | None:
     return None if citation is None else ev.CitationDelta(opened.index, citation)
 
 
-_DELTAS: dict[object, Callable[[_Open, JsonObject], ev.Event | None]] = {
+_DELTAS: dict[str, Callable[[_Open, JsonObject], ev.Event | None]] = {
     "text_delta": _text,
     "input_json_delta": _arguments,
     "thinking_delta": _thinking,
