@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tidegate.cli.options import DEFAULT_HOME, ConfigPath, Home, complain, complain_of, load, say, settings, table
+from tidegate.cli.options import ConfigPath, Home, complain, complain_of, load, say, table
 from tidegate.control.load import Loaded
 from tidegate.control.problems import ConfigError
 from tidegate.policy.models import Models
@@ -15,10 +15,10 @@ from tidegate.policy.snapshot import Key, Route, Snapshot, Upstream
 File = Annotated[Path | None, Parameter(help="The file to check; else the one that `serve` would read.")]
 
 
-def check(file: File = None, /, *, config: ConfigPath = None, home: Home = DEFAULT_HOME) -> int:
+def check(file: File = None, /, *, config: ConfigPath = None, home: Home = None) -> int:
     """See `texts.CHECK`."""
     try:
-        loaded = load(settings(file or config, home))
+        loaded = load(file or config, home)
     except ConfigError as error:
         code = complain_of(error)
         complain(f"{len(error.problems)} {'error' if len(error.problems) == 1 else 'errors'}: nothing would be served")

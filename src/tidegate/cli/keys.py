@@ -6,8 +6,9 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from tidegate.adapters.keystore import KeyStore, KeyStoreError
-from tidegate.cli.options import DEFAULT_HOME, Home, complain, say, table
+from tidegate.adapters.keystore import KeyStoreError
+from tidegate.cli.options import Home, complain, say, store, table
+from tidegate.control.problems import ConfigError
 from tidegate.policy import keys as form
 from tidegate.policy.keys import KeyEnv, StoredKey
 
@@ -24,7 +25,7 @@ Env = Annotated[KeyEnv, Parameter(help="Written into the key, so that people see
 
 
 @app.command
-def create(*, name: Name = "key", model: Allowed = None, env: Env = "live", home: Home = DEFAULT_HOME) -> int:
+def create(*, name: Name = "key", model: Allowed = None, env: Env = "live", home: Home = None) -> int:
     """Make a key and print it, once.
 
     The key alone goes to standard output, so that a script can take it.
@@ -41,8 +42,8 @@ def create(*, name: Name = "key", model: Allowed = None, env: Env = "live", home
             complain(f"error: --model `{pattern}`: a name, or its beginning with `*` at the end, like `anthropic/*`")
             return 1
     try:
-        row, token = KeyStore(home).create(name, env=env, models=tuple(model or ()))
-    except (KeyStoreError, OSError) as error:
+        row, token = store(home).create(name, env=env, models=tuple(model or ()))
+    except (ConfigError, KeyStoreError, OSError) as error:
         return _failed(error)
     complain(f"Made the key `{row.name}` with the id {row.id} for {', '.join(row.models) or 'all models'}. It is not shown again:")
     say(token)
@@ -50,24 +51,24 @@ def create(*, name: Name = "key", model: Allowed = None, env: Env = "live", home
 
 
 @app.command(name="list")
-def list_(*, home: Home = DEFAULT_HOME) -> int:
+def list_(*, home: Home = None) -> int:
     """List the keys that were made here, also the revoked ones.
 
     Keys of the configuration file are shown by `tidegate check`.
     """
     try:
-        rows = KeyStore(home).peek().keys
-    except (KeyStoreError, OSError) as error:
+        rows = store(home).peek().keys
+    except (ConfigError, KeyStoreError, OSError) as error:
         return _failed(error)
     if not rows:
-        complain(f"No keys in {home}: `tidegate keys create` makes one, and so does the first `tidegate serve`.")
+        complain("No keys yet: `tidegate keys create` makes one, and so does the first `tidegate serve`.")
         return 0
     table([("ID", "NAME", "ENV", "CREATED", "STATE", "MODELS"), *(_row(row) for row in rows)])
     return 0
 
 
 @app.command
-def revoke(id: str, /, *, home: Home = DEFAULT_HOME) -> int:
+def revoke(id: str, /, *, home: Home = None) -> int:
     """Revoke a key for ever. Calls that have begun are finished.
 
     Examples
@@ -82,15 +83,15 @@ def revoke(id: str, /, *, home: Home = DEFAULT_HOME) -> int:
         The key's id, or its name where only one key has it.
     """
     try:
-        row = KeyStore(home).revoke(id)
-    except (KeyStoreError, OSError) as error:
+        row = store(home).revoke(id)
+    except (ConfigError, KeyStoreError, OSError) as error:
         return _failed(error)
     complain(f"Revoked the key `{row.name}` with the id {row.id}.")
     return 0
 
 
 @app.command
-def check(key: str = "-", /, *, home: Home = DEFAULT_HOME) -> int:
+def check(key: str = "-", /, *, home: Home = None) -> int:
     """Check a key offline: is it whole, and is it known here? The exit code is 1 if it would not be let in.
 
     Examples
@@ -110,14 +111,14 @@ def check(key: str = "-", /, *, home: Home = DEFAULT_HOME) -> int:
         complain(f"This is not a whole gateway key: {flaw}.")
         return 1
     try:
-        stored = KeyStore(home).peek()
-    except (KeyStoreError, OSError) as error:
+        stored = store(home).peek()
+    except (ConfigError, KeyStoreError, OSError) as error:
         return _failed(error)
     public = form.token_id(text)
     digest = form.token_digest(stored.pepper, text)
     row = next((row for row in stored.keys if row.id == public and row.digest == digest), None)
     if row is None:
-        complain(f"The key {public} is whole, and not one of those that were made in {home}.")
+        complain(f"The key {public} is whole, and not one of those that were made here.")
         return 1
     complain(f"The key {public} is `{row.name}`, {_state(row)}, for {', '.join(row.models) or 'all models'}.")
     return 1 if row.revoked is not None else 0

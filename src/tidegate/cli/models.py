@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from tidegate.cli.options import DEFAULT_HOME, ConfigPath, Home, complain, complain_of, load, say, settings, table
+from tidegate.cli.options import ConfigPath, Home, complain, complain_of, load, say, table
 from tidegate.control.problems import ConfigError
 from tidegate.policy.route import Planner, PublicModel
 
@@ -15,10 +15,10 @@ AsJson = Annotated[bool, Parameter(name="--json", negative=(), help="One JSON ob
 _NANO = 1_000_000_000
 
 
-def models(part: Part = "", /, *, json: AsJson = False, config: ConfigPath = None, home: Home = DEFAULT_HOME) -> int:
+def models(part: Part = "", /, *, json: AsJson = False, config: ConfigPath = None, home: Home = None) -> int:
     """See `texts.MODELS`."""
     try:
-        shown = Planner(load(settings(config, home)).snapshot).models()
+        shown = Planner(load(config, home).snapshot).models()
     except ConfigError as error:
         return complain_of(error)
     shown = [model for model in shown if part.lower() in model.name.lower()]

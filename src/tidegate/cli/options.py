@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,34 +12,32 @@ from tidegate.adapters.keystore import KeyStore
 from tidegate.control.catalogue import read_catalogue
 from tidegate.control.load import Loaded, Loader
 from tidegate.control.problems import ConfigError
-from tidegate.control.settings import Settings
+from tidegate.control.settings import settings
 
-Home = Annotated[Path, Parameter(env_var="TIDEGATE_HOME", help="The directory of Tidegate's state: keys and the usage ledger.")]
+Home = Annotated[
+    Path | None,
+    Parameter(help="The directory of Tidegate's state: keys and the usage ledger. [env var: TIDEGATE_HOME] [default: .tidegate]"),
+]
 ConfigPath = Annotated[
     Path | None,
-    Parameter(name="--config", env_var="TIDEGATE_CONFIG", help="The configuration file. Without it, ./tidegate.yaml if there is one."),
+    Parameter(name="--config", help="The configuration file. [env var: TIDEGATE_CONFIG] [default: ./tidegate.yaml, if there is one]"),
 ]
-Host = Annotated[str, Parameter(env_var="TIDEGATE_HOST", help="The address to listen on; 0.0.0.0 is every network.")]
-Port = Annotated[int, Parameter(env_var="TIDEGATE_PORT", help="The port to listen on; 0 takes a free one.")]
-
-DEFAULT_HOME = Path(".tidegate")
-
-
-def settings(config: Path | None, home: Path, *, host: str = "127.0.0.1", port: int = 8080) -> Settings:
-    """An empty variable counts as unset."""
-    named = config if config is not None and str(config) not in ("", ".") else None
-    return Settings(host=host or "127.0.0.1", port=port, home=home, config_path=named, environ=environment())
+Host = Annotated[
+    str | None, Parameter(help="The address to listen on; 0.0.0.0 is every network. [env var: TIDEGATE_HOST] [default: 127.0.0.1]")
+]
+Port = Annotated[int | None, Parameter(help="The port to listen on; 0 takes a free one. [env var: TIDEGATE_PORT] [default: 8080]")]
 
 
-def environment() -> Mapping[str, str]:
-    """A copy of the environment as it is now."""
-    return dict(os.environ)
+def store(home: Path | None) -> KeyStore:
+    """The key store that a gateway with this option would use. Raises `ConfigError`."""
+    return KeyStore(settings(os.environ, home=home).home)
 
 
-def load(chosen: Settings) -> Loaded:
+def load(config: Path | None, home: Path | None) -> Loaded:
     """The configuration as a gateway would see it, without making anything in the state directory. Raises `ConfigError`."""
-    store = KeyStore(chosen.home)
-    return Loader(chosen, read_catalogue(), store.peek, store.path).load(generation=1)
+    chosen = settings(os.environ, config=config, home=home)
+    keys = KeyStore(chosen.home)
+    return Loader(chosen, read_catalogue(), keys.peek, keys.path).load(generation=1)
 
 
 def say(line: str = "") -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import msgspec
 
+from tidegate.control.problems import ConfigError, Problem
+
 DEFAULT_CONFIG = Path("tidegate.yaml")
 
 
@@ -23,3 +25,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"Settings(host={self.host!r}, port={self.port}, home={str(self.home)!r}, config_file={str(self.config_file)!r})"
+
+
+def settings(
+    environ: Mapping[str, str], *, host: str | None = None, port: int | None = None, home: Path | None = None, config: Path | None = None
+) -> Settings:
+    """An option, else its variable (`TIDEGATE_HOST`, `_PORT`, `_HOME`, `_CONFIG`; an empty one counts as unset), else the default.
+    Raises `ConfigError` for a port that is none."""
+    config_path = str(config or "") or environ.get("TIDEGATE_CONFIG")
+    return Settings(
+        host=host or environ.get("TIDEGATE_HOST") or "127.0.0.1",
+        port=_port(str(port) if port is not None else environ.get("TIDEGATE_PORT") or "8080"),
+        home=home or Path(environ.get("TIDEGATE_HOME") or ".tidegate"),
+        config_path=Path(config_path) if config_path else None,
+        environ=dict(environ),
+    )
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= 65535):
+        raise ConfigError((Problem("TIDEGATE_PORT or --port", 0, "", f"`{text[:20]}` is not a port: it is a number from 0 to 65535"),))
+    return int(text)

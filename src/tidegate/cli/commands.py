@@ -1,0 +1,42 @@
+"""Which commands there are. Each lives in a module of its own that is imported only when it is called, so that none waits for what another
+needs. Nothing here decides anything; `docs/cli.md` is generated from it."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App
+
+from tidegate import __version__
+from tidegate.cli import texts
+
+app = App(
+    name="tidegate",
+    help="An AI gateway: one endpoint that speaks OpenAI's and Anthropic's APIs in front of every model provider.\n\n"
+    "Most people need `tidegate serve` and nothing else. `tidegate COMMAND --help` explains a command.",
+    version=f"tidegate {__version__} (Python {sys.version.split()[0]})",
+    help_format="markdown",
+)
+app.command("tidegate.cli.serve:serve", name="serve", help=texts.SERVE, sort_key=1)
+app.command("tidegate.cli.check:check", name="check", help=texts.CHECK, sort_key=2)
+app.command("tidegate.cli.keys:app", name="keys", help=texts.KEYS, sort_key=3)
+app.command("tidegate.cli.models:models", name="models", help=texts.MODELS, sort_key=4)
+app.command("tidegate.cli.sandbox:sandbox", name="sandbox", help=texts.SANDBOX, sort_key=5)
+
+
+@app.command(sort_key=6)
+def version() -> None:
+    """Print the version of Tidegate and of Python."""
+    sys.stdout.write(f"{app.version}\n")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command and returns its exit code."""
+    try:
+        result = app(arguments, result_action="return_value")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has had enough (`tidegate models | head`); Python would complain once more when it closes the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return result if isinstance(result, int) else 0
