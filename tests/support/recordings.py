@@ -1,0 +1,88 @@
+"""The recorded provider traffic of TIDEGATE_RECORDINGS as values: one `Exchange` for each line of the APIs that are asked for."""
+
+import base64
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+DIALECT_OF = {"openai.chat": "openai_chat", "anthropic.messages": "anthropic"}
+"""The recordings' word for an API, and the gateway's for its wire format."""
+
+
+class Line(msgspec.Struct, kw_only=True):
+    """What is used of one line; the folder's README describes all of it."""
+
+    id: str
+    provider: str = ""
+    api: str = ""
+    core: bool = False
+    status: int = 0
+    stream: bool = False
+    fidelity: str = ""
+    request_body: Any = None
+    response_headers: dict[str, Any] | None = None
+    response_body: Any = None
+    response_body_b64: str | None = None
+    sse: str | None = None
+    expect: dict[str, Any] | None = None
+    kinds: list[str] | None = None
+
+
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """One request and its answer. `request` is None where it was not recorded; `streamed` = the answer is a stream of events."""
+
+    id: str
+    provider: str
+    dialect: str
+    core: bool
+    status: int
+    asked_stream: bool
+    request: dict[str, Any] | None
+    answer: bytes
+    streamed: bool
+    headers: dict[str, str]
+    expect: dict[str, Any]
+    kinds: frozenset[str]
+
+
+def read_recordings(folder: Path, apis: frozenset[str] = frozenset(DIALECT_OF)) -> list[Exchange]:
+    """All exchanges of `apis`, in the order of the files."""
+    return [_exchange(line) for file in sorted(folder.glob("*.jsonl.gz")) for line in _lines(file) if line.api in apis]
+
+
+def _lines(file: Path) -> Iterator[Line]:
+    decoder = msgspec.json.Decoder(Line)
+    with gzip.open(file, "rb") as stream:
+        for text in stream:
+            if b'"api"' in text:
+                yield decoder.decode(text)
+
+
+def _exchange(line: Line) -> Exchange:
+    request = line.request_body if isinstance(line.request_body, dict) else None
+    return Exchange(
+        id=line.id,
+        provider=line.provider,
+        dialect=DIALECT_OF[line.api],
+        core=line.core,
+        status=line.status,
+        asked_stream=bool(request.get("stream")) if request else line.stream,
+        request=request,
+        answer=_answer(line),
+        streamed=line.sse is not None,
+        headers={name.lower(): str(value) for name, value in (line.response_headers or {}).items()},
+        expect=line.expect or {},
+        kinds=frozenset(line.kinds or ()),
+    )
+
+
+def _answer(line: Line) -> bytes:
+    if line.sse is not None:
+        return line.sse.encode()
+    if line.response_body_b64:
+        return base64.b64decode(line.response_body_b64)
+    body = line.response_body
+    return body.encode() if isinstance(body, str) else msgspec.json.encode(body)
