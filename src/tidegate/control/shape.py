@@ -22,7 +22,7 @@ _PLAIN: dict[type[mi.Type], tuple[type, ...]] = {
 _WORDS: dict[type[mi.Type], str] = {
     mi.StrType: "text",
     mi.BoolType: "true or false",
-    mi.IntType: "a number",
+    mi.IntType: "a whole number",
     mi.FloatType: "a number",
     mi.DictType: "names with values",
     mi.ListType: "a list",
@@ -96,7 +96,8 @@ def _leaf(value: Json, info: mi.Type, path: Path, problems: Problems) -> Json:
 
 
 def _wrong(value: Json, info: mi.Type, path: Path, problems: Problems) -> Json:
-    hint = ": put it in quotes" if isinstance(info, mi.StrType) and isinstance(value, bool | int | float) else ""
+    takes_text = any(isinstance(kind, mi.StrType) for kind in (info.types if isinstance(info, mi.UnionType) else (info,)))
+    hint = ": put it in quotes" if takes_text and isinstance(value, bool | int | float) else ""
     problems.error(path, f"it must be {_wanted(info)}, not {_KINDS[type(value)]}{hint}")
     return value
 

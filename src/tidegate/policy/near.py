@@ -14,7 +14,7 @@ def grams(name: str) -> frozenset[str]:
 
 def near(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
     """The candidates most like `name`, best first; at most `limit`, possibly none."""
-    return nearest(name, [(candidate, grams(candidate)) for candidate in candidates], limit)
+    return nearest(name, [(candidate, grams(candidate)) for candidate in dict.fromkeys(candidates)], limit)
 
 
 def nearest(name: str, candidates: Sequence[tuple[str, frozenset[str]]], limit: int = 3) -> list[str]:

@@ -1,0 +1,77 @@
+import pytest
+from tests.unit.control.configs import Place
+
+from tidegate.policy.snapshot import Route
+
+CONTRACT = """
+providers:
+  anthropic: {api_key: env:ANTHROPIC_API_KEY}
+  claude-eu: {kind: anthropic, base_url: "https://eu.example", api_key: env:TIDEGATE_CI_KEY}
+routes:
+  smart: {targets: [anthropic/claude-big, {target: claude-eu/claude-big}, openai/gpt-9], defaults: {max_tokens: 4096}, on_loss: refuse}
+  "team-a/*": {targets: ["anthropic/*"]}
+  "team-a/x/*": {targets: ["claude-eu/*", openrouter/acme/one], caller_keys: true}
+"""
+
+
+def test_routes_of_the_contract(place: Place) -> None:
+    snapshot = place.load(CONTRACT).snapshot
+    assert snapshot.routes == {
+        "smart": Route(
+            name="smart",
+            targets=(("anthropic", "claude-big"), ("claude-eu", "claude-big"), ("openai", "gpt-9")),
+            defaults={"max_tokens": 4096},
+            on_loss="refuse",
+        )
+    }
+    assert [route.name for route in snapshot.prefix_routes] == ["team-a/x/*", "team-a/*"]
+    assert snapshot.prefix_routes[0].targets == (("claude-eu", "*"), ("openrouter", "acme/one"))
+    assert snapshot.prefix_routes[0].caller_keys
+
+
+def test_a_known_provider_without_a_key_may_stand_in_a_route(place: Place) -> None:
+    loaded = place.load("routes:\n  a: {targets: [openai/gpt-9]}\n  b: {targets: [openai/gpt-9, anthropic/x]}\n")
+    assert loaded.snapshot.upstreams["openai"].missing == "set `OPENAI_API_KEY` for Openai"
+    assert [str(problem).split(": ", 1)[1] for problem in loaded.warnings] == [
+        "routes.a: no target of this route has a key yet: set `OPENAI_API_KEY` for Openai"
+    ]
+
+
+def test_a_target_twice_is_kept_once(place: Place) -> None:
+    loaded = place.load("routes:\n  a: {targets: [anthropic/x, {target: anthropic/x}]}\n")
+    assert loaded.snapshot.routes["a"].targets == (("anthropic", "x"),)
+    assert "stands twice" in loaded.warnings[0].message
+
+
+@pytest.mark.parametrize(
+    ("route", "words"),
+    [
+        ("a: {targets: []}", "routes.a.targets: a route needs at least one target"),
+        ("a: {targets: [claude-big]}", "written `provider/model`: did you mean `anthropic/claude-big`?"),
+        ("a: {targets: [claude-big-20251]}", "did you mean `anthropic/claude-big-20251`?"),
+        ("a: {targets: [what]}", "written `provider/model`, like"),
+        ("a: {targets: [a]}", "routes do not stand behind routes"),
+        ("a: {targets: [{target: anthropic/}]}", "routes.a.targets[0].target: a target is written"),
+        ("a: {targets: [/x]}", "a target is written"),
+        ("a: {targets: [antropic/x]}", "there is no provider `antropic`. Did you mean `anthropic`? Configured: `anthropic`, `sandbox`."),
+        ("a: {targets: [custom/x]}", "there is no provider `custom`"),
+        ("a: {targets: [ollama/x]}", "`ollama` is not configured: set `OLLAMA_BASE_URL` for Ollama"),
+        ("a: {targets: ['anthropic/*']}", "`*` stands for the whole model name"),
+        ("'a/*': {targets: ['anthropic/claude-*']}", "`*` stands for the whole model name"),
+        ("'*': {targets: [anthropic/x]}", "`*` stands only at its end"),
+        ("'/*': {targets: [anthropic/x]}", "`*` stands only at its end"),
+        ("'a*b': {targets: [anthropic/x]}", "`*` stands only at its end"),
+        ("'a b': {targets: [anthropic/x]}", "without spaces"),
+        ("a: {targets: [anthropic/x], defaults: {model: y}}", "routes.a.defaults.model: `model` cannot have a default"),
+        ("a: {targets: [anthropic/x], defaults: {stream: true}}", "`stream` cannot have a default: only the client"),
+        ("a: {targets: [anthropic/x], defaults: {messages: []}}", "`messages` cannot have a default"),
+    ],
+)
+def test_mistakes(place: Place, route: str, words: str) -> None:
+    found = place.mistakes(f"routes:\n  {route}\n")
+    assert any(line.startswith("2: ") and words in line for line in found), found
+    assert len(found) == 1
+
+
+def test_a_broken_provider_is_told_once_and_not_again_for_each_route(place: Place) -> None:
+    assert len(place.mistakes("providers:\n  lab: {kind: lba}\nroutes:\n  a: {targets: [lab/x]}\n")) == 1

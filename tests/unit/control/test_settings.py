@@ -1,0 +1,36 @@
+from pathlib import Path
+
+import pytest
+
+from tidegate.control.problems import ConfigError
+from tidegate.control.settings import Settings, settings
+
+
+def test_defaults() -> None:
+    chosen = settings({})
+    assert (chosen.host, chosen.port, chosen.home, chosen.config_path) == ("127.0.0.1", 8080, Path(".tidegate"), None)
+    assert chosen.config_file == Path("tidegate.yaml")
+    assert chosen == Settings()
+
+
+def test_variables_and_options() -> None:
+    environ = {"TIDEGATE_HOST": "h", "TIDEGATE_PORT": "1", "TIDEGATE_HOME": "d", "TIDEGATE_CONFIG": "c.yaml"}
+    chosen = settings(environ)
+    assert (chosen.host, chosen.port, chosen.home, chosen.config_file) == ("h", 1, Path("d"), Path("c.yaml"))
+    chosen = settings(environ, host="i", port=0, home=Path("e"), config=Path("d.yaml"))
+    assert (chosen.host, chosen.port, chosen.home, chosen.config_file) == ("i", 0, Path("e"), Path("d.yaml"))
+
+
+def test_an_empty_variable_is_unset() -> None:
+    empty = dict.fromkeys(("TIDEGATE_HOST", "TIDEGATE_PORT", "TIDEGATE_HOME", "TIDEGATE_CONFIG"), "")
+    assert settings(empty) == Settings(environ=empty)
+
+
+@pytest.mark.parametrize("port", ["http", "-1", "65536", "8080 ", "\u0663", "1" * 9])
+def test_a_port_is_a_port(port: str) -> None:
+    with pytest.raises(ConfigError, match="is not a port"):
+        settings({"TIDEGATE_PORT": port})
+
+
+def test_settings_never_show_the_environment() -> None:
+    assert "s3cret" not in repr(settings({"KEY": "s3cret"}))
