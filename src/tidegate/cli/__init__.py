@@ -10,7 +10,7 @@ from importlib import import_module
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code: 0, or 1 where it failed or was misused."""
+    """Runs one command and returns its exit code: 0, or 1 where it failed. Misuse ends the process with 2."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     module = import_module("tidegate.cli.start" if given == ["serve"] else "tidegate.cli.commands")
     code: int = module.run(given)

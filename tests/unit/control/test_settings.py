@@ -22,7 +22,7 @@ def test_variables_and_options() -> None:
 
 
 def test_an_empty_variable_is_unset() -> None:
-    empty = dict.fromkeys(("TIDEGATE_HOST", "TIDEGATE_PORT", "TIDEGATE_HOME", "TIDEGATE_CONFIG"), "")
+    empty: dict[str, str] = dict.fromkeys(("TIDEGATE_HOST", "TIDEGATE_PORT", "TIDEGATE_HOME", "TIDEGATE_CONFIG"), "")
     assert settings(empty) == Settings(environ=empty)
 
 
