@@ -28,7 +28,7 @@ def normal(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _blocks(content: Any) -> list[Any]:
-    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    blocks: list[Any] = [{"type": "text", "text": content}] if isinstance(content, str) else content
     for block in blocks:
         if block.get("type") == "tool_result":
             block["content"] = _blocks(block.get("content") or [])

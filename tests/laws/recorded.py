@@ -48,7 +48,8 @@ def core(folder: Path, api: str) -> Iterator[dict[str, Any]]:
 
 
 def answer_bytes(exchange: dict[str, Any]) -> bytes:
-    body = exchange["response_body"]
+    """The recorded answer, empty where it had no body."""
+    body = exchange.get("response_body", "")
     return body.encode() if isinstance(body, str) else json.dumps(body).encode()
 
 

@@ -136,6 +136,9 @@ def _refuse(request: Request) -> None:
         raise unsupported("Anthropic gives no log probabilities", "logprobs")
     if request.top_logprobs:
         raise unsupported("Anthropic gives no log probabilities", "top_logprobs")
+    modalities = request.extras.get("modalities")
+    if type(modalities) is list and any(kind != "text" for kind in cast("list[Json]", modalities)):
+        raise unsupported("Anthropic's models answer in text", "modalities")
 
 
 def _output(output: OutputFormat | None, config: JsonObject, receipt: Receipt) -> str | None:

@@ -31,9 +31,10 @@ def encode_tools(request: Request, receipt: Receipt) -> list[Json]:
                 if search is not None:
                     out.append(search)
             case NativeTool(dialect=dialect, raw=raw):
-                if dialect != NAME:
-                    raise unsupported(f"only {dialect} providers have this tool", path)
-                out.append(raw)
+                if dialect == NAME:
+                    out.append(raw)
+                else:
+                    receipt.dropped(path, f"only providers of {dialect} run this tool")
     return out
 
 

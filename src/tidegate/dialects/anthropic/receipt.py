@@ -36,9 +36,10 @@ class Receipt:
         self.losses.append(Loss("dropped", path, reason))
 
     def foreign_extras(self, extras: JsonObject, path: str) -> None:
-        """Fields of another dialect that nobody models."""
-        for name in extras:
-            self.dropped(f"{path}.{name}" if path else name, "Anthropic has no such field")
+        """Fields of another dialect that nobody models. One that is null says nothing (clients echo those of answers)."""
+        for name, value in extras.items():
+            if value is not None:
+                self.dropped(f"{path}.{name}" if path else name, "Anthropic has no such field")
 
     def mark(self, out: JsonObject, cache: CacheMark | None, path: str) -> None:
         """Puts a cache mark on `out`."""
