@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator
 import structlog
 import uvloop
 
+from tidegate.adapters import logs
 from tidegate.adapters.asgi_upstream import AsgiUpstream
 from tidegate.adapters.events_file import FileEvents
 from tidegate.adapters.http import HttpUpstream
@@ -90,6 +91,7 @@ async def running(started: Started) -> AsyncGenerator[Gateway]:
 
 def serve(settings: Settings) -> int:
     """Runs until a signal ends it. The exit code: 0, or 1 where it could not start (stderr says why)."""
+    logs.set_up()
     try:
         started = Started(settings)
         sock = listener(settings.host, settings.port)

@@ -4,12 +4,15 @@ Watching `receive()` in a task of its own would cost several microseconds a call
 """
 
 import asyncio
+import contextlib
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Generator
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import HANDLED_SIGNALS
 
 KEEP_ALIVE = 75
 """Seconds that an idle client connection is kept."""
@@ -64,6 +67,7 @@ async def serve(app: Callable[..., Any], sock: socket.socket, started: Callable[
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         date_header=False,
         timeout_keep_alive=KEEP_ALIVE,
         backlog=BACKLOG,
@@ -76,6 +80,21 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_started = started
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """A signal ends the server; uvicorn's own version raises it once more afterwards, and the process would not exit with 0."""
+        loop = asyncio.get_running_loop()
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        for number in HANDLED_SIGNALS:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in HANDLED_SIGNALS:
+                loop.remove_signal_handler(number)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

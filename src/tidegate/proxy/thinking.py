@@ -4,20 +4,32 @@ Providers refuse a tool loop whose thinking is missing. A client that does not s
 keyed by the caller's key and the id of the tool call that followed it.
 """
 
+from typing import TypeGuard
+
 import msgspec
 
 from tidegate.ir import events as ev
-from tidegate.ir.content import Block, Thinking, ToolUse
+from tidegate.ir.content import Block, Origin, Thinking, ToolUse
 from tidegate.ir.request import Message, Request
 from tidegate.ports import ThinkingCache
 
+
+class _Kept(msgspec.Struct, array_like=True, frozen=True):
+    """One signed block as it is stored."""
+
+    text: str
+    signature: str | None
+    redacted: str | None
+    origin: Origin | None
+
+
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(list[Thinking])
+_DECODER = msgspec.msgpack.Decoder(list[_Kept])
 
 
 def remember(cache: ThinkingCache, tenant: str, blocks: list[Block]) -> None:
     """Keeps the signed thinking of an answer under each of its tool calls."""
-    thinking = [block for block in blocks if isinstance(block, Thinking) and (block.signature or block.redacted)]
+    thinking = [_Kept(block.text, block.signature, block.redacted, block.origin) for block in blocks if _signed(block)]
     if not thinking:
         return
     kept = _ENCODER.encode(thinking)
@@ -35,15 +47,20 @@ def restore(cache: ThinkingCache, tenant: str, request: Request) -> Request:
 
 
 def _restored(cache: ThinkingCache, tenant: str, message: Message) -> Message:
-    if message.role != "assistant" or any(isinstance(block, Thinking) and (block.signature or block.redacted) for block in message.blocks):
+    if message.role != "assistant" or any(_signed(block) for block in message.blocks):
         return message
     for block in message.blocks:
         if isinstance(block, ToolUse):
             kept = cache.get(tenant, block.id)
             if kept is not None:
                 rest = [other for other in message.blocks if not isinstance(other, Thinking)]
-                return msgspec.structs.replace(message, blocks=[*_DECODER.decode(kept), *rest])
+                thinking = [Thinking(old.text, old.signature, old.redacted, old.origin) for old in _DECODER.decode(kept)]
+                return msgspec.structs.replace(message, blocks=[*thinking, *rest])
     return message
+
+
+def _signed(block: Block) -> TypeGuard[Thinking]:
+    return isinstance(block, Thinking) and bool(block.signature or block.redacted)
 
 
 class ThinkingCollector:
