@@ -7,6 +7,7 @@
 import base64
 import time
 from collections import Counter, deque
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +25,8 @@ from tidegate.sandbox.values import Json, Obj, RequestRefused
 EXTENSION = "tidegate.sandbox"
 """The name in `scope["extensions"]` under which a server offers the connection as a `Wire`."""
 _MOST_SCRIPTS = 10_000
+_MOST_KEPT_BYTES = 64 << 20
+_OWN = frozenset({"stats", "requests", "attempts"})
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
@@ -54,6 +57,35 @@ class Stats(msgspec.Struct):
     ended: dict[str, int] = {}
 
 
+class _Received(msgspec.Struct, frozen=True):
+    """A request as it was received, kept for `/sandbox/requests`."""
+
+    id: str
+    method: str
+    path: str
+    query: str
+    connection: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+    def shown(self) -> Obj:
+        pairs: list[Json] = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in self.headers]
+        try:
+            body: Json = _decode(self.body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            body = None
+        return {
+            "id": self.id,
+            "method": self.method,
+            "path": self.path,
+            "query": self.query,
+            "connection": self.connection,
+            "headers": pairs,
+            "body": body,
+            "body_base64": base64.b64encode(self.body).decode(),
+        }
+
+
 class Sandbox:
     """The application. `stats` may be read at any time; `close` ends the truth log."""
 
@@ -61,7 +93,8 @@ class Sandbox:
         self.stats = Stats()
         self._settings = settings
         self._truth = TruthLog(settings.truth_log, fsync=settings.fsync) if settings.truth_log else None
-        self._requests: deque[Obj] = deque(maxlen=settings.keep)
+        self._requests: deque[_Received] = deque()
+        self._kept_bytes = 0
         self._attempts: deque[Obj] = deque(maxlen=settings.keep)
         self._spent: Counter[str] = Counter()
         self._rules = Rules(settings.seed, settings.lenient, self._spend)
@@ -88,7 +121,7 @@ class Sandbox:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
-        if "/sandbox/" in path:
+        if path.rpartition("/sandbox/")[2] in _OWN:
             body, status = self._own(scope)
             await _answer(send, status, _encode(body))
             return
@@ -154,33 +187,30 @@ class Sandbox:
 
     def _own(self, scope: Scope) -> tuple[Json, int]:
         """The sandbox's own endpoints: what it received and did. A DELETE forgets the requests and attempts."""
-        what = scope["path"].rpartition("/sandbox/")[2]
-        kept = {"requests": self._requests, "attempts": self._attempts}.get(what)
-        if scope["method"] == "DELETE" and kept is not None:
-            kept.clear()
-            return {"cleared": what}, 200
+        what: str = scope["path"].rpartition("/sandbox/")[2]
         if what == "stats":
             return cast("Obj", msgspec.to_builtins(self.stats)), 200
-        if kept is None:
-            return {"error": f"There is no /sandbox/{what}: there are /sandbox/stats, /sandbox/requests?n= and /sandbox/attempts?n=."}, 404
+        if scope["method"] == "DELETE":
+            self._requests.clear()
+            self._attempts.clear()
+            self._kept_bytes = 0
+            return {"forgotten": True}, 200
         wanted = scope["query_string"].decode("latin-1").partition("n=")[2].partition("&")[0]
-        items: list[Json] = list(kept)
-        return {what: items[-int(wanted) :] if wanted.isdigit() and int(wanted) else items}, 200
+        count = int(wanted) if wanted.isdigit() else self._settings.keep
+        skipped = max(0, len(self._requests if what == "requests" else self._attempts) - count)
+        if what == "requests":
+            return {what: [kept.shown() for kept in islice(self._requests, skipped, None)]}, 200
+        return {what: list(islice(self._attempts, skipped, None))}, 200
 
     def _remember(self, scope: Scope, request_id: str, wire: Wire | None, body: bytes) -> None:
         if not self._settings.keep:
             return
-        pairs: list[Json] = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in scope["headers"]]
-        record: Obj = {
-            "id": request_id,
-            "method": scope["method"],
-            "path": scope["path"],
-            "query": scope["query_string"].decode("latin-1"),
-            "connection": wire.id if wire else 0,
-            "headers": pairs,
-            "body_base64": base64.b64encode(body).decode(),
-        }
-        self._requests.append(record)
+        query = scope["query_string"].decode("latin-1")
+        received = _Received(request_id, scope["method"], scope["path"], query, wire.id if wire else 0, list(scope["headers"]), body)
+        self._requests.append(received)
+        self._kept_bytes += len(body)
+        while len(self._requests) > self._settings.keep or (self._kept_bytes > _MOST_KEPT_BYTES and len(self._requests) > 1):
+            self._kept_bytes -= len(self._requests.popleft().body)
 
     def _record(self, record: Obj, headers: dict[str, str]) -> None:
         stats, end, tokens, sent = self.stats, str(record["end"]), record["tokens"], record["sent_bytes"]
