@@ -6,12 +6,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import structlog
+
 from tidegate.policy.snapshot import Upstream as UpstreamConfig
 from tidegate.ports import Upstream, UpstreamAnswer, UpstreamFailure
 
 AsgiApp = Callable[..., Awaitable[None]]
 _QUEUE = 64
 """Pieces that may wait for the reader."""
+
+_LOG = structlog.get_logger("tidegate.sandbox")
 
 
 class AsgiUpstream:
@@ -42,7 +46,7 @@ class AsgiAnswer:
         self.status = 0
         self.headers: Mapping[str, str] = {}
         self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue(_QUEUE)
-        self._started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._started = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._gone = asyncio.Event()
         self._complete = False
@@ -82,7 +86,7 @@ class AsgiAnswer:
             if message["type"] == "http.response.start":
                 self.status = message["status"]
                 self.headers = {name.decode().lower(): value.decode("latin-1") for name, value in message.get("headers", [])}
-                self._started.set_result(None)
+                self._started.set()
                 return
             if message.get("body"):
                 await self._pieces.put(message["body"])
@@ -91,18 +95,23 @@ class AsgiAnswer:
 
         try:
             await app(scope, receive, send)
-        finally:
-            if not self._started.done():
-                self._started.set_exception(UpstreamFailure("headers", "the built-in provider gave no answer"))
-            await self._pieces.put(None)
+        except OSError:
+            pass  # as a lost connection: what is missing tells the reader
+        except Exception:
+            _LOG.exception("the built-in provider failed")
+        # Not where the call was cancelled: nobody reads any more.
+        self._started.set()
+        await self._pieces.put(None)
 
     async def head(self) -> None:
-        """Waits for the head of the answer."""
+        """Waits for the head of the answer. Raises `UpstreamFailure` where the application gave none."""
         try:
-            await self._started
+            await self._started.wait()
         except asyncio.CancelledError:
             self.close()
             raise
+        if not self.status:
+            raise UpstreamFailure("headers", "the built-in provider gave no answer")
 
     async def read(self, limit: int) -> bytes:
         """The whole body. Raises `UpstreamFailure`."""

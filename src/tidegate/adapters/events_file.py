@@ -18,6 +18,8 @@ GATHER = 0.05
 """Seconds that events gather before they are written together."""
 FULL = 100_000
 """Events that may wait."""
+BATCH = 1 << 20
+"""Bytes that are encoded before they are written."""
 
 _LOG = structlog.get_logger("tidegate.events")
 
@@ -64,19 +66,28 @@ class FileEvents:
             closing = self._closing.is_set()
             self._wake.clear()
             self._gather(lines)
-            if self._write(lines):
-                lines.clear()
-            elif not closing:
+            if not self._write(lines):
+                if closing:
+                    return
                 self._wake.set()  # try again after the next gathering
-            if closing:
+            elif self._waiting:
+                self._wake.set()
+            elif closing:
                 return
 
     def _gather(self, lines: bytearray) -> None:
-        while self._waiting and len(lines) < 1 << 20:
-            self._encode(self._waiting.popleft(), lines, -1)
+        while self._waiting and len(lines) < BATCH:
+            event = self._waiting.popleft()
+            start = len(lines)
+            try:
+                self._encode(event, lines, -1)
+            except (ValueError, TypeError) as error:
+                # One event that cannot be written must not end the thread that writes all the others.
+                del lines[start:]
+                self.dropped += 1
+                _LOG.error("a usage event cannot be encoded", request_id=event.request_id, error=str(error))
+                continue
             lines += b"\n"
-        if self._waiting:
-            self._wake.set()
 
     def _write(self, lines: bytearray) -> bool:
         """Writes as much as the disk takes; what it took is cut off."""

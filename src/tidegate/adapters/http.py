@@ -33,21 +33,26 @@ class HttpUpstream:
     async def open(self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool) -> "HttpAnswer":
         """Sends a POST and waits for the head of the answer. Raises `UpstreamFailure`."""
         times = config.timeouts
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=times.connect, sock_read=times.idle if stream else times.answer)
+        timeout = aiohttp.ClientTimeout(total=None, connect=times.connect, sock_read=times.answer)
         try:
             response = await self._session(config.ca_file).post(
                 self._url(url), data=body, headers=headers, timeout=timeout, allow_redirects=False, proxy=config.proxy
             )
         except aiohttp.ServerTimeoutError as error:
             connecting = isinstance(error, aiohttp.ConnectionTimeoutError)
-            seconds = times.connect if connecting else (times.idle if stream else times.answer)
+            seconds = times.connect if connecting else times.answer
             message = f"no connection within {seconds:g} s" if connecting else f"no answer within {seconds:g} s"
             raise UpstreamFailure("connect" if connecting else "headers", message, timeout=True) from None
         except aiohttp.ClientConnectorError as error:
             raise UpstreamFailure("connect", _reason(error)) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise UpstreamFailure("headers", _reason(error)) from None
-        return HttpAnswer(response, times.idle if stream else times.answer)
+        patience = times.idle if stream else times.answer
+        connection = response.connection
+        if stream and connection is not None and connection.protocol is not None:
+            connection.protocol.read_timeout = patience
+            connection.protocol.start_timeout()
+        return HttpAnswer(response, patience)
 
     def _url(self, url: str) -> URL:
         known = self._urls.get(url)
@@ -97,16 +102,16 @@ class HttpAnswer:
         content = self._response.content
         try:
             data = await content.readany()
-            if content.at_eof():
+            if content.at_eof() and len(data) <= limit:
                 return data
             pieces = bytearray(data)
-            while not content.at_eof():
+            while len(pieces) <= limit:
+                if content.at_eof():
+                    return bytes(pieces)
                 pieces += await content.readany()
-                if len(pieces) > limit:
-                    raise UpstreamFailure("body", f"the answer is longer than {limit} bytes")
-            return bytes(pieces)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise self._broken(error) from None
+        raise UpstreamFailure("body", f"the answer is longer than {limit} bytes")
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it comes. Raises `UpstreamFailure`."""

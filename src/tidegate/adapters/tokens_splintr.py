@@ -28,7 +28,10 @@ class SplintrCounter:
         """Tokens of `text` by the vocabulary nearest to `model`."""
         lower = model.lower()
         name = next((vocabulary for part, vocabulary in _BY_PART if part in lower), _DEFAULT)
-        return len(self._tokenizer(name).encode(text))
+        try:
+            return len(self._tokenizer(name).encode(text))
+        except UnicodeEncodeError:  # half a surrogate pair, which JSON can carry and UTF-8 cannot
+            return len(self._tokenizer(name).encode(text.encode("utf-8", "replace").decode()))
 
     def _tokenizer(self, name: str) -> splintr.AnyTokenizer:
         with self._lock:
