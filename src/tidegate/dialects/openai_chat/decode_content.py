@@ -115,6 +115,6 @@ def media_source(url: str) -> UrlSource | Base64Source:
 def _document_source(data: str) -> UrlSource | Base64Source:
     """OpenAI asks for a `data:` URL; OpenRouter also takes an address, and some clients send bare base64 of a PDF."""
     source = media_source(data)
-    if isinstance(source, UrlSource) and not data[:8].lower().startswith(("http://", "https://", "data:")):
+    if isinstance(source, UrlSource) and ":" not in data:
         return Base64Source("application/pdf", data)
     return source

@@ -163,7 +163,8 @@ def _legacy_use(raw: JsonObject, path: str, calls: LegacyCalls) -> ToolUse:
 
 
 def _result(raw: JsonObject, path: str, calls: LegacyCalls, *, legacy: bool) -> Message:
-    blocks = decode_content(raw.pop("content", None), join(path, "content"))
+    content = raw.pop("content", None)
+    blocks = decode_content("" if content is None else content, join(path, "content"))
     name = take_opt_str(raw, "name", path)
     if legacy:
         if name is None:

@@ -52,7 +52,7 @@ def _plain(encoding: Encoding, message: Message, index: int) -> JsonObject:
         parts: list[Part] = []
         for at, block in enumerate(blocks):
             parts += encode_block(encoding, block, encoding.block(index, at))
-        raw = {"role": role, "content": content_of(encoding, parts, "\n\n")}
+        raw = {"role": role, "content": content_of(encoding, parts, "\n\n") if blocks else None}
     return _named(encoding, raw, message, index)
 
 

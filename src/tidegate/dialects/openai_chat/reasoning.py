@@ -40,8 +40,10 @@ def signs(rest: JsonObject) -> bool:
 
 
 def thinking_of_detail(detail: JsonObject, origin: Origin, *, keep: bool) -> Thinking:
-    """One piece as a block. `keep` says to keep also the rest that no provider needs (requests, where no field may be lost)."""
-    if detail.get("format") == FORMAT:
+    """One piece as a block. `keep` is for requests: the rest that no provider needs is kept too, since no field may be lost, and the
+    gateway's own pieces are opened. In an answer they are opened only if they were made right there; a provider that is such a gateway
+    itself gets its pieces back as they were."""
+    if detail.get("format") == FORMAT and (keep or _origin_of(detail) == origin):
         return _thinking_of_own(detail)
     if not is_text(detail):
         return Thinking("", redacted=dump_text(detail), origin=origin)
@@ -49,19 +51,22 @@ def thinking_of_detail(detail: JsonObject, origin: Origin, *, keep: bool) -> Thi
     return Thinking(detail_text(detail), dump_text(rest) if keep or signs(rest) else None, None, origin)
 
 
-def _thinking_of_own(detail: JsonObject) -> Thinking:
+def _origin_of(detail: JsonObject) -> Origin:
     """A damaged origin is accepted nowhere."""
     raw = detail.get("origin")
     made = cast("JsonObject", raw) if type(raw) is dict else {}
     parts = [made.get(name) for name in ("dialect", "provider", "model")]
-    origin = Origin(*[part if type(part) is str else "" for part in parts])
+    return Origin(*[part if type(part) is str else "" for part in parts])
+
+
+def _thinking_of_own(detail: JsonObject) -> Thinking:
     data, signature = detail.get("data"), detail.get("signature")
     extras = {name: value for name, value in detail.items() if name not in _OWN_FIELDS}
     return Thinking(
         detail_text(detail),
         signature if type(signature) is str else None,
         data if type(data) is str else None,
-        origin,
+        _origin_of(detail),
         extras,
     )
 

@@ -191,7 +191,7 @@ class ChatStreamDecoder:
         """Details say the same as the plain text in their delta, and more."""
         details = delta.get("reasoning_details")
         pieces: list[JsonObject] = [piece for piece in details if type(piece) is dict] if type(details) is list else []
-        if not any(detail_text(piece) for piece in pieces):
+        if not any(detail_text(piece) and piece.get("format") != FORMAT for piece in pieces):
             plain = plain_reasoning(delta)
             if plain:
                 self._open("thinking", Thinking("", origin=self._origin))
@@ -201,7 +201,7 @@ class ChatStreamDecoder:
 
     def _detail(self, piece: JsonObject) -> None:
         if not is_text(piece) or piece.get("format") == FORMAT:
-            self._own_detail(piece)
+            self._whole_detail(piece)
             return
         key = (piece.get("type"), dump_text(piece.get("index")))
         if self._kind != "detail" or self._detail_key != key:
@@ -216,15 +216,17 @@ class ChatStreamDecoder:
         if text:
             self._out.append(ev.ThinkingDelta(self._index, text))
 
-    def _own_detail(self, piece: JsonObject) -> None:
+    def _whole_detail(self, piece: JsonObject) -> None:
         """Opaque pieces, and those of a gateway like this one: its details come whole, after the plain text of their block."""
         block = thinking_of_detail(piece, self._origin, keep=False)
-        self._close()
         if block.redacted is not None:
             self._whole(block)
             return
-        index = self._begin(Thinking("", origin=block.origin, extras=block.extras))
-        self._out += (ev.ThinkingDelta(index, block.text, block.signature), ev.BlockStop(index))
+        text = "" if self._kind == "thinking" else block.text
+        self._open("thinking", Thinking("", origin=self._origin))
+        if text or block.signature is not None:
+            self._out.append(ev.ThinkingDelta(self._index, text, block.signature))
+        self._close()
 
     def _cite(self, annotations: Json) -> None:
         citations = decode_annotations(annotations)

@@ -47,6 +47,7 @@ def decode_usage(raw: JsonObject) -> Usage:
     prompt = count(raw.get("prompt_tokens"))
     read = _first(prompt_details.get("cached_tokens"), raw, _READ)
     write = _first(prompt_details.get("cache_write_tokens"), raw, _WRITE)
+    reasoning = _first(completion_details.get("reasoning_tokens"), raw, ("reasoning_tokens",))
     fresh = prompt
     if prompt is not None and (read or write):
         fresh, write = _fresh(prompt, read or 0, write)
@@ -54,14 +55,22 @@ def decode_usage(raw: JsonObject) -> Usage:
         input=fresh,
         cache_read=read,
         cache_write=write,
-        output=count(raw.get("completion_tokens")),
-        reasoning=_first(completion_details.get("reasoning_tokens"), raw, ("reasoning_tokens",)),
+        output=_output(raw, prompt, reasoning),
+        reasoning=reasoning,
         audio_input=count(prompt_details.get("audio_tokens")),
         audio_output=count(completion_details.get("audio_tokens")),
         web_searches=_searches(raw),
         cost_nano=_cost(raw.get("cost")),
         extras=_extras(raw, prompt_details, completion_details) if len(raw) > 3 else {},
     )
+
+
+def _output(raw: JsonObject, prompt: int | None, reasoning: int | None) -> int | None:
+    """xAI counts reasoning beside the completion, and the total says so: https://docs.x.ai/docs/guides/reasoning."""
+    output = count(raw.get("completion_tokens"))
+    if output is not None and reasoning and count(raw.get("total_tokens")) == (prompt or 0) + output + reasoning:
+        return output + reasoning
+    return output
 
 
 def _fresh(prompt: int, read: int, write: int | None) -> tuple[int, int | None]:

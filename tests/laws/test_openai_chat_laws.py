@@ -1,0 +1,603 @@
+"""The laws of the openai_chat dialect, on recorded bytes: the project's own recordings always, recorded traffic where its folder is named.
+
+Each law over recorded traffic collects the ids that break it and compares them with the exceptions that are listed with their reason.
+"""
+
+import contextlib
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openai.lib.streaming.chat import ChatCompletionStreamState
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from tests.laws.mutation import SLOW, get, mutated, places
+from tests.laws.openai_normal import normal
+from tests.laws.openai_schema import Schema
+from tests.laws.recorded import answer_bytes, core, decoded, own_cases, own_file, profile, reasoning_of, sse_events
+
+from tidegate.dialects.base import Stamp
+from tidegate.dialects.openai_chat import DIALECT
+from tidegate.ir.content import Native, Origin, Text, ToolUse
+from tidegate.ir.errors import ErrorKind, GatewayError
+from tidegate.ir.events import BlockStart, BlockStop, Event, Failed, Finished, Started, UsageReport
+from tidegate.ir.fold import fold, unfold
+from tidegate.ir.response import Response
+from tidegate.wire.splice import JsonError, scan
+
+ORIGIN = Origin("openai_chat", "p", "target-model")
+STAMP = Stamp("0stem0", 1)
+CASES = own_cases("openai_chat")
+ANSWERED = [case for case in CASES if own_file("openai_chat", case, "response.json") and own_file("openai_chat", case, "stream.sse")]
+STREAMED = [case for case in CASES if own_file("openai_chat", case, "stream.sse")]
+
+OBJECT_CONTENT = {
+    # Cloudflare's JSON mode answers with the object itself as `content`: it is given as its text, and the reader expects none.
+    "chatlas-a53b8a168797",
+    "chatlas-3eeb24b17919",
+    "chatlas-fb4a285c98d8",
+}
+UNCOUNTED_REASONING = {
+    # Gemini's compatible endpoint counts reasoning in the total only, under no name: what it says of the completion is kept.
+    "pydantic-ai-d540d5b79056",
+    "pydantic-ai-8b673737d7ea",
+}
+INVALID_REQUESTS = {
+    # Azure has the model in the URL.
+    "dd-trace-py-e6ad8f28ef4d",
+    # No message; OpenAI answered 400 as well.
+    "ai-gateway-bede587ad1e8",
+}
+EMPTY_LEGACY_CALL = {
+    # Snowflake puts an empty `function_call` beside a text: it is none, though the reader flags it.
+    "pydantic-ai-8c18871d70d9",
+}
+STREAMED_AUDIO = {
+    # Audio of a whole answer is not put into a stream.
+    "ai-gateway-4d88f9ca36cc",
+}
+BARE_ERRORS = {
+    # The recording has no body.
+    "dd-trace-py-4f52ec24ab74",
+}
+
+
+@pytest.fixture(scope="module")
+def exchanges(recordings_dir: Path) -> list[dict[str, Any]]:
+    found = list(core(recordings_dir, "openai.chat"))
+    assert len(found) > 1500
+    return found
+
+
+@pytest.fixture(scope="module")
+def schema(specs_dir: Path) -> Schema:
+    return Schema(specs_dir)
+
+
+def _read(case: str, part: str) -> bytes:
+    body = own_file("openai_chat", case, part)
+    assert body is not None
+    return body
+
+
+def _stream(body: bytes) -> list[Event]:
+    return decoded(DIALECT, sse_events([body]), ORIGIN)
+
+
+def _encode_stream(events: list[Event], *, include_usage: bool = True) -> bytes:
+    request = DIALECT.decode_request(_read("text", "request.json"))
+    request.include_usage = include_usage
+    encoder = DIALECT.stream_encoder(STAMP, request)
+    return b"".join(encoder.feed(event) for event in events)
+
+
+def _answer(exchange: dict[str, Any]) -> Response:
+    if exchange.get("sse"):
+        return fold(_stream(exchange["sse"].encode()), "openai_chat")
+    return DIALECT.decode_response(answer_bytes(exchange), ORIGIN)
+
+
+def _bare(answer: Response) -> Response:
+    """An answer without what the gateway stamps, and what only whole answers or only streams have."""
+    blocks = [
+        msgspec.structs.replace(block, id="", extras={}, arguments=block.arguments or "{}") if isinstance(block, ToolUse) else block
+        for block in answer.blocks
+    ]
+    stop = msgspec.structs.replace(answer.stop, raw=None)
+    usage = answer.usage and msgspec.structs.replace(
+        answer.usage,
+        extras={},
+        cost_nano=None,
+        web_searches=None,
+        cache_read=answer.usage.cache_read or 0,
+        reasoning=answer.usage.reasoning or 0,
+        input=answer.usage.input or 0,
+        output=answer.usage.output or 0,
+    )
+    return msgspec.structs.replace(answer, id="", created=0, service_tier=None, blocks=blocks, stop=stop, usage=usage, extras={})
+
+
+def _well_formed(events: list[Event]) -> bool:
+    starts = [event.index for event in events if isinstance(event, BlockStart)]
+    stops = [event.index for event in events if isinstance(event, BlockStop)]
+    return (
+        isinstance(events[0], Started)
+        and isinstance(events[-1], Finished)
+        and sum(isinstance(event, Started | Finished) for event in events) == 2
+        and starts == list(range(len(starts)))
+        and sorted(stops) == starts
+    )
+
+
+def _tap_agrees(body: bytes, events: list[Event]) -> bool:
+    tap = DIALECT.tap()
+    hidden = [event.data for event in sse_events([body]) if tap.feed(event.event, event.data or b"")]
+    usage = next((event.usage for event in events if isinstance(event, UsageReport)), None)
+    only_usage = all(json.loads(data)["choices"] == [] and json.loads(data)["usage"] for data in hidden if data)
+    return tap.usage == usage and tap.finished and tap.committed and len(hidden) <= 1 and only_usage
+
+
+def _arguments(text: str) -> Any:
+    """Some recorded arguments are cut short."""
+    try:
+        return json.loads(text or "{}")
+    except json.JSONDecodeError:
+        return text
+
+
+def _calls(answer: Response) -> list[tuple[str, str, Any]]:
+    return [(block.id, block.name, _arguments(block.arguments)) for block in answer.blocks if isinstance(block, ToolUse)]
+
+
+_REASONS = {"stop": "end", "eos": "end", "length": "length", "content_filter": "content_filter", None: "unknown"}
+
+
+def _as_expected(answer: Response, expect: dict[str, Any]) -> bool:
+    """The reader that wrote `expect` does not list the legacy `function_call` among the calls, so only those answers may have more."""
+    calls = [(call["id"] or "", call["name"], call["args"] if call["args"] is not None else {}) for call in expect["tool_calls"]]
+    legacy = "legacy_function_call" in expect["flags"] and not expect["tool_calls"]
+    found = _calls(answer)
+    text = "".join(block.text for block in answer.blocks if isinstance(block, Text))
+    reason = "tool_calls" if found and expect["stop"] in ("stop", "eos", None) else _REASONS.get(expect["stop"], "tool_calls")
+    usage, counts = expect["usage"], answer.usage
+    same_usage = (counts is not None or not usage) and all(
+        {
+            "prompt_tokens": counts and counts.prompt,
+            "completion_tokens": counts and counts.output,
+            "cached_tokens": counts and counts.cache_read,
+            "reasoning_tokens": counts and counts.reasoning,
+            "total_tokens": counts and counts.prompt + (counts.output or 0),
+        }[name]
+        == value
+        for name, value in usage.items()
+    )
+    return (
+        text == expect.get("text", "")
+        and reasoning_of(answer) == expect.get("reasoning", "")
+        and (len(found) == 1 and not found[0][0] if legacy else found == calls)
+        and (answer.stop.reason, answer.stop.raw) == (reason, expect["stop"])
+        and same_usage
+    )
+
+
+# The project's own recordings
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_own_request_comes_back_as_it_was(case: str) -> None:
+    body = json.loads(_read(case, "request.json"))
+    request = DIALECT.decode_request(json.dumps(body).encode())
+    encoded = DIALECT.encode_request(request, profile())
+    assert encoded.losses == []
+    assert normal(json.loads(encoded.body)) == normal(body)
+
+
+@pytest.mark.parametrize("case", ANSWERED)
+def test_own_stream_tells_the_whole_answer(case: str) -> None:
+    events = _stream(_read(case, "stream.sse"))
+    assert _well_formed(events)
+    assert _tap_agrees(_read(case, "stream.sse"), events)
+    whole = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
+    told = fold(events, "openai_chat")
+    assert told == msgspec.structs.replace(whole, extras={})
+    tapped = DIALECT.tap_whole(_read(case, "response.json"))
+    assert (tapped.model, tapped.usage) == (whole.model, whole.usage)
+
+
+@pytest.mark.parametrize("case", STREAMED)
+@pytest.mark.parametrize("size", [1, 2, 7, 50])
+def test_any_split_of_an_own_stream_gives_the_same_events(case: str, size: int) -> None:
+    body = _read(case, "stream.sse")
+    split = sse_events(body[at : at + size] for at in range(0, len(body), size))
+    assert decoded(DIALECT, split, ORIGIN) == _stream(body)
+
+
+@pytest.mark.parametrize("case", ANSWERED)
+def test_own_answer_comes_back_as_it_was(case: str) -> None:
+    whole = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
+    encoded = DIALECT.encode_response(whole, STAMP)
+    assert encoded.losses == []
+    again = DIALECT.decode_response(encoded.body, ORIGIN)
+    assert _bare(again) == _bare(whole)
+    assert (again.extras, again.created, again.usage) == (whole.extras, whole.created, whole.usage)
+    written = fold(_stream(_encode_stream(_stream(_read(case, "stream.sse")))), "openai_chat")
+    assert _bare(written) == _bare(whole)
+
+
+@pytest.mark.parametrize("case", ANSWERED)
+def test_the_official_client_reads_our_answers(case: str) -> None:
+    whole = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
+    answer = ChatCompletion.model_validate_json(DIALECT.encode_response(whole, STAMP).body, strict=True)
+    assert (answer.choices[0].message.content or "") == "".join(block.text for block in whole.blocks if isinstance(block, Text))
+
+
+# The official client's types know no custom call in a stream, and its accumulator raises for an answer that was cut short.
+@pytest.mark.parametrize("case", [case for case in ANSWERED if case not in ("custom_tool", "usage_details")])
+def test_the_official_client_reads_our_streams(case: str) -> None:
+    whole = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
+    answer = ChatCompletion.model_validate_json(DIALECT.encode_response(whole, STAMP).body)
+    state = ChatCompletionStreamState()
+    for event in sse_events([_encode_stream(list(unfold(whole)))]):
+        if event.data and event.data != b"[DONE]":
+            state.handle_chunk(ChatCompletionChunk.model_validate_json(event.data))
+    told = state.get_final_completion()
+    message, streamed = answer.choices[0].message, told.choices[0].message
+    assert (streamed.content or None, streamed.refusal) == (message.content, message.refusal)
+    assert told.choices[0].finish_reason == answer.choices[0].finish_reason
+    assert told.usage
+    assert answer.usage
+    assert told.usage.total_tokens == answer.usage.total_tokens
+    called = [call.model_dump(include={"id", "function"}) for call in message.tool_calls or []]
+    assert [call.model_dump(include={"id", "function"}) for call in streamed.tool_calls or []] == _unparsed(called)
+
+
+def _unparsed(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The accumulator adds a place for parsed arguments."""
+    for call in calls:
+        call["function"]["parsed_arguments"] = None
+    return calls
+
+
+def test_an_error_inside_a_stream_fails_it() -> None:
+    body = _read("error_in_stream", "stream.sse")
+    events = _stream(body)
+    failed = events[-1]
+    assert isinstance(failed, Failed)
+    assert failed.error.kind is ErrorKind.UPSTREAM
+    assert failed.error.message.startswith("The server had an error")
+    assert not any(isinstance(event, Finished) for event in events)
+    written = _encode_stream(events)
+    assert b"[DONE]" not in written
+    assert json.loads(sse_events([written])[-1].data or b"")["error"]["type"] == "server_error"
+    tap = DIALECT.tap()
+    for event in sse_events([body]):
+        tap.feed(event.event, event.data or b"")
+    assert (tap.error, tap.finished) == (failed.error, False)
+
+
+def test_an_error_body_says_what_is_wrong() -> None:
+    with pytest.raises(GatewayError) as raised:
+        DIALECT.decode_response(_read("error_body", "response.json"), ORIGIN)
+    error = DIALECT.decode_error(400, _read("error_body", "response.json"))
+    assert raised.value.error == error
+    assert (error.kind, error.param, error.code) == (ErrorKind.BAD_REQUEST, "max_completion_tokens", "integer_below_min_value")
+
+
+@pytest.mark.parametrize("case", ANSWERED)
+def test_what_we_write_fits_the_published_schema(case: str, schema: Schema) -> None:
+    whole = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
+    _check_written(whole, schema)
+
+
+def _check_written(whole: Response, schema: Schema) -> None:
+    """Whole and streamed, as an answer of another dialect's provider."""
+    foreign = msgspec.structs.replace(whole, dialect="anthropic", usage=whole.usage and msgspec.structs.replace(whole.usage, extras={}))
+    body = json.loads(DIALECT.encode_response(foreign, STAMP).body)
+    assert schema.faults("CreateChatCompletionResponse", body) == []
+    for include_usage in (True, False):
+        written = _encode_stream(list(unfold(foreign)), include_usage=include_usage)
+        chunks = _check_stream(written, include_usage=include_usage, usage=whole.usage is not None)
+        custom = any(isinstance(block, ToolUse) and block.kind == "custom" for block in whole.blocks)
+        for chunk in chunks:
+            # The schema of a chunk has no custom calls, which OpenAI streams all the same; `usage` is documented as null until the last.
+            plain = {name: value for name, value in chunk.items() if name != "usage" or value is not None}
+            assert custom or schema.faults("CreateChatCompletionStreamResponse", plain) == []
+    again = fold(_stream(_encode_stream(list(unfold(foreign)))), "openai_chat")
+    assert _bare(again) == _bare(DIALECT.decode_response(json.dumps(body).encode(), ORIGIN))
+
+
+def _check_stream(written: bytes, *, include_usage: bool, usage: bool) -> list[dict[str, Any]]:
+    """Role once and first, one finish, dense indexes, usage only when asked, one terminator."""
+    frames = [event.data or b"" for event in sse_events([written])]
+    assert frames[-1] == b"[DONE]"
+    assert frames.count(b"[DONE]") == 1
+    chunks: list[dict[str, Any]] = [json.loads(frame) for frame in frames[:-1]]
+    assert [index for index, chunk in enumerate(chunks) if chunk["choices"] and "role" in chunk["choices"][0]["delta"]] == [0]
+    told = chunks[:-1] if include_usage and usage else chunks
+    finishes = [chunk["choices"][0]["finish_reason"] for chunk in told]
+    assert sum(finish is not None for finish in finishes) == 1
+    assert finishes[-1] is not None
+    if include_usage and usage:
+        assert chunks[-1]["choices"] == []
+        assert chunks[-1]["usage"]["total_tokens"] >= 0
+    assert all(("usage" in chunk) == include_usage and not chunk.get("usage") for chunk in told)
+    heads = [call["index"] for chunk in told for call in chunk["choices"][0]["delta"].get("tool_calls", []) if "id" in call]
+    assert heads == list(range(len(heads)))
+    assert len({chunk["id"] for chunk in chunks}) == 1
+    return chunks
+
+
+# Recorded traffic
+
+
+def test_recorded_answers_read_as_expected(exchanges: list[dict[str, Any]]) -> None:
+    broken: set[str] = set()
+    for exchange in exchanges:
+        if exchange["status"] != 200 or "stream_error" in exchange["expect"]["flags"]:
+            continue
+        good = True
+        if exchange.get("sse"):
+            events = _stream(exchange["sse"].encode())
+            good = _well_formed(events) and _tap_agrees(exchange["sse"].encode(), events)
+        else:
+            answer = DIALECT.decode_response(answer_bytes(exchange), ORIGIN)
+            tapped = DIALECT.tap_whole(answer_bytes(exchange))
+            good = (tapped.model, tapped.usage) == (answer.model, answer.usage)
+        if not (good and _as_expected(_answer(exchange), exchange["expect"])):
+            broken.add(exchange["id"])
+    assert broken == OBJECT_CONTENT | UNCOUNTED_REASONING | EMPTY_LEGACY_CALL
+
+
+def test_recorded_errors_keep_their_status_and_message(exchanges: list[dict[str, Any]]) -> None:
+    broken: set[str] = set()
+    for exchange in exchanges:
+        if exchange["status"] == 200:
+            continue
+        error = DIALECT.decode_error(exchange["status"], answer_bytes(exchange))
+        said = exchange["expect"]["error"]
+        if error.status != exchange["status"] or not said or not error.message.startswith(said["error"]["message"]):
+            broken.add(exchange["id"])
+    assert broken == BARE_ERRORS
+
+
+def test_recorded_errors_inside_streams_fail_them(exchanges: list[dict[str, Any]]) -> None:
+    failed = [exchange for exchange in exchanges if "stream_error" in exchange["expect"]["flags"]]
+    assert failed
+    for exchange in failed:
+        last = _stream(exchange["sse"].encode())[-1]
+        assert isinstance(last, Failed)
+        assert last.error.message == exchange["expect"]["error"]["message"]
+
+
+def test_recorded_streams_under_any_split(exchanges: list[dict[str, Any]]) -> None:
+    broken: set[str] = set()
+    for exchange in exchanges:
+        if not exchange.get("sse"):
+            continue
+        body = exchange["sse"].encode()
+        size = 1 + len(body) % 97
+        split = decoded(DIALECT, sse_events(body[at : at + size] for at in range(0, len(body), size)), ORIGIN)
+        if split != _stream(body):
+            broken.add(exchange["id"])
+    assert broken == set()
+
+
+def test_recorded_answers_round_trip(exchanges: list[dict[str, Any]]) -> None:
+    broken: set[str] = set()
+    for exchange in exchanges:
+        if exchange["status"] != 200 or "stream_error" in exchange["expect"]["flags"]:
+            continue
+        answer = _answer(exchange)
+        encoded = DIALECT.encode_response(answer, STAMP)
+        again = DIALECT.decode_response(encoded.body, ORIGIN)
+        streamed = fold(_stream(_encode_stream(list(unfold(answer)))), "openai_chat")
+        if encoded.losses or _bare(again) != _bare(answer) or _bare(streamed) != _bare(answer):
+            broken.add(exchange["id"])
+    assert broken == STREAMED_AUDIO
+
+
+def test_recorded_answers_fit_the_published_schema(exchanges: list[dict[str, Any]], schema: Schema) -> None:
+    checked = 0
+    for exchange in exchanges:
+        if exchange["status"] != 200 or "stream_error" in exchange["expect"]["flags"]:
+            continue
+        answer = _answer(exchange)
+        # Annotations of other kinds than addresses (OpenRouter's of files) are OpenRouter's own.
+        cited = any(citation.url is None for block in answer.blocks if isinstance(block, Text) for citation in block.citations)
+        if not cited and not any(isinstance(block, Native) for block in answer.blocks):
+            _check_written(answer, schema)
+            checked += 1
+    assert checked > 1490
+
+
+def test_recorded_requests_come_back_as_they_were(exchanges: list[dict[str, Any]]) -> None:
+    broken: set[str] = set()
+    for exchange in exchanges:
+        body = exchange["request_body"]
+        try:
+            request = DIALECT.decode_request(json.dumps(body).encode())
+        except GatewayError:
+            broken.add(exchange["id"])
+            continue
+        encoded = DIALECT.encode_request(request, profile())
+        again = msgspec.structs.replace(
+            DIALECT.decode_request(encoded.body), model=request.model, include_usage=request.include_usage or request.stream
+        )
+        same = again == msgspec.structs.replace(request, include_usage=request.include_usage or request.stream)
+        if encoded.losses or not same or normal(json.loads(encoded.body)) != normal(body):
+            broken.add(exchange["id"])
+    assert broken == INVALID_REQUESTS
+
+
+# Invented input
+
+_SEEDS: list[dict[str, Any]] = [json.loads(_read(case, "request.json")) for case in CASES] + [
+    {
+        "model": "m",
+        "n": 1,
+        "logprobs": True,
+        "top_logprobs": 2,
+        "logit_bias": {"50256": -100},
+        "presence_penalty": 0.5,
+        "frequency_penalty": -0.5,
+        "max_tokens": 10,
+        "max_completion_tokens": 20,
+        "top_k": 5,
+        "stop": "END",
+        "stream": True,
+        "stream_options": {"include_usage": True, "include_obfuscation": False},
+        "thinking": {"type": "enabled", "budget_tokens": 1024, "clear_thinking": False},
+        "modalities": ["text", "audio"],
+        "audio": {"voice": "alloy", "format": "wav"},
+        "user": "u",
+        "safety_identifier": "s",
+        "cache_control": {"type": "ephemeral"},
+        "response_format": {"type": "json_object"},
+        "tool_choice": {"type": "custom", "custom": {"name": "c"}},
+        "tools": [
+            {"type": "custom", "custom": {"name": "c"}},
+            {"type": "function", "function": {"name": "f"}, "cache_control": {"type": "ephemeral"}},
+            {"type": "openrouter:web_search", "parameters": {"max_results": 3}},
+        ],
+        "messages": [
+            {"role": "system", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
+            {
+                "role": "user",
+                "content": [{"type": "document_url", "document_url": "https://example.org/a.pdf"}, {"type": "image_url", "image_url": "x"}],
+            },
+            {
+                "role": "assistant",
+                "content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "refusal", "refusal": "no"}],
+                "refusal": "never",
+                "audio": {"id": "audio_1"},
+                "reasoning_content": "plain",
+                "reasoning_details": [
+                    {
+                        "type": "reasoning.text",
+                        "text": "hm",
+                        "signature": "sig",
+                        "format": "tidegate/v1",
+                        "origin": {"dialect": "anthropic", "provider": "anthropic", "model": "claude"},
+                        "index": 0,
+                    }
+                ],
+                "tool_calls": [
+                    {"id": "c1", "function": {"name": "f", "arguments": {"a": 1}}, "index": 0},
+                    {"id": "c2", "type": "custom", "custom": {"name": "c", "input": "x"}},
+                ],
+            },
+            {"role": "tool", "tool_call_id": "c1", "content": [{"type": "text", "text": "ok", "cache_control": {"type": "ephemeral"}}]},
+            {"role": "tool", "tool_call_id": "c2", "content": "ok", "cache_control": {"type": "ephemeral", "ttl": "1h"}},
+        ],
+    }
+]
+
+
+@SLOW
+@given(st.data())
+def test_mutated_requests_raise_only_gateway_errors(data: st.DataObject) -> None:
+    body = json.dumps(mutated(data, data.draw(st.sampled_from(_SEEDS)))).encode()
+    with contextlib.suppress(GatewayError, JsonError):
+        DIALECT.head(scan(body))
+    try:
+        request = DIALECT.decode_request(body)
+    except GatewayError as refused:
+        assert refused.error.kind is ErrorKind.BAD_REQUEST
+        return
+    own = DIALECT.encode_request(request, profile())
+    assert own == DIALECT.encode_request(request, profile())
+    again = DIALECT.decode_request(own.body)
+    assert len(again.messages) == len(request.messages)
+    foreign = msgspec.structs.replace(request, dialect="anthropic")
+    for style in ("none", "effort"):
+        try:
+            encoded = DIALECT.encode_request(foreign, profile(thinking=style, sampling=False, structured="none"))
+        except GatewayError as refused:
+            assert refused.error.kind is ErrorKind.UNSUPPORTED
+            assert refused.error.param
+            continue
+        assert isinstance(json.loads(encoded.body), dict)
+
+
+@SLOW
+@given(st.data())
+def test_every_invented_field_is_in_the_output_or_on_the_receipt(data: st.DataObject) -> None:
+    body = copy.deepcopy(data.draw(st.sampled_from(_SEEDS)))
+    place = data.draw(st.sampled_from([place for place in places(body) if isinstance(get(body, place), dict)]))
+    get(body, place)["x_invented"] = {"deep": [1, "x_value"]}
+    request = DIALECT.decode_request(json.dumps(body).encode())
+    own = DIALECT.encode_request(request, profile())
+    # Of reasoning that was signed elsewhere, the whole piece is on the receipt.
+    foreign_thought = any(loss.field.startswith("messages[2].reasoning_details") for loss in own.losses)
+    assert own.body.count(b"x_invented") == 1 or (foreign_thought and "reasoning_details" in place)
+
+
+@SLOW
+@given(st.data())
+def test_every_invented_field_of_another_dialect_is_on_the_receipt(data: st.DataObject) -> None:
+    request = DIALECT.decode_request(_read("usage_details", "request.json"))
+    request.messages[0].blocks = request.messages[0].blocks[:3]
+    request.metadata = None
+    holders = [request, request.messages[0], *request.messages[0].blocks]
+    holder: Any = data.draw(st.sampled_from(holders))
+    holder.extras = {**holder.extras, "x_invented": 1}
+    encoded = DIALECT.encode_request(msgspec.structs.replace(request, dialect="anthropic"), profile())
+    assert b"x_invented" not in encoded.body
+    assert [loss.kind for loss in encoded.losses if loss.field.rpartition(".")[2] == "x_invented"] == ["dropped"]
+
+
+@SLOW
+@given(st.data())
+def test_mutated_answers_raise_only_gateway_errors(data: st.DataObject) -> None:
+    case = data.draw(st.sampled_from(ANSWERED))
+    body = json.dumps(mutated(data, json.loads(_read(case, "response.json")))).encode()
+    DIALECT.tap_whole(body)
+    assert DIALECT.decode_error(500, body).status == 500
+    try:
+        answer = DIALECT.decode_response(body, ORIGIN)
+    except GatewayError as broken:
+        assert broken.error.message
+        return
+    encoded = DIALECT.encode_response(answer, STAMP)
+    assert json.loads(encoded.body)["object"] == "chat.completion"
+    assert DIALECT.encode_response(msgspec.structs.replace(answer, dialect="anthropic"), STAMP).body
+    assert _encode_stream(list(unfold(answer))).endswith(b"data: [DONE]\n\n")
+
+
+@SLOW
+@given(st.data())
+def test_mutated_streams_never_raise(data: st.DataObject) -> None:
+    events = sse_events([_read(data.draw(st.sampled_from(STREAMED)), "stream.sse")])
+    decoder, tap = DIALECT.stream_decoder(ORIGIN), DIALECT.tap()
+    out: list[Event] = []
+    broken = data.draw(st.sets(st.integers(0, len(events) - 1), min_size=1, max_size=3))
+    for index, event in enumerate(events):
+        body = event.data or b""
+        if index in broken:
+            body = data.draw(st.binary(max_size=20)) if body == b"[DONE]" else json.dumps(mutated(data, json.loads(body))).encode()
+        tap.feed(event.event, body)
+        out += decoder.feed(event.event, body)
+    out += decoder.end()
+    assert isinstance(out[-1], Finished | Failed)
+    if isinstance(out[-1], Finished):
+        assert _well_formed(out)
+        assert _encode_stream(out).endswith(b"data: [DONE]\n\n")
+        fold(out, "openai_chat")
+    assert decoder.feed("", b"{}") == decoder.end() == []
+
+
+@SLOW
+@given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
+def test_any_bytes_as_a_body(body: bytes) -> None:
+    with pytest.raises(GatewayError):
+        DIALECT.decode_request(body)
+    with pytest.raises(GatewayError):
+        DIALECT.decode_response(body, ORIGIN)
+    assert DIALECT.decode_error(502, body).status == 502
+    DIALECT.tap_whole(body)
+    DIALECT.tap().feed("", body)
+    DIALECT.usage_fields(body)
