@@ -1,15 +1,20 @@
 """Near names: what somebody may have meant who wrote a name that does not exist. For error messages only."""
 
 import difflib
+import heapq
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+Grams = frozenset[tuple[str, str]]
 
 _SHORTLIST = 24
+_PUNCTUATION = str.maketrans(dict.fromkeys("-_./: "))
 
 
-def grams(name: str) -> frozenset[str]:
-    """The pairs of neighbouring letters and digits of a name, without its punctuation."""
-    text = "".join(c for c in name.lower() if c.isalnum())
-    return frozenset(text[i : i + 2] for i in range(max(1, len(text) - 1)))
+def grams(name: str) -> Grams:
+    """The pairs of neighbouring characters of a name, without its punctuation."""
+    text = name.lower().translate(_PUNCTUATION)
+    return frozenset(pairwise(text))
 
 
 def near(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
@@ -17,13 +22,13 @@ def near(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
     return nearest(name, [(candidate, grams(candidate)) for candidate in dict.fromkeys(candidates)], limit)
 
 
-def nearest(name: str, candidates: Sequence[tuple[str, frozenset[str]]], limit: int = 3) -> list[str]:
+def nearest(name: str, candidates: Sequence[tuple[str, Grams]], limit: int = 3) -> list[str]:
     """`near` for thousands of candidates whose `grams` were made before: only a short list is compared in full."""
     wanted = grams(name)
-    scored = [(len(wanted & have) / (len(wanted) + len(have)), candidate) for candidate, have in candidates]
-    scored.sort(key=lambda item: (-item[0], item[1]))
+    scored = [(len(wanted & have) / (len(wanted) + len(have) + 1), candidate) for candidate, have in candidates]
+    short = heapq.nsmallest(_SHORTLIST, scored, key=lambda item: (-item[0], item[1]))
     lowered = name.lower()
-    ranked = [(difflib.SequenceMatcher(None, lowered, c.lower()).ratio() + score, c) for score, c in scored[:_SHORTLIST]]
+    ranked = [(difflib.SequenceMatcher(None, lowered, c.lower()).ratio() + score, c) for score, c in short]
     ranked.sort(key=lambda item: (-item[0], item[1]))
     return [candidate for ratio, candidate in ranked if ratio >= 0.75][:limit]
 

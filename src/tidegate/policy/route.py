@@ -4,12 +4,14 @@ A `Planner` belongs to one snapshot and is thrown away with it; it remembers, wi
 each new snapshot, and the proxy asks it once per call.
 """
 
+from itertools import islice
+
 import msgspec
 
 from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
 from tidegate.ir.json import Json
 from tidegate.policy.models import Models
-from tidegate.policy.near import ask, grams, nearest
+from tidegate.policy.near import Grams, ask, grams, nearest
 from tidegate.policy.snapshot import Key, OnLoss, Route, Snapshot, Target, Upstream
 
 SANDBOX = "sandbox"
@@ -18,6 +20,7 @@ TRY = "sandbox/echo"
 
 _REMEMBERED = 4096
 _LONGEST_NAME = 512
+_COMPARED = 8000
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +50,9 @@ class Planner:
         self._models = Models(snapshot)
         self._plans: dict[str, Plan] = {}
         self._allowed: set[tuple[str, str]] = set()
-        self._names: list[tuple[str, frozenset[str]]] | None = None
+        self._shown: list[PublicModel] | None = None
+        self._names: list[tuple[str, Grams]] | None = None
+        self._near: dict[str, list[str]] = {}
 
     def plan(self, key: Key, model: str) -> Plan:
         """The plan for a requested model name. Raises `GatewayError`: NOT_FOUND with near names, PERMISSION where the key does not allow
@@ -62,16 +67,10 @@ class Planner:
     def models(self, key: Key | None = None) -> list[PublicModel]:
         """Every public name in a stable order: routes, then `provider/model` of what the catalogue or the operator lists for the usable
         providers. With a key, only what it allows."""
-        shown: list[PublicModel] = []
-        seen: set[str] = set()
-        for name in self._public_names():
-            if name in seen or (key is not None and not allows(key, name)):
-                continue
-            seen.add(name)
-            plan = self._resolve(name)
-            if isinstance(plan, Plan):
-                shown.append(PublicModel(name=name, target=plan.targets[0]))
-        return shown
+        if self._shown is None:
+            plans = ((name, self._resolve(name)) for name in dict.fromkeys(self._public_names()))
+            self._shown = [PublicModel(name=name, target=plan.targets[0]) for name, plan in plans if isinstance(plan, Plan)]
+        return [model for model in self._shown if key is None or allows(key, model.name)]
 
     def _first_time(self, key: Key, model: str) -> Plan:
         if not model:
@@ -157,10 +156,7 @@ class Planner:
         return names
 
     def _unknown(self, key: Key, model: str) -> Error:
-        if self._names is None:
-            bare = [name for up in self._models.usable for name in self._models.listed(up)]
-            self._names = [(name, grams(name)) for name in dict.fromkeys(self._public_names() + bare)]
-        close = nearest(model, self._names, 8) if len(model) <= 128 else []
+        close = self._near_names(model) if len(model) <= 128 else []
         close = [name for name in close if allows(key, name)][:3]
         shown = model if len(model) <= 128 else model[:128] + "…"
         return Error(
@@ -170,6 +166,19 @@ class Planner:
             code="model_not_found",
             param="model",
         )
+
+    def _near_names(self, model: str) -> list[str]:
+        """Compares with a bounded number of names, and remembers: whoever has a wrong name tends to send it again."""
+        if self._names is None:
+            bare = [name for up in self._models.usable for name in self._models.listed(up)]
+            names = dict.fromkeys([*self.snapshot.routes, *bare, *self._public_names()])
+            self._names = [(name, grams(name)) for name in islice(names, _COMPARED)]
+        close = self._near.get(model)
+        if close is None:
+            if len(self._near) >= _REMEMBERED // 16:
+                self._near.clear()
+            close = self._near[model] = nearest(model, self._names, 8)
+        return close
 
 
 def allows(key: Key, name: str) -> bool:
