@@ -18,7 +18,7 @@ Millis: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=3_600_000)]
 # msgspec cannot be told of a recursive alias, so this is an object of any JSON values.
 Free: TypeAlias = dict[str, Any]
 CUTS = frozenset({"rst", "fin", "stall", "garbage", "garbage_wire"})
-_QUIRKS = frozenset({"dup_done", "no_usage", "zero_usage"})
+QUIRKS = frozenset({"dup_done", "no_usage", "zero_usage"})
 
 
 class ScriptError(ValueError):
@@ -167,11 +167,11 @@ def _parsed(value: Obj) -> Script:
 
 def _check_mode(script: Script) -> None:
     mode = script.mode
-    if mode is not None and mode not in CUTS | _QUIRKS:
+    if mode is not None and mode not in CUTS | QUIRKS:
         word, plus, rest = mode.partition("+")
         if not (word.isdigit() and 300 <= int(word) <= 599 and (not plus or rest == "retry_after")):
             raise ScriptError(
-                f"sandbox script: unknown mode {mode!r}: one of {', '.join(sorted(CUTS | _QUIRKS))}, a status, or 429+retry_after"
+                f"sandbox script: unknown mode {mode!r}: one of {', '.join(sorted(CUTS | QUIRKS))}, a status, or 429+retry_after"
             )
     for later in (*script.by_target.values(), *((script.then,) if script.then else ())):
         _check_mode(later)
