@@ -37,3 +37,12 @@ def recordings_dir() -> Path:
 def specs_dir() -> Path:
     """Published API specifications (`openai-openapi.json.gz`)."""
     return folder_or_skip("TIDEGATE_SPECS")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says what tests have counted (their `replay` properties), from wherever they ran."""
+    reports = [report for found in terminalreporter.stats.values() for report in found if isinstance(report, pytest.TestReport)]
+    lines = sorted({str(value) for report in reports for name, value in report.user_properties if name == "replay"})
+    if lines:
+        terminalreporter.section("replay")
+        terminalreporter.write("\n".join(lines) + "\n")

@@ -85,4 +85,6 @@ def _answer(line: Line) -> bytes:
     if line.response_body_b64:
         return base64.b64decode(line.response_body_b64)
     body = line.response_body
+    if body is None:
+        return b""
     return body.encode() if isinstance(body, str) else msgspec.json.encode(body)

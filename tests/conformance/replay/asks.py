@@ -1,0 +1,69 @@
+"""The requests that clients send: the recorded one with another model name, or a plain one in the other dialect."""
+
+import base64
+import json
+import re
+import zlib
+from typing import Any
+
+from tests.support.recordings import Exchange
+
+PNG = base64.b64encode(
+    bytes.fromhex(
+        "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415408d763f8cfc000000301010018dd8db00000000049454e44ae426082"
+    )
+).decode()
+PDF = base64.b64encode(
+    b"%PDF-1.1\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj "
+    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj trailer<</Root 1 0 R>>\n%%EOF"
+).decode()
+_ELIDED = re.compile(r"ELIDED_\d+_\w+")
+PATHS = {"openai_chat": "/v1/chat/completions", "anthropic": "/v1/messages"}
+
+
+def recorded(exchange: Exchange, model: str) -> dict[str, Any]:
+    """The recorded request for `model`, with small files where long ones were left out of the recording."""
+    request = exchange.request or {}
+    body = {"model": model} | request | {"model": model}
+    return {name: _refilled(value, "") for name, value in body.items()}
+
+
+def _refilled(value: Any, kind: str) -> Any:
+    match value:
+        case str() if "ELIDED_" in value:
+            return _ELIDED.sub(PDF if "pdf" in kind + value else PNG, value)
+        case dict():
+            kind = str(value.get("media_type") or value.get("filename") or kind)
+            return {name: _refilled(item, kind) for name, item in value.items()}
+        case list():
+            return [_refilled(item, kind) for item in value]
+        case _:
+            return value
+
+
+def written(exchange: Exchange, body: dict[str, Any]) -> bytes:
+    """The body as bytes, in one of the ways that clients write JSON, always the same for a recording."""
+    match zlib.crc32(exchange.id.encode()) % 3:
+        case 0:
+            return json.dumps(body).encode()
+        case 1:
+            return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        case _:
+            return json.dumps(body, indent=2, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def plain(client: str, exchange: Exchange, model: str, *, stream: bool) -> dict[str, Any]:
+    """A request of the client's dialect that offers the tools which the recorded answer calls. Streams ask for usage."""
+    names = sorted({str(call["name"]) for call in exchange.expect.get("tool_calls") or []})
+    schema = {"type": "object", "properties": {}}
+    body: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": "Hello"}], "stream": stream}
+    if client == "anthropic":
+        body["max_tokens"] = 1024
+        if names:
+            body["tools"] = [{"name": name, "input_schema": schema} for name in names]
+        return body
+    if names:
+        body["tools"] = [{"type": "function", "function": {"name": name, "parameters": schema}} for name in names]
+    if stream:
+        body["stream_options"] = {"include_usage": True}
+    return body

@@ -1,0 +1,44 @@
+"""One gateway and one replaying provider for all tests of the suite that a process runs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.conformance.replay.client import Replay
+from tests.support.gateway import GatewayProcess
+from tests.support.recordings import read_recordings
+from tests.support.replay_upstream import ReplayUpstream
+
+KINDS = (
+    "anthropic",
+    "openai",
+    "mistral",
+    "groq",
+    "openrouter",
+    "deepseek",
+    "perplexity",
+    "huggingface",
+    "cerebras",
+    "together",
+    "zai",
+    "xai",
+)
+"""Real kinds of provider whose rows the suite runs; the recordings call them by the same names."""
+
+
+@pytest.fixture(scope="session")
+def replay(recordings_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
+    exchanges = read_recordings(recordings_dir)
+    with ReplayUpstream(exchanges) as upstream:
+        providers: dict[str, object] = {
+            "lab-openai_chat": {"kind": "custom", "dialect": "openai_chat", "base_url": f"{upstream.url}/lab/v1"},
+            "lab-anthropic": {"kind": "custom", "dialect": "anthropic", "base_url": f"{upstream.url}/lab"},
+        }
+        for kind in KINDS:
+            providers[kind] = {"base_url": f"{upstream.url}/{kind}/v1", "api_key": "env:REPLAY_PROVIDER_KEY"}
+        with GatewayProcess(
+            tmp_path_factory.mktemp("gateway"), {"providers": providers}, {"REPLAY_PROVIDER_KEY": "provider-secret"}
+        ) as gateway:
+            cores = [exchange for exchange in exchanges if exchange.core]
+            others = [exchange for exchange in exchanges if not exchange.core]
+            yield Replay(gateway, upstream, cores, others)

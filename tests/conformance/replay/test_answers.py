@@ -1,0 +1,63 @@
+"""Every recorded answer as clients of both dialects get it, whole and as a stream, in one piece and in many: the same each time, and with
+every invariant of the recordings' README.
+
+A recorded stream is also asked for as a whole answer and a whole one as a stream: providers do answer so, and the gateway turns it.
+"""
+
+from collections.abc import Callable
+
+import pytest
+from tests.conformance.replay.asks import plain, written
+from tests.conformance.replay.client import Client, Replay, connected, for_all, understood
+from tests.conformance.replay.invariants import broken
+from tests.conformance.replay.score import check
+from tests.support.recordings import Exchange
+
+WAYS = ((True, "whole"), (False, "whole"), (True, "random:3"), (False, "random:4"))
+
+
+@pytest.mark.parametrize(("provider", "client"), [("openai_chat", "anthropic"), ("anthropic", "openai_chat")])
+async def test_the_other_dialect_understands_the_answer(
+    replay: Replay, provider: str, client: str, record_property: Callable[[str, object], None]
+) -> None:
+    await _all(replay, provider, client, record_property)
+
+
+@pytest.mark.parametrize("dialect", ["openai_chat", "anthropic"])
+async def test_the_same_dialect_gets_the_form_it_asked_for(
+    replay: Replay, dialect: str, record_property: Callable[[str, object], None]
+) -> None:
+    await _all(replay, dialect, dialect, record_property)
+
+
+async def _all(replay: Replay, provider: str, client: str, record: Callable[[str, object], None]) -> None:
+    exchanges = [exchange for exchange in replay.cores if exchange.dialect == provider and (provider != client or exchange.status == 200)]
+    async with connected(replay) as session:
+
+        async def one(exchange: Exchange) -> list[str]:
+            return await _flaws(session, exchange, client)
+
+        check(f"{provider} for a client of {client}", exchanges, await for_all(exchanges, one), record)
+
+
+async def _flaws(session: Client, exchange: Exchange, client: str) -> list[str]:
+    flaws: list[str] = []
+    first: dict[str, object] | None = None
+    for stream, cut in WAYS:
+        if client == exchange.dialect and stream == exchange.streamed:
+            continue  # the provider's own bytes: test_identity has them
+        way = f"{'stream' if stream else 'whole'} {cut}"
+        usage_asked = cut == "whole"
+        number, name = session.named(exchange, cut)
+        body = plain(client, exchange, f"lab-{exchange.dialect}/{name}", stream=stream)
+        if not usage_asked:
+            body.pop("stream_options", None)
+        reply = await session.post(client, written(exchange, body), number)
+        answer = understood(client, reply, stream=stream, usage_asked=usage_asked)
+        told = usage_asked or not stream or client == "anthropic"
+        flaws += [f"{way}: {flaw}" for flaw in broken(exchange, client, answer, usage_told=told)]
+        if first is None:
+            first = answer.content()
+        elif answer.content() != first:
+            flaws.append(f"{way}: not the same answer: {answer.content()} and {first}")
+    return flaws
