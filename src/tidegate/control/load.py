@@ -14,19 +14,20 @@ from tidegate.control.secrets import Secrets
 from tidegate.control.settings import Settings
 from tidegate.control.shape import shape
 from tidegate.policy.keys import StoredKeys
-from tidegate.policy.snapshot import Snapshot
+from tidegate.policy.snapshot import Key, Snapshot
 from tidegate.providers.catalog import Catalog
 
 _LARGEST = 4 << 20
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """`config_file` is None where there was none to read."""
+    """`config_file` is None where there was none to read. `file_keys` are the snapshot's keys that the file brought, by public id."""
 
     snapshot: Snapshot
     config: Config
     warnings: tuple[Problem, ...]
     config_file: Path | None
+    file_keys: dict[str, Key]
 
 
 class Loader:
@@ -49,12 +50,13 @@ class Loader:
         problems = Problems(str(file))
         secrets = Secrets(self._settings.environ, file.parent)
         try:
+            stored = self._keys()
             text = self._text(file, problems)
             config = Config() if text is None else _config(text, problems)
             snapshot = compile_snapshot(
                 config,
                 catalogue=self._catalogue,
-                stored=self._keys(),
+                stored=stored,
                 secrets=secrets,
                 problems=problems,
                 generation=generation,
@@ -64,7 +66,25 @@ class Loader:
             self.files = tuple(dict.fromkeys((file, self._key_file, *secrets.files)))
         # A file that was there once may not vanish: without it, everything it forbade would be open.
         self._required = self._required or text is not None
-        return Loaded(snapshot=snapshot, config=config, warnings=tuple(problems.warnings), config_file=file if text is not None else None)
+        made = _active(stored)
+        return Loaded(
+            snapshot=snapshot,
+            config=config,
+            warnings=tuple(problems.warnings),
+            config_file=file if text is not None else None,
+            file_keys={public: key for public, key in snapshot.keys_by_id.items() if made.get(public) != key},
+        )
+
+    def with_keys(self, last: Loaded, generation: int) -> Loaded | None:
+        """`last` with the keys that the store holds now, or None where they are the same: what is revoked must not live on because of a
+        mistake in the configuration file. Raises `ConfigError` where the store cannot be read."""
+        stored = self._keys()
+        keys = {**_active(stored), **last.file_keys}
+        if stored.pepper != last.snapshot.pepper or keys == last.snapshot.keys_by_id:
+            return None
+        return msgspec.structs.replace(
+            last, snapshot=msgspec.structs.replace(last.snapshot, generation=generation, keys_by_id=keys), warnings=()
+        )
 
     def _text(self, file: Path, problems: Problems) -> str | None:
         try:
@@ -87,6 +107,10 @@ class Loader:
             return self._stored()
         except (OSError, ValueError) as error:
             raise ConfigError((Problem(str(self._key_file), 0, "", str(error)),)) from error
+
+
+def _active(stored: StoredKeys) -> dict[str, Key]:
+    return {row.id: row.key() for row in stored.keys if row.revoked is None}
 
 
 def _config(text: str, problems: Problems) -> Config:

@@ -1,10 +1,12 @@
 """Watches the files behind the configuration and hands each new snapshot over. Run by `app` as one background task.
 
 A file counts as edited when its content changes; the change is loaded once it has held still for one look, so that no half-written file
-goes live. A configuration that cannot be used changes nothing: the old one stays, and one line per mistake says why.
+goes live. A configuration that cannot be used changes nothing: the old one stays, and one line per mistake says why. Only keys that were
+made or revoked meanwhile count at once.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import time
 from collections.abc import Callable
@@ -39,7 +41,7 @@ class Watcher:
         interval: float = INTERVAL,
     ) -> None:
         self._loader = loader
-        self._generation = current.snapshot.generation
+        self._current = current
         self._publish = publish
         self._refused = refused
         self._interval = interval
@@ -64,14 +66,20 @@ class Watcher:
             self._last, self._unstable = seen, self._unstable + 1
             return False
         self._unstable = 0
+        generation = self._current.snapshot.generation + 1
+        loaded: Loaded | None = None
         try:
-            loaded = await asyncio.to_thread(self._loader.load, self._generation + 1)
+            loaded = await asyncio.to_thread(self._loader.load, generation)
         except ConfigError as error:
             self._settle(seen)
             self._refused(error.problems)
+            with contextlib.suppress(ConfigError):
+                loaded = await asyncio.to_thread(self._loader.with_keys, self._current, generation)
+        else:
+            self._settle(seen)
+        if loaded is None:
             return False
-        self._settle(seen)
-        self._generation = loaded.snapshot.generation
+        self._current = loaded
         self._publish(loaded)
         return True
 

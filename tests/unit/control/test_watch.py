@@ -1,6 +1,7 @@
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.unit.control.configs import Place
 from tests.unit.policy.values import PEPPER
@@ -8,7 +9,7 @@ from tests.unit.policy.values import PEPPER
 from tidegate.control.load import Loaded
 from tidegate.control.problems import Problem
 from tidegate.control.watch import Watcher
-from tidegate.policy.keys import StoredKey, StoredKeys
+from tidegate.policy.keys import StoredKey, StoredKeys, format_token
 
 
 class Watched:
@@ -116,6 +117,24 @@ async def test_the_key_file_is_watched(watched: Watched) -> None:
     (watched.place.file.parent / "keys.json").write_text("changed")
     assert await watched.looks() == 1
     assert "4fGh71kLmN0p" in watched.published[0].snapshot.keys_by_id
+
+
+async def test_a_key_is_revoked_also_while_the_file_is_invalid(watched: Watched) -> None:
+    row = StoredKey(id="4fGh71kLmN0p", name="n", env="live", digest=b"d" * 32)
+    key_file = watched.place.file.parent / "keys.json"
+    watched.place.stored = StoredKeys(pepper=PEPPER, keys=(row,))
+    watched.place.file.write_text(f"keys: [{{name: mine, value: {format_token('live', '0fGh71kLmN0p', 's' * 43)}}}]")
+    assert await watched.looks() == 1
+    assert watched.published[0].snapshot.keys_by_id.keys() == {"4fGh71kLmN0p", "0fGh71kLmN0p"}
+    watched.place.file.write_text("nonsense: 1")
+    assert await watched.looks() == 0
+    watched.place.stored = StoredKeys(pepper=PEPPER, keys=(msgspec.structs.replace(row, revoked=1),))
+    key_file.write_text("changed")
+    assert await watched.looks() == 1
+    snapshot = watched.published[1].snapshot
+    assert (snapshot.generation, snapshot.keys_by_id.keys()) == (3, {"0fGh71kLmN0p"})
+    assert len(watched.refused) == 2
+    assert await watched.looks(3) == 0
 
 
 async def test_a_vanished_file_keeps_the_old_configuration(watched: Watched) -> None:
