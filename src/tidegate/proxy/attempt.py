@@ -15,7 +15,7 @@ from tidegate.policy.snapshot import Target
 from tidegate.ports import UsageEvent
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
-from tidegate.proxy.headers import RawHeaders
+from tidegate.proxy.headers import RawHeaders, header_value
 from tidegate.proxy.prepare import Prepared
 from tidegate.proxy.reply import Reply
 
@@ -60,7 +60,7 @@ class Attempt:
     def headers(self) -> RawHeaders:
         """Where the call went and what became of its fields, for the client."""
         receipt = b"identity" if self.prepared.identity and not self.losses else _short(self.losses)
-        return [(b"x-tidegate-target", self.target.name.encode("ascii", "replace")), (b"x-tidegate-receipt", receipt)]
+        return [(b"x-tidegate-target", header_value(self.target.name)), (b"x-tidegate-receipt", receipt)]
 
     def emit(self) -> None:
         """The attempt is over."""
@@ -116,5 +116,4 @@ def _short(losses: list[Loss]) -> bytes:
             parts.append(f"+{len(losses) - count} more")
             break
         parts.append(part)
-    text = "; ".join(parts).encode("ascii", "replace")
-    return bytes(byte if 32 <= byte < 127 else 63 for byte in text)
+    return header_value("; ".join(parts))

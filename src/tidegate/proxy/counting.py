@@ -16,7 +16,7 @@ from tidegate.proxy.app import App
 from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
 from tidegate.proxy.failure import failure_of
-from tidegate.proxy.headers import RawHeaders, returned
+from tidegate.proxy.headers import RawHeaders, header_value, returned
 from tidegate.proxy.prepare import prepare
 from tidegate.proxy.relay import is_object
 from tidegate.proxy.reply import JSON, Reply
@@ -69,7 +69,7 @@ async def _asked(app: App, call: Call, target: Target, reply: Reply) -> bool:
 
 
 async def _send(reply: Reply, status: int, body: bytes, target: Target, headers: RawHeaders) -> None:
-    await reply.whole(status, JSON, body, [(b"x-tidegate-target", target.name.encode("ascii", "replace")), *headers])
+    await reply.whole(status, JSON, body, [(b"x-tidegate-target", header_value(target.name)), *headers])
 
 
 def estimate(request: Request, counter: TokenCounter, model: str) -> int:

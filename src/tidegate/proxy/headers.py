@@ -13,6 +13,12 @@ _KEPT_NAMES = frozenset({"retry-after", "retry-after-ms", "x-should-retry"})
 """What the official clients act on when they retry."""
 
 
+def header_value(text: str) -> bytes:
+    """`text` as a header value. Model names and field paths come from clients: what is not printable ASCII becomes `?`."""
+    value = text.encode("ascii", "replace")
+    return value if text.isprintable() else bytes(byte if 32 <= byte < 127 else 63 for byte in value)
+
+
 def outbound(call: Call, provider: Dialect, *, identity: bool) -> dict[str, str]:
     """Headers for the provider that come from the dialect and, where both sides speak it, from the client."""
     headers = {"content-type": "application/json", "user-agent": "tidegate", "accept-encoding": "identity", **provider.headers}
@@ -37,9 +43,9 @@ def returned(upstream: Mapping[str, str]) -> RawHeaders:
     result: RawHeaders = []
     for name, value in upstream.items():
         if name in _KEPT_NAMES:
-            result.append((name.encode(), value.encode("latin-1", "replace")))
+            result.append((name.encode(), header_value(value)))
         if name in _UPSTREAM_NAMES or name.startswith(_UPSTREAM_PREFIXES):
-            result.append((b"x-tidegate-upstream-" + name.encode(), value.encode("latin-1", "replace")))
+            result.append((b"x-tidegate-upstream-" + name.encode(), header_value(value)))
     return result
 
 

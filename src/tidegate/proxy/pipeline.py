@@ -14,7 +14,7 @@ from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
 from tidegate.proxy.exchange import run
 from tidegate.proxy.failure import Failure
-from tidegate.proxy.headers import RawHeaders
+from tidegate.proxy.headers import RawHeaders, header_value
 from tidegate.proxy.prepare import prepare
 from tidegate.proxy.reply import JSON, Reply
 
@@ -53,5 +53,5 @@ async def _refuse(call: Call, reply: Reply, target: Target, failure: Failure) ->
     """The error of the last target: its own bytes where the client speaks its dialect, else in the client's."""
     error = failure.error
     body = failure.body if failure.body is not None else call.dialect.encode_error(error, call.request_id)
-    headers = [(b"x-tidegate-target", target.name.encode("ascii", "replace")), *failure.headers]
+    headers = [(b"x-tidegate-target", header_value(target.name)), *failure.headers]
     await reply.whole(error.http_status, JSON, body, headers)

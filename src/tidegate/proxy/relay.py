@@ -14,7 +14,7 @@ from tidegate.ports import UpstreamAnswer, UpstreamFailure
 from tidegate.proxy.attempt import Attempt
 from tidegate.proxy.failure import Failure, failure_of
 from tidegate.proxy.gate import Gate
-from tidegate.proxy.headers import returned
+from tidegate.proxy.headers import header_value, returned
 from tidegate.proxy.prepare import Prepared
 from tidegate.proxy.reply import EVENT_STREAM, JSON
 from tidegate.proxy.streams import IdentityStream, Stream, TranscodedStream
@@ -55,7 +55,7 @@ async def streamed(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
     if _is_whole(answer):
         return await _told_as_stream(attempt, answer)
     if prepared.request is None:
-        content_type = answer.headers.get("content-type", "text/event-stream").encode("latin-1")
+        content_type = header_value(answer.headers.get("content-type", "text/event-stream"))
         gate = Gate(attempt, content_type, returned(answer.headers))
         return await _relay(attempt, answer, IdentityStream(call.dialect, call.request_id, hide_usage=prepared.hide_usage), gate)
     collector = ThinkingCollector()
