@@ -1,0 +1,39 @@
+"""Identity where both sides speak one dialect and nothing of ours is in the body."""
+
+import json
+
+import pytest
+
+from tidegate.dialects.choose import Identity, Transcode, carries_foreign, choose
+from tidegate.dialects.signature import pack
+from tidegate.ir.content import Origin
+
+
+def test_equal_dialects_pass_bytes_through() -> None:
+    assert choose("anthropic", "anthropic") == Identity()
+    assert choose("openai_chat", "openai_chat", foreign=False) == Identity()
+
+
+def test_different_dialects_are_translated() -> None:
+    assert choose("openai_chat", "anthropic") == Transcode("openai_chat", "anthropic")
+
+
+def test_foreign_reasoning_is_taken_out_by_a_translation_within_the_dialect() -> None:
+    assert choose("anthropic", "anthropic", foreign=True) == Transcode("anthropic", "anthropic")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps({"signature": pack(Origin("openai_chat", "deepseek", "r1"), None)}),
+        json.dumps({"format": "tidegate/v1"}),
+        '{"format":"tidegate\\/v1"}',
+    ],
+)
+def test_envelopes_are_found(body: str) -> None:
+    assert carries_foreign(body.encode())
+
+
+@pytest.mark.parametrize("body", ["{}", '{"format":"anthropic-claude-v1"}', '{"text":"I run tidegate and like it"}'])
+def test_plain_bodies_are_not_foreign(body: str) -> None:
+    assert not carries_foreign(body.encode())
