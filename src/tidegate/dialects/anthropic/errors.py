@@ -89,9 +89,13 @@ def _error(status: int, message: str, kind: str | None, code: str | None) -> Err
 
 
 def encode_error(error: Error, request_id: str) -> bytes:
-    """The body of an error answer. The provider's own type stands where it is one of Anthropic's."""
+    """The body of an error answer. The provider's own type stands where it is one of Anthropic's. The dialect has no slot for the name
+    of a field, so the gateway's own errors say it in the message."""
     kind = error.type if error.type in _KINDS else _TYPES.get(error.kind, "invalid_request_error")
-    body: JsonObject = {"type": "error", "error": {"type": kind, "message": error.message}}
+    message = error.message
+    if error.param and not error.status and error.param not in message:
+        message = f"{error.param}: {message}"
+    body: JsonObject = {"type": "error", "error": {"type": kind, "message": message}}
     if request_id:
         body["request_id"] = request_id
     return _ENCODER.encode(body)
