@@ -1,3 +1,7 @@
 """Recordings that do not pass a leg of the suite, each with the reason. One that passes again fails the suite until it is taken off."""
 
-EXCEPTIONS: dict[str, dict[str, str]] = {}
+_ORPHAN = "the recorded request answers a tool call that is not in it, and so does the one that arrives"
+
+EXCEPTIONS: dict[str, dict[str, str]] = {
+    "requests of anthropic at openai_chat": {"dd-trace-py-fd6cb9ee43f4": _ORPHAN, "dd-trace-py-85a66ae1b6b6": _ORPHAN},
+}
