@@ -7,9 +7,11 @@ import asyncio
 
 import msgspec
 
+from tidegate.dialects.choose import Identity, carries_foreign, choose
 from tidegate.dialects.table import DIALECTS
 from tidegate.ir.content import Audio, Block, Document, Image, Native, Refusal, Text, TextSource, Thinking, ToolResult, ToolUse
 from tidegate.ir.request import NativeTool, Request, Tool
+from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Target
 from tidegate.ports import TokenCounter, UpstreamFailure
 from tidegate.proxy.app import App
@@ -36,8 +38,13 @@ async def count_tokens(app: App, call: Call, reply: Reply) -> None:
     """The count for the first target of the plan. Raises `GatewayError`."""
     call.fields = scanned(call.body)
     call.head = call.dialect.head(call.fields)
-    target = call.planner.plan(call.key, call.head.model).targets[0]
-    if DIALECTS[target.upstream.spec.dialect] is call.dialect and await _asked(app, call, target, reply):
+    # A route's defaults are for answers: a provider refuses `max_tokens` here.
+    plan = msgspec.structs.replace(call.planner.plan(call.key, call.head.model), defaults={})
+    target = plan.targets[0]
+    provider = DIALECTS[target.upstream.spec.dialect].name
+    if isinstance(choose(call.dialect.name, provider, foreign=carries_foreign(call.body)), Identity) and await _asked(
+        app, call, plan, reply
+    ):
         return
     with_cap = {} if "max_tokens" in call.fields.spans else {"max_tokens": b"1"}
     request = call.dialect.decode_request(splice(call.fields, with_cap))
@@ -46,9 +53,9 @@ async def count_tokens(app: App, call: Call, reply: Reply) -> None:
     await _send(reply, 200, msgspec.json.encode({"input_tokens": count}), target, [(b"x-tidegate-receipt", receipt)])
 
 
-async def _asked(app: App, call: Call, target: Target, reply: Reply) -> bool:
+async def _asked(app: App, call: Call, plan: Plan, reply: Reply) -> bool:
     """Passes the call on. False where the provider has no such surface."""
-    plan = call.planner.plan(call.key, call.head.model)
+    target = plan.targets[0]
     prepared = prepare(app, call, plan, target)
     address, mark, query = prepared.url.partition("?")
     url = f"{address}{_PATH}{mark}{query}"
