@@ -67,6 +67,8 @@ class ChatStreamDecoder:
         if type(chunk) is not dict:
             self._fail(upstream_error("the provider's stream holds something that is not a chunk"))
         elif chunk.get("error") or event == "error":
+            # OpenRouter tells the usage in the same chunk: pydantic-ai-9f1e62b0f82d.
+            self._note_usage(chunk)
             self._fail(error_of(chunk))
         else:
             self._chunk(chunk)
@@ -82,11 +84,14 @@ class ChatStreamDecoder:
             self._fail(upstream_error("the provider's stream ended before the answer did", "upstream_stream_interrupted"))
         return out
 
+    def _note_usage(self, chunk: JsonObject) -> None:
+        usage = usage_of(chunk)
+        if usage is not None:
+            self._usage = usage
+
     def _chunk(self, chunk: JsonObject) -> None:
         if "usage" in chunk or "x_groq" in chunk:
-            usage = usage_of(chunk)
-            if usage is not None:
-                self._usage = usage
+            self._note_usage(chunk)
         choice = first_choice(chunk.get("choices"))
         if choice is None:
             return

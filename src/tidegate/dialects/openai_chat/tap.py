@@ -57,15 +57,15 @@ class ChatTap:
             return False
         if type(chunk) is not dict:
             return False
+        usage = usage_of(chunk)
+        if usage is not None:
+            self.usage = decode_usage(usage)
         if chunk.get("error") or event == "error":
             self.error = error_of(chunk)
             return False
         model = chunk.get("model")
         if type(model) is str and model:
             self.model = model
-        usage = usage_of(chunk)
-        if usage is not None:
-            self.usage = decode_usage(usage)
         choices = chunk.get("choices")
         if choices == []:
             return type(chunk.get("usage")) is dict
