@@ -29,14 +29,16 @@ class Answer(msgspec.Struct, kw_only=True):
     flaws: list[str] = []
 
     def content(self) -> dict[str, Any]:
-        """What must be the same however the answer travelled; ids that the gateway makes differ from call to call."""
+        """What must be the same however the answer travelled; ids that the gateway makes differ from call to call. Where a stream fails,
+        how much came before depends on what had arrived: what was not yet sent is left out, and the error has its own HTTP status."""
+        if self.error is not None:
+            return {"error": self.error.get("message")}
         return {
             "text": self.text,
             "refusal": self.refusal,
             "reasoning": self.reasoning,
             "calls": [(call.name, call.arguments) for call in self.calls],
             "finish": self.finish,
-            "error": self.error and self.error.get("message"),
         }
 
 

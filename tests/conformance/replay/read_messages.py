@@ -80,7 +80,7 @@ def _add(answer: Answer, block: dict[str, Any]) -> None:
             pass
         case "tool_use" if isinstance(block.get("name"), str):
             answer.calls.append(ToolCall(block.get("id") or "", block["name"], block.get("input")))
-        case "compaction":
+        case "compaction" | "fallback":
             pass
         case str() as kind if kind.endswith(("_tool_result", "_tool_use")):
             pass

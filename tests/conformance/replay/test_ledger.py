@@ -1,0 +1,51 @@
+"""Every answer is counted, translated or passed untouched: the usage event of its call has the tokens that the provider reported."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.conformance.replay.asks import plain, recorded, written
+from tests.conformance.replay.client import Replay, connected, for_all
+from tests.conformance.replay.score import check
+from tests.support.recordings import Exchange
+
+KINDS = ("input", "cache_read", "cache_write")
+
+
+@pytest.mark.parametrize("client", ["openai_chat", "anthropic"])
+@pytest.mark.parametrize("dialect", ["openai_chat", "anthropic"])
+async def test_every_answer_is_counted(replay: Replay, dialect: str, client: str, record_property: Callable[[str, object], None]) -> None:
+    exchanges = [exchange for exchange in replay.cores if exchange.dialect == dialect and exchange.expect.get("usage")]
+    before = len(await asyncio.to_thread(replay.gateway.usage))
+    async with connected(replay) as session:
+
+        async def one(exchange: Exchange) -> str:
+            number, name = session.named(exchange, "random:9")
+            model = f"lab-{dialect}/{name}"
+            body = recorded(exchange, model) if client == dialect else plain(client, exchange, model, stream=exchange.streamed)
+            return (await session.post(client, written(exchange, body), number)).headers["x-request-id"]
+
+        ids = await for_all(exchanges, one)
+    events = await asyncio.to_thread(replay.gateway.usage, before + len(exchanges))
+    by_id = {event["request_id"]: event for event in events[before:]}
+    results = [_flaws(exchange, by_id.get(str(name)), identity=client == dialect) for exchange, name in zip(exchanges, ids, strict=True)]
+    check(f"ledger of {dialect} for a client of {client}", exchanges, results, record_property, floor=1.0)
+
+
+def _flaws(exchange: Exchange, event: dict[str, Any] | None, *, identity: bool) -> list[str]:
+    if event is None:
+        return ["no usage event"]
+    usage, counted = exchange.expect["usage"], event["usage"] or {}
+    if "input_tokens" in usage:
+        parts = (usage["input_tokens"], usage.get("cache_read_input_tokens"), usage.get("cache_creation_input_tokens"))
+        wanted = (sum(part or 0 for part in parts), usage["output_tokens"])
+    else:
+        wanted = (usage["prompt_tokens"], usage["completion_tokens"])
+    got = (sum(counted.get(kind, 0) for kind in KINDS), counted.get("output"))
+    flaws = [] if got == wanted else [f"counted {counted}, the provider reported {usage}"]
+    # A stream that fails may have its error's status: see `Answer.content`.
+    own = {event["status"]} if "stream_error" in exchange.kinds else {exchange.status}
+    if event["status"] not in own or event["upstream_status"] != exchange.status or event["identity"] != identity:
+        flaws.append(f"status {event['status']}, upstream {event['upstream_status']}, identity {event['identity']}")
+    return flaws
