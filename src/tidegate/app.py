@@ -32,6 +32,7 @@ from tidegate.control.watch import Watcher
 from tidegate.policy.route import SANDBOX, Planner
 from tidegate.proxy.app import App, Live
 from tidegate.proxy.server import Gateway
+from tidegate.sandbox.app import Settings as Sandbox
 from tidegate.sandbox.app import create_app
 
 USAGE_FILE = "usage.jsonl"
@@ -45,18 +46,22 @@ class Started:
 
     def __init__(self, settings: Settings) -> None:
         store = KeyStore(settings.home)
-        made = store.bootstrap()
         self.settings = settings
-        self.first_token = made[1] if made is not None else None
+        self.first_token: str | None = None
         self.loader = Loader(settings, read_catalogue(), store.read, store.path)
         self.loaded = self.loader.load(1)
+        if not (self.loaded.snapshot.keys_by_id or self.loaded.snapshot.keys_by_digest):
+            made = store.bootstrap()
+            if made is not None:
+                self.first_token = made[1]
+                self.loaded = self.loader.load(1)
 
 
 @contextlib.asynccontextmanager
 async def running(started: Started) -> AsyncGenerator[Gateway]:
     """The gateway with its adapters and its watcher; both end with the context. Needs the running loop."""
     events = FileEvents(started.settings.home / USAGE_FILE)
-    upstream = AsgiUpstream(SANDBOX, create_app(), HttpUpstream())
+    upstream = AsgiUpstream(SANDBOX, create_app(Sandbox(keep=0, lenient=True)), HttpUpstream())
     live = Live(Planner(started.loaded.snapshot))
     app = App(
         live=live,

@@ -1,139 +1,177 @@
-"""The `Upstream` port over HTTP/1.1 with aiohttp: pooled connections, one pool for each set of proxy and CA settings.
+"""The `Upstream` port over HTTP/1.1: pooled connections to each origin.
 
 No ambient proxies, no cookies, no redirects (a redirect would carry a credential elsewhere), nothing decompressed that was not asked for.
+One timer watches the silence of all connections, so that a call pays for none of its own.
 """
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
+from urllib.parse import urlsplit
 
-import aiohttp
-from yarl import URL
-
+from tidegate.adapters.http_connection import Connection
+from tidegate.adapters.http_dial import Dialer, Origin
 from tidegate.policy.snapshot import Upstream as UpstreamConfig
 from tidegate.ports import UpstreamFailure
 
-POOL_LIMIT = 0
-"""Connections per pool: as many as there are calls. Admission bounds the calls."""
 KEEP_ALIVE = 30.0
 """Seconds that an idle connection is kept: shorter than the load balancers in front of the providers (60 s and more) keep theirs."""
-READ_BUFFER = 64 << 10
-_SKIPPED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
-_URLS_REMEMBERED = 1024
+_SWEEP = 5.0
+"""Seconds between two looks for idle connections."""
+_REMEMBERED = 1024
+_Key = tuple[bool, str, str | None, str | None]
 
 
 class HttpUpstream:
     """Call `aclose` at the end. Must be made inside the running loop that uses it."""
 
     def __init__(self) -> None:
-        self._sessions: dict[str | None, aiohttp.ClientSession] = {}
-        self._urls: dict[str, URL] = {}
+        self._loop = asyncio.get_running_loop()
+        self._dialer = Dialer()
+        self._idle: dict[_Key, list[Connection]] = {}
+        self._open: dict[Connection, _Key] = {}
+        self._places: dict[tuple[str, str | None, str | None], tuple[Origin, str]] = {}
+        self._timer: asyncio.TimerHandle | None = None
 
     async def open(self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool) -> "HttpAnswer":
         """Sends a POST and waits for the head of the answer. Raises `UpstreamFailure`."""
+        origin, target = self._place(url, config)
+        head = _head(origin, target, headers, len(body))
         times = config.timeouts
-        timeout = aiohttp.ClientTimeout(total=None, connect=times.connect, sock_read=times.answer)
-        try:
-            response = await self._session(config.ca_file).post(
-                self._url(url), data=body, headers=headers, timeout=timeout, allow_redirects=False, proxy=config.proxy
-            )
-        except aiohttp.ServerTimeoutError as error:
-            connecting = isinstance(error, aiohttp.ConnectionTimeoutError)
-            seconds = times.connect if connecting else times.answer
-            message = f"no connection within {seconds:g} s" if connecting else f"no answer within {seconds:g} s"
-            raise UpstreamFailure("connect" if connecting else "headers", message, timeout=True) from None
-        except aiohttp.ClientConnectorError as error:
-            raise UpstreamFailure("connect", _reason(error)) from None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise UpstreamFailure("headers", _reason(error)) from None
-        patience = times.idle if stream else times.answer
-        connection = response.connection
-        if stream and connection is not None and connection.protocol is not None:
-            connection.protocol.read_timeout = patience
-            connection.protocol.start_timeout()
-        return HttpAnswer(response, patience)
+        while True:
+            connection = self._pooled(origin)
+            if connection is None:
+                connection = Connection(self._loop, self._forget)
+                await self._dialer.dial(origin, connection, times.connect)
+            self._open[connection] = origin.key
+            connection.send(head, body, times.answer)
+            self._watch(connection.deadline)
+            try:
+                await connection.wait_head()
+            except UpstreamFailure:
+                # A kept connection that its peer had closed meanwhile: nothing was read, so the request is sent once more on a new one.
+                if connection.exchanges > 1 and connection.received == 0 and connection.is_closed and not _timed_out(connection):
+                    continue
+                raise
+            except BaseException:
+                connection.abort()
+                raise
+            if stream:
+                connection.patience = times.idle
+                connection.deadline = self._loop.time() + times.idle
+                self._watch(connection.deadline)
+            return HttpAnswer(self, connection)
 
-    def _url(self, url: str) -> URL:
-        known = self._urls.get(url)
+    def _place(self, url: str, config: UpstreamConfig) -> tuple[Origin, str]:
+        key = (url, config.proxy, config.ca_file)
+        known = self._places.get(key)
         if known is None:
-            if len(self._urls) >= _URLS_REMEMBERED:
-                self._urls.clear()
-            known = self._urls[url] = URL(url, encoded=True)
+            if len(self._places) >= _REMEMBERED:
+                self._places.clear()
+            origin = Origin(url, config.proxy, config.ca_file)
+            parts = urlsplit(url)
+            target = f"{origin.target_prefix}{parts.path or '/'}" + (f"?{parts.query}" if parts.query else "")
+            known = self._places[key] = (origin, target)
         return known
 
-    def _session(self, ca_file: str | None) -> aiohttp.ClientSession:
-        session = self._sessions.get(ca_file)
-        if session is None:
-            context = ssl.create_default_context()
-            if ca_file is not None:
-                if not Path(ca_file).is_file():
-                    raise UpstreamFailure("connect", f"the CA file {ca_file} does not exist")
-                context.load_verify_locations(ca_file)
-            session = self._sessions[ca_file] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=POOL_LIMIT, keepalive_timeout=KEEP_ALIVE, ssl=context),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                skip_auto_headers=_SKIPPED,
-                auto_decompress=False,
-                trust_env=False,
-                read_bufsize=READ_BUFFER,
-                raise_for_status=False,
-            )
-        return session
+    def _pooled(self, origin: Origin) -> Connection | None:
+        idle = self._idle.get(origin.key)
+        while idle:
+            connection = idle.pop()
+            if not connection.is_closed:
+                return connection
+        return None
+
+    def done(self, connection: Connection) -> None:
+        """The exchange is over: the connection goes back to its pool, or is closed."""
+        key = self._open.get(connection)
+        if connection.finish() and key is not None:
+            self._idle.setdefault(key, []).append(connection)
+
+    def _forget(self, connection: Connection) -> None:
+        key = self._open.pop(connection, None)
+        idle = self._idle.get(key) if key is not None else None
+        if idle is not None and connection in idle:
+            idle.remove(connection)
+
+    def _watch(self, deadline: float) -> None:
+        if self._timer is None:
+            self._timer = self._loop.call_at(min(deadline, self._loop.time() + _SWEEP), self._look)
+        elif self._timer.when() > deadline:
+            self._timer.cancel()
+            self._timer = self._loop.call_at(deadline, self._look)
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        self._timer = None
+        following = now + _SWEEP
+        for connection in list(self._open):
+            if connection.is_waiting:
+                if connection.deadline <= now:
+                    connection.expire()
+                else:
+                    following = min(following, connection.deadline)
+            elif not connection.is_busy and now - connection.idle_since > KEEP_ALIVE:
+                connection.abort()
+        if self._open:
+            self._timer = self._loop.call_at(following, self._look)
 
     async def aclose(self) -> None:
         """Closes every connection."""
-        for session in self._sessions.values():
-            await session.close()
-        self._sessions.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+        for connection in list(self._open):
+            connection.abort()
+        self._idle.clear()
+        await asyncio.sleep(0)
 
 
 class HttpAnswer:
     """An answer whose head has arrived."""
 
-    def __init__(self, response: aiohttp.ClientResponse, patience: float) -> None:
-        self._response = response
-        self._patience = patience
-        self.status = response.status
-        self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
+    __slots__ = ("_connection", "_pool", "headers", "status")
+
+    def __init__(self, pool: HttpUpstream, connection: Connection) -> None:
+        self._pool = pool
+        self._connection: Connection | None = connection
+        self.status = connection.status
+        self.headers: Mapping[str, str] = connection.headers
 
     async def read(self, limit: int) -> bytes:
         """The whole body. Raises `UpstreamFailure`, also where it is longer than `limit` bytes."""
-        content = self._response.content
-        try:
-            data = await content.readany()
-            if content.at_eof() and len(data) <= limit:
-                return data
-            pieces = bytearray(data)
-            while len(pieces) <= limit:
-                if content.at_eof():
-                    return bytes(pieces)
-                pieces += await content.readany()
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise self._broken(error) from None
-        raise UpstreamFailure("body", f"the answer is longer than {limit} bytes")
+        pieces: list[bytes] = []
+        size = 0
+        async for piece in self.chunks():
+            size += len(piece)
+            if size > limit:
+                raise UpstreamFailure("body", f"the answer is longer than {limit} bytes")
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it comes. Raises `UpstreamFailure`."""
-        readany = self._response.content.readany
-        try:
-            while data := await readany():
-                yield data
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise self._broken(error) from None
-
-    def _broken(self, error: Exception) -> UpstreamFailure:
-        if isinstance(error, asyncio.TimeoutError):
-            return UpstreamFailure("body", f"nothing came for {self._patience:g} s", timeout=True)
-        return UpstreamFailure("body", _reason(error))
+        connection = self._connection
+        if connection is None:
+            raise UpstreamFailure("body", "the answer was closed")
+        while piece := await connection.piece():
+            yield piece
 
     def close(self) -> None:
         """Gives the connection back where the body was read to its end, and closes it at once where it was not."""
-        if not self._response.closed:
-            self._response.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._pool.done(connection)
 
 
-def _reason(error: Exception) -> str:
-    """What happened, without addresses of ours or anything that was sent."""
-    text = str(error).strip()
-    return text[:200] if text else type(error).__name__
+def _timed_out(connection: Connection) -> bool:
+    return connection.failure is not None and connection.failure.timeout
+
+
+def _head(origin: Origin, target: str, headers: Mapping[str, str], length: int) -> bytes:
+    lines = [f"POST {target} HTTP/1.1\r\nhost: {origin.host}\r\ncontent-length: {length}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    if origin.target_prefix and origin.proxy_authorization:
+        lines.append(f"proxy-authorization: {origin.proxy_authorization}")
+    text = "\r\n".join(lines)
+    if text.count("\n") != len(lines) + 1 or "\0" in text:
+        raise UpstreamFailure("connect", "a header holds a line break")
+    return (text + "\r\n\r\n").encode("latin-1", "replace")

@@ -1,0 +1,209 @@
+"""One HTTP/1.1 connection to a provider, as an asyncio protocol: a request out in one write, an answer in by httptools.
+
+Written here because it is on the path of every call: a general client costs several times the rest of the gateway (docs/decisions/0006).
+`http` opens and pools these; nothing else uses them.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+import httptools
+
+from tidegate.ports import UpstreamFailure
+
+BUFFER = 64 << 10
+"""Bytes of an answer that wait for their reader before the socket is left alone."""
+HEAD_LIMIT = 64 << 10
+"""Bytes of an answer's headers."""
+_NO_BODY = (204, 304)
+
+
+class Connection(asyncio.Protocol):
+    """Carries one exchange at a time: `send`, `wait_head`, then `piece` until it gives nothing. A failure is kept in `failure` and raised
+    by whatever waits. `patience` is how long the provider may be silent, in seconds; `deadline` is when that ends, in loop time."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, lost: Callable[["Connection"], None]) -> None:
+        self._loop = loop
+        self._lost = lost
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._waiter: asyncio.Future[None] | None = None
+        self._pieces: list[bytes] = []
+        self._buffered = 0
+        self._head_bytes = 0
+        self._paused = False
+        self._framed = False
+        self._keeps_alive = False
+        self.is_head_complete = False
+        self.is_complete = False
+        self.is_closed = False
+        self.is_busy = False
+        self.exchanges = 0
+        self.received = 0
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.failure: UpstreamFailure | None = None
+        self.deadline = 0.0
+        self.patience = 0.0
+        self.idle_since = 0.0
+
+    def send(self, head: bytes, body: bytes, patience: float) -> None:
+        """Begins an exchange."""
+        self.is_busy = True
+        self.exchanges += 1
+        self.received = self._head_bytes = 0
+        self.is_head_complete = self.is_complete = self._framed = False
+        self.headers = {}
+        self.patience = patience
+        self.deadline = self._loop.time() + patience
+        if self._transport is not None:
+            self._transport.write(head + body)
+
+    async def wait_head(self) -> None:
+        """Until the head of the answer is there. Raises `UpstreamFailure`."""
+        while not self.is_head_complete:
+            await self._wait()
+
+    async def piece(self) -> bytes:
+        """What has come of the body since the last piece; nothing at its end. Raises `UpstreamFailure`."""
+        while not self._pieces:
+            if self.is_complete:
+                return b""
+            await self._wait()
+        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        self._buffered = 0
+        if self._paused and self._transport is not None:
+            self._paused = False
+            self.deadline = self._loop.time() + self.patience
+            self._transport.resume_reading()
+        return data
+
+    async def _wait(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+        waiter = self._waiter = self._loop.create_future()
+        try:
+            await waiter
+        finally:
+            self._waiter = None
+        if self.failure is not None and not self._pieces:
+            raise self.failure
+
+    def finish(self) -> bool:
+        """The exchange is over. True if the connection may carry another; else it is closed at once."""
+        self._pieces.clear()
+        if self.is_complete and self.is_busy and self.failure is None and not self.is_closed and self._keeps_alive:
+            self.is_busy = False
+            self.idle_since = self._loop.time()
+            return True
+        self.is_busy = False
+        self.abort()
+        return False
+
+    def abort(self) -> None:
+        """Closes the connection without waiting for what is still to be sent or read."""
+        if self._transport is not None and not self.is_closed:
+            self._transport.abort()
+
+    def fail(self, failure: UpstreamFailure) -> None:
+        """Ends the exchange: whatever waits gets `failure`, and the connection is closed."""
+        if self.failure is None and not self.is_complete:
+            self.failure = failure
+            self._wake()
+        self.abort()
+
+    def expire(self) -> None:
+        """The provider was silent for too long."""
+        seconds = f"{self.patience:g} s"
+        if self.is_head_complete:
+            self.fail(UpstreamFailure("body", f"nothing came for {seconds}", timeout=True))
+        else:
+            self.fail(UpstreamFailure("headers", f"no answer within {seconds}", timeout=True))
+
+    @property
+    def is_waiting(self) -> bool:
+        """The provider has the word: its silence counts."""
+        return self.is_busy and not self.is_complete and not self._paused
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    # asyncio calls these
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        if not self.is_busy or self.is_complete:
+            # Nobody asked: an answer that belongs to no request must not become the next one's.
+            self.abort()
+            return
+        self.received += len(data)
+        self.deadline = self._loop.time() + self.patience
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self.fail(UpstreamFailure(self._phase, f"the answer is no HTTP: {error}"))
+            return
+        if not self.is_head_complete and self._head_bytes > HEAD_LIMIT:
+            self.fail(UpstreamFailure("headers", f"the answer's headers are longer than {HEAD_LIMIT} bytes"))
+            return
+        if self._buffered > BUFFER and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+        if self.is_head_complete:
+            self._wake()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_closed = True
+        self._lost(self)
+        if self.is_busy and not self.is_complete:
+            if self.is_head_complete and not self._framed and exc is None:
+                self.is_complete = True  # a body without a length ends with its connection
+            elif self.failure is None:
+                self.failure = UpstreamFailure(self._phase, _reason(exc))
+        self._wake()
+
+    @property
+    def _phase(self) -> str:
+        return "body" if self.is_head_complete else "headers"
+
+    # httptools calls these
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_bytes += len(name) + len(value)
+        key = name.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
+
+    def on_headers_complete(self) -> None:
+        self.status = self._parser.get_status_code()
+        if self.status < 200:
+            return
+        headers = self.headers
+        self._framed = "content-length" in headers or "transfer-encoding" in headers or self.status in _NO_BODY
+        self._keeps_alive = self._parser.should_keep_alive() and self._framed
+        self.is_head_complete = True
+
+    def on_body(self, body: bytes) -> None:
+        self._pieces.append(body)
+        self._buffered += len(body)
+
+    def on_message_complete(self) -> None:
+        if self.status < 200:
+            self.headers = {}  # 100 Continue and 103 Early Hints announce the answer
+            return
+        self.is_complete = True
+
+
+def _reason(error: Exception | None) -> str:
+    if error is None:
+        return "the connection was closed before the end of the answer"
+    return str(error)[:200] or type(error).__name__

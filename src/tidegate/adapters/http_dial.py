@@ -1,0 +1,103 @@
+"""Opens connections to providers: TCP, TLS with the operator's CA, and through the operator's HTTP proxy (CONNECT for TLS).
+
+Which address a provider has is the operator's word; nothing here looks at the environment.
+"""
+
+import asyncio
+import base64
+import ssl
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from tidegate.adapters.http_connection import Connection
+from tidegate.ports import UpstreamFailure
+
+_PROXY_HEAD = 16 << 10
+
+
+class Origin:
+    """Where requests of one provider go: parsed once from its base URL. `target_prefix` precedes the path on the request line, where a
+    proxy reads it; `host` is the Host header."""
+
+    __slots__ = ("ca_file", "host", "key", "name", "port", "proxy", "proxy_authorization", "secure", "target_prefix")
+
+    def __init__(self, url: str, proxy: str | None, ca_file: str | None) -> None:
+        parts = urlsplit(url)
+        self.secure = parts.scheme == "https"
+        self.name = parts.hostname or ""
+        self.port = parts.port or (443 if self.secure else 80)
+        self.host = parts.netloc.rpartition("@")[2]
+        self.ca_file = ca_file
+        self.proxy: tuple[str, int] | None = None
+        self.proxy_authorization = ""
+        self.target_prefix = ""
+        if proxy is not None:
+            through = urlsplit(proxy)
+            self.proxy = (through.hostname or "", through.port or 8080)
+            if through.username is not None:
+                pair = f"{unquote(through.username)}:{unquote(through.password or '')}"
+                self.proxy_authorization = "Basic " + base64.b64encode(pair.encode()).decode()
+            if not self.secure:
+                self.target_prefix = f"http://{self.host}"
+        self.key = (self.secure, self.host, proxy, ca_file)
+
+
+class Dialer:
+    """Makes connections; keeps one TLS context for each CA file."""
+
+    def __init__(self) -> None:
+        self._contexts: dict[str | None, ssl.SSLContext] = {}
+
+    async def dial(self, origin: Origin, connection: Connection, seconds: float) -> None:
+        """Connects `connection` to `origin`. Raises `UpstreamFailure` of phase `connect`."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._dial(origin, connection)
+        except TimeoutError:
+            raise UpstreamFailure("connect", f"no connection within {seconds:g} s", timeout=True) from None
+        except (OSError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+            raise UpstreamFailure("connect", str(error)[:200] or type(error).__name__) from None
+
+    async def _dial(self, origin: Origin, connection: Connection) -> None:
+        loop = asyncio.get_running_loop()
+        context = self._context(origin.ca_file) if origin.secure else None
+        if origin.proxy is None:
+            name = origin.name if context is not None else None
+            await loop.create_connection(lambda: connection, origin.name, origin.port, ssl=context, server_hostname=name)
+        elif context is None:
+            await loop.create_connection(lambda: connection, *origin.proxy)
+        else:
+            await self._tunnel(loop, origin, origin.proxy, connection, context)
+
+    async def _tunnel(
+        self, loop: asyncio.AbstractEventLoop, origin: Origin, proxy: tuple[str, int], connection: Connection, context: ssl.SSLContext
+    ) -> None:
+        reader, writer = await asyncio.open_connection(*proxy, limit=_PROXY_HEAD)
+        where = f"{origin.name}:{origin.port}"
+        lines = [f"CONNECT {where} HTTP/1.1", f"Host: {where}"]
+        if origin.proxy_authorization:
+            lines.append(f"Proxy-Authorization: {origin.proxy_authorization}")
+        try:
+            writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+            head = await reader.readuntil(b"\r\n\r\n")
+            status = head.split(b" ", 2)[1:2]
+            if status != [b"200"]:
+                raise UpstreamFailure("connect", f"the proxy answered {b''.join(status).decode('latin-1')[:20]}")
+            transport = await loop.start_tls(writer.transport, connection, context, server_hostname=origin.name)
+        except BaseException:
+            writer.transport.abort()
+            raise
+        if transport is None:
+            raise UpstreamFailure("connect", "the connection was lost during the TLS handshake")
+        connection.connection_made(transport)
+
+    def _context(self, ca_file: str | None) -> ssl.SSLContext:
+        context = self._contexts.get(ca_file)
+        if context is None:
+            context = ssl.create_default_context()
+            if ca_file is not None:
+                if not Path(ca_file).is_file():
+                    raise UpstreamFailure("connect", f"the CA file {ca_file} does not exist")
+                context.load_verify_locations(ca_file)
+            self._contexts[ca_file] = context
+        return context
