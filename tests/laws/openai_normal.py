@@ -25,8 +25,9 @@ def normal(body: dict[str, Any]) -> dict[str, Any]:
         out["tool_choice"] = {"type": "function", "function": choice} if isinstance(choice, dict) else choice
     if out.get("tool_choice") == "any":
         out["tool_choice"] = "required"
-    if isinstance(out.get("tool_choice"), dict) and "function" in out["tool_choice"]:
-        out["tool_choice"].setdefault("type", "function")
+    chosen = out.get("tool_choice")
+    if isinstance(chosen, dict) and "function" in chosen:
+        chosen.setdefault("type", "function")
     for old, new in (("max_tokens", "max_completion_tokens"), ("safety_identifier", "user")):
         if old in out and new not in out:
             out[new] = out.pop(old)

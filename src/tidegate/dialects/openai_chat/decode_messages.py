@@ -1,6 +1,5 @@
 """`messages` of a request, from the wire to the neutral model, in every role that OpenAI has had (also `function`)."""
 
-
 from tidegate.dialects.openai_chat.decode_content import decode_content
 from tidegate.dialects.openai_chat.fields import (
     as_list,

@@ -30,12 +30,30 @@ def encode_messages(encoding: Encoding) -> list[JsonObject]:
         if results:
             waiting += _results(encoding, message, index, out)
         elif message.role == "assistant":
-            out.append(_assistant(encoding, message, index))
-        else:
+            _append_turn(encoding, out, _assistant(encoding, message, index))
+        elif message.blocks or encoding.own:
             out.append(_plain(encoding, message, index))
     if waiting:
         out.append({"role": "user", "content": content_of(encoding, waiting, "\n\n")})
     return out
+
+
+def _append_turn(encoding: Encoding, out: list[JsonObject], turn: JsonObject) -> None:
+    """Other dialects take several assistant messages in a row as one turn, whose results come after the last: OpenAI must have the calls
+    that await results in one message."""
+    last = out[-1] if out else None
+    calls = None if last is None or encoding.own else last.get("tool_calls")
+    if last is None or type(calls) is not list:
+        out.append(turn)
+        return
+    for name, value in turn.items():
+        there = last.get(name)
+        if not there:
+            last[name] = value
+        elif type(there) is list and type(value) is list:
+            there += value
+        elif type(there) is str and type(value) is str and value and name != "role":
+            last[name] = f"{there}\n\n{value}"
 
 
 def _plain(encoding: Encoding, message: Message, index: int) -> JsonObject:
