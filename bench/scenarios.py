@@ -1,0 +1,60 @@
+"""What is measured: each scenario is one request, the kind of load, and the unit of its CPU figure.
+
+Which gateways take part is for `gateways`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bench import payloads
+
+Family = Literal["claude", "gpt"]
+
+HEAD = (
+    b"POST %s HTTP/1.1\r\nhost: 127.0.0.1\r\nuser-agent: tidegate-bench\r\naccept: application/json\r\ncontent-type: application/json\r\n"
+    b"%s\r\ncontent-length: %d\r\n\r\n"
+)
+PACED_CONNECTIONS = 100
+LARGE = 125_000
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    title: str
+    client: Literal["chat", "messages"]
+    family: Family
+    stream: bool = False
+    paced: bool = False
+    prompt_bytes: int = 0
+
+    @property
+    def unit(self) -> str:
+        return "token event" if self.paced else "request"
+
+    @property
+    def expected(self) -> str:
+        """The text that must come back."""
+        return payloads.STREAMED if self.stream else payloads.TEXT
+
+    def request(self, model: str, key: str) -> bytes:
+        """Head and body as they go on the wire."""
+        if self.client == "chat":
+            body = payloads.chat_request(model, stream=self.stream, prompt_bytes=self.prompt_bytes)
+            return HEAD % (b"/v1/chat/completions", b"authorization: Bearer " + key.encode(), len(body)) + body
+        body = payloads.messages_request(model, stream=self.stream)
+        return HEAD % (b"/v1/messages", b"anthropic-version: 2023-06-01\r\nx-api-key: " + key.encode(), len(body)) + body
+
+
+MAIN = Scenario("chat-claude", "OpenAI client → Claude, translated", "chat", "claude")
+SCENARIOS = (
+    MAIN,
+    Scenario("messages-claude", "Anthropic client → Claude, identity", "messages", "claude"),
+    Scenario("chat-openai", "OpenAI client → OpenAI, identity", "chat", "gpt"),
+    Scenario("chat-claude-125k", "OpenAI client → Claude, prompt of 125 kB", "chat", "claude", prompt_bytes=LARGE),
+    Scenario("chat-openai-125k", "OpenAI client → OpenAI, prompt of 125 kB", "chat", "gpt", prompt_bytes=LARGE),
+    Scenario("stream-claude", "OpenAI client → Claude, 200 tokens in one burst", "chat", "claude", stream=True),
+    Scenario("stream-openai", "OpenAI client → OpenAI, 200 tokens in one burst", "chat", "gpt", stream=True),
+    Scenario("paced-claude", "OpenAI client → Claude, 100 streams of 50 tokens/s", "chat", "claude", stream=True, paced=True),
+    Scenario("paced-openai", "OpenAI client → OpenAI, 100 streams of 50 tokens/s", "chat", "gpt", stream=True, paced=True),
+)
