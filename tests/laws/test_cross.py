@@ -330,3 +330,48 @@ def test_a_thinking_tool_loop_survives_an_openai_client() -> None:
     assert [block["type"] for block in sent["messages"][1]["content"]] == ["tool_use"]
     assert "thinking" not in sent
     assert {"reasoning_effort"} <= {loss.field for loss in encoded.losses}
+
+
+_ASKED: dict[str, Any] = {
+    "model": "m",
+    "max_completion_tokens": 64,
+    "stream_options": {"include_usage": True},
+    "response_format": {
+        "type": "json_schema",
+        "json_schema": {"name": "n", "strict": True, "schema": {"type": "object", "properties": {}}},
+    },
+    "tool_choice": {"type": "function", "function": {"name": "f"}},
+    "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}],
+    "web_search_options": {"user_location": {"type": "approximate", "approximate": {"city": "Kiel"}}},
+    "messages": [
+        {"role": "system", "content": "s"},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}},
+                {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}},
+                {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0="}},
+            ],
+        },
+        {"role": "assistant", "tool_calls": [{"id": "i", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+        {"role": "tool", "tool_call_id": "i", "content": "r"},
+    ],
+}
+
+
+def _objects(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if isinstance(value, dict):
+        yield at
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from _objects(inner, (*at, key))
+
+
+@pytest.mark.parametrize("place", list(_objects(_ASKED)), ids=lambda place: ".".join(map(str, place)) or "body")
+def test_every_invented_field_of_an_openai_request_is_sent_or_on_the_receipt(place: tuple[Any, ...]) -> None:
+    body = copy.deepcopy(_ASKED)
+    at: Any = body
+    for key in place:
+        at = at[key]
+    at["x_invented"] = "x_value"
+    encoded = ANTHROPIC.encode_request(OPENAI.decode_request(json.dumps(body).encode()), profile(web_search=True))
+    assert b"x_value" in encoded.body or any("x_invented" in loss.field for loss in encoded.losses), encoded.losses

@@ -18,6 +18,7 @@ def test_what_is_packed_comes_out(origin: Origin, signature: str | None) -> None
 
 def test_without_an_origin_it_is_accepted_nowhere() -> None:
     opened = unpack(pack(None, "s"))
+    assert opened is not None
     assert opened == (Origin(""), "s")
     assert not opened[0].accepts(Origin("anthropic", "p", "m"))
 

@@ -13,7 +13,7 @@ _BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh"
 # `minimal` is not Anthropic's, and of the models with adaptive thinking the first took `max` but no `xhigh` (pydantic-ai-4ccda04992c1).
 _EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "max", "max": "max"}
 _DEFAULT_MAX_TOKENS = 4096
-# Left for the answer beside a budget, where the client gave no limit.
+# Left for the answer beside a budget, or half of a smaller limit.
 _ANSWER_TOKENS = 4096
 
 
@@ -82,7 +82,8 @@ def _max_tokens(request: Request, receipt: Receipt, ceiling: int | None) -> int:
 
 
 def _budget(out: Plan, request: Request, reasoning: Reasoning, receipt: Receipt, ceiling: int | None) -> None:
-    """A budget below `max_tokens`, of which it is a part. A limit that the client gave is kept, and half of it left for the answer."""
+    """A budget below `max_tokens`, of which it is a part. What the client gave is kept as far as the two fit together; else room is left
+    for the answer."""
     field = _field(reasoning)
     budget = reasoning.budget if reasoning.budget is not None else _BUDGETS.get(reasoning.effort or "medium", _BUDGETS["medium"])
     if request.max_tokens is None:
@@ -91,7 +92,9 @@ def _budget(out: Plan, request: Request, reasoning: Reasoning, receipt: Receipt,
     if out.max_tokens <= _LEAST_BUDGET:
         receipt.dropped(field, f"max_tokens leaves no room to think: Anthropic's least budget is {_LEAST_BUDGET}")
         return
-    budget = max(_LEAST_BUDGET, min(budget, out.max_tokens // 2 if budget >= out.max_tokens else budget))
+    if reasoning.budget is None or request.max_tokens is None or budget >= out.max_tokens:
+        budget = min(budget, out.max_tokens - min(_ANSWER_TOKENS, out.max_tokens // 2))
+    budget = max(_LEAST_BUDGET, budget)
     out.thinking = {"type": "enabled", "budget_tokens": budget}
     if budget != reasoning.budget:
         receipt.mapped(field, f"a thinking budget of {budget} tokens")

@@ -107,9 +107,7 @@ def _web_search(tool: WebSearch, receipt: Receipt) -> JsonObject | None:
         out["blocked_domains"] = cast("list[Json]", tool.blocked_domains)
     if tool.max_uses is not None:
         out["max_uses"] = tool.max_uses
-    for name in tool.raw:
-        if name not in ("search_context_size", "user_location", "type"):
-            receipt.dropped(f"{where}.{name}", "Anthropic's web search has no such field")
+    receipt.foreign_extras(tool.raw, where)
     return out
 
 

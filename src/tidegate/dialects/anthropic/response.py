@@ -8,7 +8,7 @@ from tidegate.dialects.anthropic.answer_blocks import AnswerBlocks
 from tidegate.dialects.anthropic.decode_blocks import NAME, decode_citation
 from tidegate.dialects.anthropic.errors import error_of
 from tidegate.dialects.anthropic.stop import decode_stop, encode_stop
-from tidegate.dialects.anthropic.usage import decode_usage, encode_usage, service_tier
+from tidegate.dialects.anthropic.usage import decode_usage, encode_usage, foreign_counters, service_tier
 from tidegate.dialects.base import Encoded, Stamp
 from tidegate.ir.content import Block, Citation, Native, Origin, Refusal, Text, Thinking, ToolUse
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
@@ -105,6 +105,7 @@ def encode_response(response: Response, stamp: Stamp) -> Encoded:
         refused = refused or isinstance(block, Refusal)
         tool_calls = tool_calls or isinstance(block, ToolUse)
     usage = encode_usage(response.usage, own=own)
+    losses += foreign_counters(response.usage, own=own)
     if response.service_tier is not None:
         if own or response.service_tier in TIERS:
             usage["service_tier"] = response.service_tier

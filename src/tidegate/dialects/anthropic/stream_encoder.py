@@ -15,7 +15,7 @@ from tidegate.dialects.anthropic.decode_blocks import NAME
 from tidegate.dialects.anthropic.errors import encode_stream_error
 from tidegate.dialects.anthropic.response import TIERS
 from tidegate.dialects.anthropic.stop import encode_stop
-from tidegate.dialects.anthropic.usage import encode_delta_usage, encode_usage
+from tidegate.dialects.anthropic.usage import encode_delta_usage, encode_usage, foreign_counters
 from tidegate.dialects.base import Stamp
 from tidegate.ir import events as ev
 from tidegate.ir.content import Block, Native, Refusal, Text, Thinking, ToolUse
@@ -265,6 +265,7 @@ class AnthropicStreamEncoder:
         if type(inside) is dict:
             delta |= cast("dict[str, Json]", inside)
         usage = encode_delta_usage(self._usage, own=self._own)
+        self.losses += foreign_counters(self._usage, own=self._own)
         out.append(_event({**more, "type": "message_delta", "delta": delta, "usage": usage}))
         out.append(_event({"type": "message_stop"}))
         return b"".join(out)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from tidegate.ir.json import Json, JsonObject
+from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
 
 _MAX = 10**15
@@ -100,6 +101,13 @@ def encode_delta_usage(usage: Usage | None, *, own: bool) -> JsonObject:
     out["output_tokens"] = usage.output or 0
     _details(out, usage, own=own)
     return out
+
+
+def foreign_counters(usage: Usage | None, *, own: bool) -> list[Loss]:
+    """What Anthropic's usage objects have no place for."""
+    if own or usage is None:
+        return []
+    return [Loss("dropped", f"usage.{name}", "Anthropic's usage has no such counter") for name in usage.extras]
 
 
 def _details(out: JsonObject, usage: Usage, *, own: bool) -> None:

@@ -52,6 +52,7 @@ def test_every_kind_and_back() -> None:
         web_searches=1,
         extras={"inference_geo": "eu", "server_tool_use": {"web_fetch_requests": 6}},
     )
+    assert usage is not None
     assert usage.prompt == 433
     assert encode_usage(usage, own=True) == FULL
     assert service_tier({"service_tier": "batch"}) == "batch"
