@@ -42,6 +42,27 @@ class Origin:
         self.key = (self.secure, self.host, proxy, ca_file)
 
 
+class _Tunnel(asyncio.Protocol):
+    """Reads a proxy's answer to CONNECT; `status` is its status code."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.status: asyncio.Future[bytes] = loop.create_future()
+        self._head = b""
+
+    def data_received(self, data: bytes) -> None:
+        self._head += data
+        if self.status.done():
+            return
+        if b"\r\n\r\n" in self._head:
+            self.status.set_result(b"".join(self._head.split(b" ", 2)[1:2]))
+        elif len(self._head) > _PROXY_HEAD:
+            self.status.set_exception(OSError("the proxy's answer is too long"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.status.done():
+            self.status.set_exception(exc or OSError("the proxy closed the connection"))
+
+
 class Dialer:
     """Makes connections; keeps one TLS context for each CA file."""
 
@@ -55,7 +76,7 @@ class Dialer:
                 await self._dial(origin, connection)
         except TimeoutError:
             raise UpstreamFailure("connect", f"no connection within {seconds:g} s", timeout=True) from None
-        except (OSError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+        except OSError as error:
             raise UpstreamFailure("connect", str(error)[:200] or type(error).__name__) from None
 
     async def _dial(self, origin: Origin, connection: Connection) -> None:
@@ -72,24 +93,23 @@ class Dialer:
     async def _tunnel(
         self, loop: asyncio.AbstractEventLoop, origin: Origin, proxy: tuple[str, int], connection: Connection, context: ssl.SSLContext
     ) -> None:
-        reader, writer = await asyncio.open_connection(*proxy, limit=_PROXY_HEAD)
+        transport, asked = await loop.create_connection(lambda: _Tunnel(loop), *proxy)
         where = f"{origin.name}:{origin.port}"
         lines = [f"CONNECT {where} HTTP/1.1", f"Host: {where}"]
         if origin.proxy_authorization:
             lines.append(f"Proxy-Authorization: {origin.proxy_authorization}")
         try:
-            writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
-            head = await reader.readuntil(b"\r\n\r\n")
-            status = head.split(b" ", 2)[1:2]
-            if status != [b"200"]:
-                raise UpstreamFailure("connect", f"the proxy answered {b''.join(status).decode('latin-1')[:20]}")
-            transport = await loop.start_tls(writer.transport, connection, context, server_hostname=origin.name)
+            transport.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+            status = await asked.status
+            if status != b"200":
+                raise UpstreamFailure("connect", f"the proxy answered {status.decode('latin-1')[:20]}")
+            secured = await loop.start_tls(transport, connection, context, server_hostname=origin.name)
         except BaseException:
-            writer.transport.abort()
+            transport.abort()
             raise
-        if transport is None:
+        if secured is None:
             raise UpstreamFailure("connect", "the connection was lost during the TLS handshake")
-        connection.connection_made(transport)
+        connection.connection_made(secured)
 
     def _context(self, ca_file: str | None) -> ssl.SSLContext:
         context = self._contexts.get(ca_file)
