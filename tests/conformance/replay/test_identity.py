@@ -25,7 +25,7 @@ _EVENT = re.compile(rb".*?(?:\r\n\r\n|\n\n|\Z)", re.DOTALL)
 @pytest.mark.parametrize("cut", ["whole", "random:11"])
 @pytest.mark.parametrize("dialect", ["openai_chat", "anthropic"])
 async def test_bytes_pass_untouched(replay: Replay, dialect: str, cut: str, record_property: Callable[[str, object], None]) -> None:
-    exchanges = [exchange for exchange in replay.cores if exchange.dialect == dialect and _in_its_form(exchange)]
+    exchanges = [exchange for exchange in replay.cores if exchange.dialect == dialect and in_its_form(exchange)]
     async with connected(replay) as client:
 
         async def one(exchange: Exchange) -> list[str]:
@@ -64,10 +64,10 @@ async def _passed(client: Client, exchange: Exchange, body: dict[str, Any], cut:
     sent = written(exchange, body)
     headers = {"anthropic-beta": "beta-of-tomorrow-2031-01-01", "cookie": "session=1", "x-secret": "1", "anthropic-version": "2023-06-01"}
     reply = await client.post(exchange.dialect, sent, number, headers)
-    return [*_request_flaws(exchange, sent, name, reply), *_answer_flaws(exchange, body, reply), *_header_flaws(exchange, reply)]
+    return [*_request_flaws(exchange, sent, name, reply), *answer_flaws(exchange, body, reply), *_header_flaws(exchange, reply)]
 
 
-def _in_its_form(exchange: Exchange) -> bool:
+def in_its_form(exchange: Exchange) -> bool:
     """Not a whole answer to a request for a stream: the gateway turns it, and test_answers has it."""
     return exchange.asked_stream == exchange.streamed or exchange.status != 200
 
@@ -94,7 +94,8 @@ def _request_flaws(exchange: Exchange, sent: bytes, name: str, reply: Reply) -> 
     return [f"the provider received {_around(got, at)} for {_around(wanted, at)}"]
 
 
-def _answer_flaws(exchange: Exchange, body: dict[str, Any], reply: Reply) -> list[str]:
+def answer_flaws(exchange: Exchange, body: dict[str, Any], reply: Reply) -> list[str]:
+    """How the answer differs from the provider's bytes."""
     flaws: list[str] = []
     if reply.status != exchange.status:
         flaws.append(f"status {reply.status}, the provider said {exchange.status}")

@@ -1,6 +1,7 @@
 """Every answer is counted, translated or passed untouched: the usage event of its call has the tokens that the provider reported."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,6 @@ KINDS = ("input", "cache_read", "cache_write")
 @pytest.mark.parametrize("dialect", ["openai_chat", "anthropic"])
 async def test_every_answer_is_counted(replay: Replay, dialect: str, client: str, record_property: Callable[[str, object], None]) -> None:
     exchanges = [exchange for exchange in replay.cores if exchange.dialect == dialect and exchange.expect.get("usage")]
-    before = len(await asyncio.to_thread(replay.gateway.usage))
     async with connected(replay) as session:
 
         async def one(exchange: Exchange) -> str:
@@ -27,10 +27,19 @@ async def test_every_answer_is_counted(replay: Replay, dialect: str, client: str
             return (await session.post(client, written(exchange, body), number)).headers["x-request-id"]
 
         ids = await for_all(exchanges, one)
-    events = await asyncio.to_thread(replay.gateway.usage, before + len(exchanges))
-    by_id = {event["request_id"]: event for event in events[before:]}
+    by_id = await asyncio.to_thread(_events, replay, {str(name) for name in ids})
     results = [_flaws(exchange, by_id.get(str(name)), identity=client == dialect) for exchange, name in zip(exchanges, ids, strict=True)]
     check(f"ledger of {dialect} for a client of {client}", exchanges, results, record_property, floor=1.0)
+
+
+def _events(replay: Replay, wanted: set[str]) -> dict[str, dict[str, Any]]:
+    """The usage events of these calls, as far as they are written within five seconds: a thread of the gateway writes them."""
+    until = time.monotonic() + 5
+    while True:
+        found = {event["request_id"]: event for event in replay.gateway.usage() if event["request_id"] in wanted}
+        if len(found) == len(wanted) or time.monotonic() > until:
+            return found
+        time.sleep(0.05)
 
 
 def _flaws(exchange: Exchange, event: dict[str, Any] | None, *, identity: bool) -> list[str]:
