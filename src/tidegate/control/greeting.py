@@ -26,14 +26,9 @@ def greeting(settings: Settings, snapshot: Snapshot, first_token: str | None) ->
 
 
 def _model(snapshot: Snapshot) -> str:
-    """A model for the examples that will answer: the first provider's, else the sandbox's."""
-    for upstream in snapshot.upstreams.values():
-        models = snapshot.models.get(upstream.spec.name, {})
-        if not upstream.missing and upstream.spec.name != SANDBOX:
-            current = [row.id for row in models.values() if row.deprecated is None and row.capabilities.tools]
-            if current:
-                return f"{upstream.name}/{current[0]}"
-    return TRY
+    """A model for the examples that will answer: one of the first provider that has an example, else the sandbox's."""
+    usable = (upstream for upstream in snapshot.upstreams.values() if not upstream.missing and upstream.spec.example)
+    return next((f"{upstream.name}/{upstream.spec.example}" for upstream in usable), TRY)
 
 
 def _first_steps(url: str, token: str, model: str) -> list[str]:

@@ -50,7 +50,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of provider. `base_url` ends without a slash; paths of the dialect are appended to it. `env` are the variables that
     hold its key, first found wins; `base_url_env` may override the address. `default` are the capabilities of models that are not
     in the catalogue and of no `families` (`catalog.capabilities_for` asks both). `headers` are sent with every call. `local` providers
-    run without a key and are configured by their `base_url_env` or in the file only."""
+    run without a key and are configured by their `base_url_env` or in the file only. `example` is a model to try first."""
 
     name: str
     title: str
@@ -65,3 +65,4 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     families: tuple[Family, ...] = ()
     local: bool = False
     docs: str = ""
+    example: str = ""
