@@ -59,7 +59,11 @@ class Upstream(Protocol):
 
 class UsageEvent(msgspec.Struct, kw_only=True):
     """What one attempt used and cost: one line of the ledger. Times in milliseconds; `cost_nano` in nano-dollars, None when the price
-    is not known. `status` is the HTTP status towards the client, 499 where the client left."""
+    is not known. `status` is the HTTP status towards the client, 499 where the client left. `lines` are the cost by kind of usage.
+
+    `entry` says what the row is: `settled`, `unknown` (the process ended before the attempt did), `void` (nothing was sent), or
+    `correction` of an earlier one. (`request_id`, `attempt`, `entry`) is unique.
+    """
 
     request_id: str
     attempt: int
@@ -85,6 +89,13 @@ class UsageEvent(msgspec.Struct, kw_only=True):
     receipt: list[JsonObject]
     request_body: str | None = None
     response_body: str | None = None
+    org: str = "default"
+    team: str = ""
+    user: str = ""
+    end_user: str = ""
+    tags: list[str] = []
+    lines: list[JsonObject] = []
+    entry: str = "settled"
 
 
 class Events(Protocol):
