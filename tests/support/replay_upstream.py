@@ -10,7 +10,6 @@ import random
 import re
 import threading
 from collections.abc import Iterable, Mapping
-from types import TracebackType
 from typing import NamedTuple, Self
 
 from tests.support.recordings import Exchange
@@ -51,7 +50,7 @@ class ReplayUpstream:
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

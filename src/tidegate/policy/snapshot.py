@@ -73,7 +73,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """A public model name and the ordered targets behind it. A name that ends in `/*` matches a prefix, and its targets may end in `/*` too.
+    """A public model name and the ordered targets behind it. A name that ends in `/*` matches a prefix; its targets may end in `/*` too.
 
     `defaults` are top-level fields set where the client did not. `caller_keys` lets callers bring their own provider key in
     `x-tidegate-provider-key`.
