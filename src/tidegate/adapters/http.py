@@ -17,6 +17,8 @@ KEEP_ALIVE = 30.0
 """Seconds that an idle connection is kept: shorter than the load balancers in front of the providers (60 s and more) keep theirs."""
 _SWEEP = 5.0
 """Seconds between two looks for idle connections."""
+_STALE = 1.0
+"""Seconds after sending in which a kept connection that dies was closed already; one that dies later may have cost an answer."""
 _REMEMBERED = 1024
 _Key = tuple[bool, str, str | None, str | None]
 
@@ -43,15 +45,17 @@ class HttpUpstream:
                 connection = Connection(self._loop, self._forget)
                 await self._dialer.dial(origin, connection, times.connect)
             self._open[connection] = origin.key
+            sent = self._loop.time()
             connection.send(head, body, times.answer)
             self._watch(connection.deadline)
             try:
                 await connection.wait_head()
             except UpstreamFailure:
                 # A kept connection that its peer had closed meanwhile: nothing was read, so the request is sent once more on a new one.
-                if connection.exchanges > 1 and connection.received == 0 and connection.is_closed and not _timed_out(connection):
-                    continue
-                raise
+                fresh = connection.exchanges <= 1 or connection.received > 0 or self._loop.time() - sent > _STALE
+                if fresh or not connection.is_closed or _timed_out(connection):
+                    raise
+                continue
             except BaseException:
                 connection.abort()
                 raise

@@ -7,7 +7,7 @@ dialect's error event, never with a forged one.
 
 import msgspec
 
-from tidegate.ir.errors import GatewayError
+from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.ir.fold import Fold, unfold
 from tidegate.ir.response import Response
 from tidegate.ports import UpstreamAnswer, UpstreamFailure
@@ -23,6 +23,7 @@ from tidegate.wire.sse import SseParser
 
 WHOLE_LIMIT = 32 << 20
 """Bytes of a whole answer."""
+NO_JSON = Error(kind=ErrorKind.UPSTREAM, message="the provider's answer is no JSON object", code="upstream_invalid_response")
 
 
 async def whole(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
@@ -33,6 +34,8 @@ async def whole(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
         if prepared.identity and not _is_stream(answer):
             read = prepared.dialect.tap_whole(body)
             attempt.model, attempt.usage = read.model, read.usage
+            if read.model is None and not is_object(body):
+                return Failure(NO_JSON, returned(answer.headers))
         else:
             response = _learned(attempt, _decoded(prepared, answer, body))
             encoded = call.dialect.encode_response(response, call.stamp)

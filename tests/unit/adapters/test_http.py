@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tidegate.adapters import http
 from tidegate.adapters.http import HttpUpstream
 from tidegate.policy.snapshot import Timeouts, Upstream
 from tidegate.ports import UpstreamFailure
@@ -224,3 +225,39 @@ async def test_closing_a_stream_that_is_not_read_closes_its_connection() -> None
         answer = await upstream.open(config(), server.url, {}, b"", stream=True)
         answer.close()
         await asyncio.wait_for(server.closed.wait(), 5)
+
+
+async def test_a_kept_connection_that_was_closed_meanwhile_is_replaced() -> None:
+    answers = iter([True, False, True])
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if next(answers):
+            await hello(reader, writer)
+        else:
+            writer.transport.abort()
+
+    async with serving(serve) as (server, upstream):
+        for _ in range(2):
+            answer = await upstream.open(config(), server.url, {}, b"", stream=False)
+            assert await answer.read(100) == b"hello"
+            answer.close()
+        assert (len(server.heads), server.connections) == (3, 2)
+
+
+async def test_a_kept_connection_that_dies_late_may_have_cost_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "_STALE", -1.0)
+    answers = iter([True, False, True])
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if next(answers):
+            await hello(reader, writer)
+        else:
+            writer.transport.abort()
+
+    async with serving(serve) as (server, upstream):
+        answer = await upstream.open(config(), server.url, {}, b"", stream=False)
+        await answer.read(100)
+        answer.close()
+        with pytest.raises(UpstreamFailure):
+            await upstream.open(config(), server.url, {}, b"", stream=False)
+        assert len(server.heads) == 2
