@@ -218,8 +218,6 @@ def _top_level_carried(body: dict[str, Any], encoded: dict[str, Any], losses: li
         "stream_options": {"include_usage": body.get("stream_options", {}).get("include_usage")},
         "response_format": {"type": "text"},
         "service_tier": "auto",
-        # To think as the model sees fit is what OpenAI's reasoning models do unasked.
-        "thinking": {"type": "adaptive"},
     }
     if "effort" in body.get("output_config", {}):
         encoded = {**encoded, "output_config": encoded.get("reasoning_effort")}

@@ -9,7 +9,7 @@ import msgspec
 from tidegate.dialects.anthropic.encode_blocks import plain
 from tidegate.dialects.anthropic.encode_messages import Turn, encode_messages, in_tool_loop_without_thinking
 from tidegate.dialects.anthropic.encode_thinking import plan, sampling
-from tidegate.dialects.anthropic.encode_tools import encode_tool_choice, encode_tools, forces
+from tidegate.dialects.anthropic.encode_tools import encode_tool_choice, encode_tools, forces, soften
 from tidegate.dialects.anthropic.fields import merge
 from tidegate.dialects.anthropic.receipt import Receipt
 from tidegate.dialects.anthropic.schema import adapt
@@ -97,14 +97,15 @@ def _foreign(request: Request, receipt: Receipt) -> JsonObject:
     _refuse(request)
     tools = encode_tools(request, receipt)
     choice = encode_tool_choice(request, tools, receipt)
+    demand = soften(choice, receipt)
     system, turns = encode_messages(request, receipt)
     loop = in_tool_loop_without_thinking(turns, own=False)
     thinking = plan(request, receipt, forced_tool=forces(choice), unsigned_loop=loop)
     config: JsonObject = {} if thinking.effort is None else {"effort": thinking.effort}
-    instruction = _output(request.output, config, receipt)
-    if instruction is not None:
-        system = system or []
-        system.append({"type": "text", "text": instruction})
+    for instruction in (demand, _output(request.output, config, receipt)):
+        if instruction is not None:
+            system = system or []
+            system.append({"type": "text", "text": instruction})
     out: JsonObject = {"model": receipt.profile.model, "max_tokens": thinking.max_tokens}
     if system:
         out["system"] = plain(system)

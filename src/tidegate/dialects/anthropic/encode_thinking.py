@@ -2,6 +2,7 @@
 restricts. Only for requests of other dialects; a request of this dialect keeps its own."""
 
 from tidegate.dialects.anthropic.receipt import Receipt
+from tidegate.dialects.effort import nearest
 from tidegate.ir.json import JsonObject
 from tidegate.ir.request import Reasoning, Request
 
@@ -10,8 +11,8 @@ _LEAST_BUDGET = 1024
 # Tokens of thinking that stand for an effort on models that are told a budget: powers of two up from the least one, at most the 32k
 # above which Anthropic advises batches.
 _BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 24576, "max": 32768}
-# `minimal` is not Anthropic's, and of the models with adaptive thinking the first took `max` but no `xhigh` (pydantic-ai-4ccda04992c1).
-_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "max", "max": "max"}
+# Of the models with adaptive thinking the first took `max` but no `xhigh` (pydantic-ai-4ccda04992c1).
+_EFFORTS = ("low", "medium", "high", "max")
 _DEFAULT_MAX_TOKENS = 4096
 # Left for the answer beside a budget, or half of a smaller limit.
 _ANSWER_TOKENS = 4096
@@ -29,7 +30,7 @@ class Plan:
 
     @property
     def on(self) -> bool:
-        return self.thinking is not None and self.thinking.get("type") != "disabled"
+        return self.thinking is not None and self.thinking.get("type") in ("enabled", "adaptive")
 
 
 def plan(request: Request, receipt: Receipt, *, forced_tool: bool, unsigned_loop: bool) -> Plan:
@@ -49,7 +50,7 @@ def plan(request: Request, receipt: Receipt, *, forced_tool: bool, unsigned_loop
             receipt.dropped(field, "this model does not think")
     elif asked_off:
         if style == "adaptive":
-            out.thinking = {"type": "disabled"}
+            _off(out, field, receipt)
     elif forced_tool:
         receipt.dropped(field, "Anthropic does not think where a tool call is forced")
     elif style == "budget":
@@ -100,6 +101,17 @@ def _budget(out: Plan, request: Request, reasoning: Reasoning, receipt: Receipt,
         receipt.mapped(field, f"a thinking budget of {budget} tokens")
 
 
+def _off(out: Plan, field: str, receipt: Receipt) -> None:
+    """Models that always think answer 400 to `disabled`; the least effort is what comes nearest."""
+    word = receipt.profile.capabilities.thinking_off
+    if word == "never":
+        out.effort = nearest("low", receipt.profile.capabilities.efforts or ())
+        told = "" if out.effort is None else f": sent as the effort {out.effort}"
+        receipt.emulated(field, f"this model's thinking cannot be turned off{told}")
+    else:
+        out.thinking = {"type": word}
+
+
 def _adaptive(out: Plan, reasoning: Reasoning, field: str, receipt: Receipt) -> None:
     out.thinking = {"type": "adaptive"}
     effort = reasoning.effort
@@ -109,9 +121,10 @@ def _adaptive(out: Plan, reasoning: Reasoning, field: str, receipt: Receipt) -> 
             receipt.mapped(field, f"a budget of {reasoning.budget} tokens is the effort {effort}")
         else:
             return
-    out.effort = _EFFORTS.get(effort)
+    allowed = receipt.profile.capabilities.efforts
+    out.effort = nearest(effort, _EFFORTS if allowed is None else allowed)
     if out.effort is None:
-        receipt.dropped(field, f"Anthropic has no effort {effort!r}")
+        receipt.dropped(field, f"the model has no effort {effort!r}")
     elif out.effort != effort:
         receipt.mapped(field, f"the effort {out.effort}")
 

@@ -148,6 +148,16 @@ def _choice(choice: ToolChoice, receipt: Receipt) -> JsonObject:
     return {"type": "any" if choice.mode == "required" else choice.mode}
 
 
+def soften(choice: JsonObject | None, receipt: Receipt) -> str | None:
+    """For models that refuse a choice that demands a tool: makes it `auto`, and gives the instruction to say instead."""
+    if choice is None or not forces(choice) or receipt.profile.capabilities.forced_tools:
+        return None
+    name = choice.pop("name", None)
+    choice["type"] = "auto"
+    receipt.emulated("tool_choice", "this model takes no choice that demands a tool: it is asked to in the system prompt")
+    return f"Call the tool `{name}` in this turn." if type(name) is str else "Call one of the tools in this turn."
+
+
 def forces(choice: JsonObject | None) -> bool:
     """Whether the choice makes the model call a tool."""
     return choice is not None and choice.get("type") in ("any", "tool")

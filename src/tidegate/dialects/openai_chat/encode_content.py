@@ -150,10 +150,14 @@ def _file(block: Document, path: str) -> Part:
 
 def _document_text(encoding: Encoding, block: Document, text: str, path: str) -> Part:
     encoding.emulated(f"{path}.source", "the document is sent as text")
-    head = f"<document title={block.title!r}>" if block.title else "<document>"
+    head = f'<document title="{_quoted(block.title)}">' if block.title else "<document>"
     context = f"{block.context}\n" if block.context else ""
     part: Part = {"type": "text", "text": f"{head}\n{context}{text}\n</document>"}
     return _finish(part, encoding, block.cache, block.extras, path)
+
+
+def _quoted(title: str) -> str:
+    return title.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace("\n", " ")
 
 
 def _document_blocks(encoding: Encoding, block: Document, blocks: list[Block], path: str) -> list[Part]:

@@ -38,6 +38,16 @@ def encode_messages(encoding: Encoding) -> list[JsonObject]:
     return out
 
 
+def instruct(messages: list[Json], text: str) -> None:
+    """Adds a system message after those that lead."""
+    at = 0
+    for message in messages:
+        if type(message) is not dict or message["role"] not in ("system", "developer"):
+            break
+        at += 1
+    messages.insert(at, {"role": "system", "content": text})
+
+
 def _append_turn(encoding: Encoding, out: list[JsonObject], turn: JsonObject) -> None:
     """Other dialects take several assistant messages in a row as one turn, whose results come after the last: OpenAI must have the calls
     that await results in one message."""

@@ -6,22 +6,21 @@ import hashlib
 from typing import cast
 
 from tidegate.dialects.base import Encoded
-from tidegate.dialects.openai_chat.encode_messages import encode_messages
+from tidegate.dialects.openai_chat.encode_effort import encode_reasoning
+from tidegate.dialects.openai_chat.encode_messages import encode_messages, instruct
 from tidegate.dialects.openai_chat.encode_tools import encode_tools
 from tidegate.dialects.openai_chat.encoding import Encoding
 from tidegate.dialects.openai_chat.fields import cache_control, dump, dump_text, merge
 from tidegate.ir.errors import bad_request
 from tidegate.ir.json import Json, JsonObject
-from tidegate.ir.request import OutputFormat, Reasoning, Request
+from tidegate.ir.request import OutputFormat, Request
 from tidegate.ir.target import Profile
 
-_EFFORT_OF_BUDGET = ((4_096, "low"), (16_384, "medium"))
-"""Budgets below these many tokens; from the last on it is `high`. OpenAI gives no numbers: its own guides speak of a few hundred to some
-tens of thousands of reasoning tokens, and Anthropic's smallest budget is 1,024."""
 _USER_LIMIT = 64
 """OpenAI answers 400 `string_above_max_length` to a longer `user`; Claude Code sends about 150 characters."""
 _PLAIN = ("verbosity", "n", "seed", "logprobs", "top_logprobs", "logit_bias", "metadata")
 _SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
+_NOT_WHILE_THINKING = frozenset(("temperature", "top_p"))
 
 
 def encode_request(request: Request, profile: Profile) -> Encoded:
@@ -30,9 +29,8 @@ def encode_request(request: Request, profile: Profile) -> Encoded:
     body: JsonObject = {"model": profile.model, "messages": [*encode_messages(encoding)]}
     if request.tools or request.tool_choice is not None or request.parallel_tool_calls is not None:
         encode_tools(encoding, body)
+    encode_reasoning(encoding, body)
     _limits(encoding, body)
-    if request.reasoning is not None:
-        _reasoning(encoding, request.reasoning, body)
     if request.output is not None:
         _output(encoding, request.output, body)
     for name in _PLAIN:
@@ -65,13 +63,17 @@ def _limits(encoding: Encoding, body: JsonObject) -> None:
             body["max_completion_tokens"] = most
         else:
             body["max_completion_tokens"] = request.max_tokens
+    thinks = body.get("reasoning_effort") not in (None, "none")
     for name in _SAMPLING:
         value = getattr(request, name)
-        if value is not None:
-            if capabilities.sampling:
-                body[name] = value
-            else:
-                encoding.dropped(name, "the model takes no sampling parameters")
+        if value is None:
+            continue
+        if not capabilities.sampling:
+            encoding.dropped(name, "the model takes no sampling parameters")
+        elif thinks and not capabilities.sampling_while_thinking and name in _NOT_WHILE_THINKING:
+            encoding.dropped(name, "the model takes none while it reasons")
+        else:
+            body[name] = value
     if request.top_k is not None:
         if encoding.own:
             body["top_k"] = request.top_k
@@ -105,38 +107,6 @@ def _hints(encoding: Encoding, body: JsonObject) -> None:
             encoding.dropped(encoding.name("cache"), "the target has no prompt-cache marks")
 
 
-def _reasoning(encoding: Encoding, reasoning: Reasoning, body: JsonObject) -> None:
-    if encoding.own:
-        if reasoning.effort is not None:
-            body["reasoning_effort"] = reasoning.effort
-        if reasoning.budget is not None or reasoning.effort is None or reasoning.mode == "adaptive":
-            body["thinking"] = {"type": reasoning.mode}
-            if reasoning.budget is not None:
-                body["thinking"]["budget_tokens"] = reasoning.budget
-        merge(body, reasoning.extras)
-        return
-    name = encoding.name("reasoning")
-    encoding.foreign_extras(reasoning.extras, name)
-    if encoding.profile.capabilities.thinking != "effort":
-        if reasoning.mode != "disabled":
-            encoding.dropped(name, "the model's reasoning cannot be asked for")
-        return
-    if reasoning.mode == "disabled" and reasoning.effort is None:
-        encoding.dropped(name, "the model decides itself whether to reason")
-        return
-    if reasoning.display is not None:
-        encoding.dropped(f"{name}.display", "OpenAI's shape cannot say how reasoning is shown")
-    effort = reasoning.effort
-    if effort == "max":
-        encoding.mapped("output_config.effort", "`max` is sent as `high`")
-        effort = "high"
-    elif effort is None and reasoning.budget is not None:
-        effort = next((word for most, word in _EFFORT_OF_BUDGET if reasoning.budget < most), "high")
-        encoding.mapped(f"{name}.budget_tokens", f"a budget of {reasoning.budget} tokens is sent as effort `{effort}`")
-    if effort is not None:
-        body["reasoning_effort"] = effort
-
-
 def _output(encoding: Encoding, output: OutputFormat, body: JsonObject) -> None:
     style = encoding.profile.capabilities.structured
     if encoding.own or style == "native" or (style == "json_object" and output.kind == "json_object"):
@@ -151,15 +121,7 @@ def _output(encoding: Encoding, output: OutputFormat, body: JsonObject) -> None:
     instruction = "Answer with one JSON object and nothing else."
     if output.schema is not None:
         instruction = f"Answer with JSON that fits this JSON Schema, and with nothing else:\n{dump_text(output.schema)}"
-    messages = cast("list[Json]", body["messages"])
-    messages.insert(_after_system(messages), {"role": "system", "content": instruction})
-
-
-def _after_system(messages: list[Json]) -> int:
-    for at, message in enumerate(messages):
-        if type(message) is dict and message["role"] not in ("system", "developer"):
-            return at
-    return len(messages)
+    instruct(cast("list[Json]", body["messages"]), instruction)
 
 
 def _format(encoding: Encoding, output: OutputFormat) -> JsonObject:

@@ -1,5 +1,8 @@
 """`tools`, `tool_choice` and `web_search_options`, from the neutral model to the wire."""
 
+from typing import cast
+
+from tidegate.dialects.openai_chat.encode_messages import instruct
 from tidegate.dialects.openai_chat.encoding import Encoding
 from tidegate.dialects.openai_chat.fields import NAME, merge
 from tidegate.ir.json import Json, JsonObject
@@ -27,7 +30,7 @@ def encode_tools(encoding: Encoding, body: JsonObject) -> None:
         body["tools"] = tools
     if tools or encoding.own:
         if request.tool_choice is not None:
-            body["tool_choice"] = _choice(request.tools, request.tool_choice)
+            body["tool_choice"] = _allowed_choice(encoding, request.tool_choice, body)
         if request.parallel_tool_calls is not None:
             body["parallel_tool_calls"] = request.parallel_tool_calls
         return
@@ -71,6 +74,17 @@ def _web_search(encoding: Encoding, tool: WebSearch, path: str, body: JsonObject
                 encoding.dropped(f"{path}.{name}", "OpenAI's web search has no such option")
         encoding.foreign_extras({name: value for name, value in tool.raw.items() if name not in _ANTHROPIC_SEARCH}, path)
     body["web_search_options"] = options
+
+
+def _allowed_choice(encoding: Encoding, choice: ToolChoice, body: JsonObject) -> Json:
+    """The choice; for models that refuse one that demands a tool, `auto` and an instruction."""
+    demands = choice.mode in ("required", "tool")
+    if encoding.own or not demands or encoding.profile.capabilities.forced_tools:
+        return _choice(encoding.request.tools, choice)
+    encoding.emulated("tool_choice", "the model takes no choice that demands a tool: it is asked to in a system message")
+    told = f"Call the tool `{choice.names[0]}` in this turn." if choice.names else "Call one of the tools in this turn."
+    instruct(cast("list[Json]", body["messages"]), told)
+    return "auto"
 
 
 def _choice(tools: list[Tool | WebSearch | NativeTool], choice: ToolChoice) -> Json:

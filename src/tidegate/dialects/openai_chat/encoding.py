@@ -10,12 +10,13 @@ from tidegate.ir.target import Profile
 _ANTHROPIC_NAMES = {
     "stop": "stop_sequences",
     "reasoning": "thinking",
+    "effort": "output_config.effort",
     "user": "metadata.user_id",
     "output": "output_config.format",
     "parallel_tool_calls": "tool_choice.disable_parallel_tool_use",
     "cache": "cache_control",
 }
-_OPENAI_NAMES = {"output": "response_format", "reasoning": "reasoning_effort", "cache": "cache_control"}
+_OPENAI_NAMES = {"output": "response_format", "reasoning": "reasoning_effort", "effort": "reasoning_effort", "cache": "cache_control"}
 
 
 class Encoding:

@@ -44,6 +44,17 @@ def test_an_effort_is_an_effort_where_thinking_is_adaptive(effort: str, told: st
     assert losses == ({("mapped", "reasoning_effort")} if noted else set())
 
 
+@pytest.mark.parametrize(
+    ("asked", "efforts", "told"),
+    [("xhigh", ("low", "medium", "high", "xhigh", "max"), "xhigh"), ("max", ("low", "medium", "high"), "high"), ("low", (), None)],
+)
+def test_the_nearest_effort_of_the_model(asked: str, efforts: tuple[str, ...], told: str | None) -> None:
+    body, losses = encode(foreign(reasoning=Reasoning(effort=asked), max_tokens=8), thinking="adaptive", efforts=efforts)
+    assert body.get("output_config", {}).get("effort") == told
+    kind = "dropped" if told is None else "mapped"
+    assert lost(losses) == (set() if told == asked else {(kind, "reasoning_effort")})
+
+
 def test_an_unknown_effort_is_dropped() -> None:
     body, losses = _sent(Reasoning(effort="odd"), "adaptive")
     assert body["thinking"] == {"type": "adaptive"}
@@ -70,6 +81,17 @@ def test_not_to_think(reasoning: Reasoning) -> None:
         body, losses = _sent(reasoning, style)
         assert "thinking" not in body
         assert losses == set()
+
+
+@pytest.mark.parametrize("reasoning", [Reasoning(effort="none"), Reasoning("disabled")])
+def test_models_with_their_own_way_not_to_think(reasoning: Reasoning) -> None:
+    request = foreign(reasoning=reasoning, max_tokens=8, temperature=0.3)
+    body, losses = encode(request, thinking="adaptive", thinking_off="between_tools")
+    assert (body["thinking"], body["temperature"], losses) == ({"type": "between_tools"}, 0.3, [])
+    for efforts, config in ((("low", "high"), {"effort": "low"}), (None, None)):
+        body, losses = encode(request, thinking="adaptive", thinking_off="never", efforts=efforts)
+        assert ("thinking" in body, body.get("output_config")) == (False, config)
+        assert lost(losses) == {("emulated", "reasoning_effort" if reasoning.effort else "reasoning")}
 
 
 def test_a_model_that_does_not_think() -> None:

@@ -113,6 +113,22 @@ def test_choices(choice: ToolChoice | None, parallel: bool | None, expected: Any
     assert offered == (["g"] if choice is not None and choice.mode == "allowed" else ["f", "g"])
 
 
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [
+        (ToolChoice("required"), "Call one of the tools in this turn."),
+        (ToolChoice("tool", ("g",)), "Call the tool `g` in this turn."),
+        (ToolChoice("allowed", ("g",), True), "Call one of the tools in this turn."),
+        (ToolChoice("auto"), None),
+    ],
+)
+def test_models_that_refuse_a_demand_are_asked_in_words(choice: ToolChoice, told: str | None) -> None:
+    body, losses = _sent(F, G, tool_choice=choice, parallel_tool_calls=False, capabilities={"forced_tools": False})
+    assert body["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
+    assert body.get("system") == told
+    assert (("emulated", "tool_choice") in losses) is (told is not None)
+
+
 def test_the_allowed_tools_are_on_the_receipt() -> None:
     assert _sent(F, G, tool_choice=ToolChoice("allowed", ("g",)))[1] == {("emulated", "tools[0]"), ("emulated", "tool_choice")}
 

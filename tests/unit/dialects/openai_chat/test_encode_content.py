@@ -53,7 +53,7 @@ def test_documents() -> None:
     assert content == [
         {"type": "text", "text": "read it"},
         {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AA=="}},
-        {"type": "text", "text": "<document title='t'>\nbody\n</document>"},
+        {"type": "text", "text": '<document title="t">\nbody\n</document>'},
     ]
     path = "messages[0].content"
     assert losses == [("dropped", f"{path}[0].citations"), ("emulated", f"{path}[0].context"), ("emulated", f"{path}[1].source")]

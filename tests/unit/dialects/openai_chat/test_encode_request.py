@@ -35,36 +35,14 @@ def test_models_without_sampling_get_none() -> None:
     assert told(losses) == [("dropped", "temperature"), ("dropped", "presence_penalty")]
 
 
-@pytest.mark.parametrize(
-    ("reasoning", "effort", "losses"),
-    [
-        (Reasoning("enabled", budget=1024), "low", [("mapped", "thinking.budget_tokens")]),
-        (Reasoning("enabled", budget=4096), "medium", [("mapped", "thinking.budget_tokens")]),
-        (Reasoning("enabled", budget=16_384), "high", [("mapped", "thinking.budget_tokens")]),
-        (Reasoning("adaptive", "low"), "low", []),
-        (Reasoning("adaptive", "max"), "high", [("mapped", "output_config.effort")]),
-        (Reasoning("adaptive"), None, []),
-        (Reasoning("disabled"), None, [("dropped", "thinking")]),
-    ],
-)
-def test_reasoning_as_effort(reasoning: Reasoning, effort: str | None, losses: list[tuple[str, str]]) -> None:
-    body, found = encoded(foreign(HI, reasoning=reasoning), thinking="effort")
-    assert (body.get("reasoning_effort"), told(found)) == (effort, losses)
-
-
-def test_reasoning_for_models_that_do_not() -> None:
-    body, losses = encoded(foreign(HI, reasoning=Reasoning("enabled", budget=2048)))
-    assert ("reasoning_effort" in body, told(losses)) == (False, [("dropped", "thinking")])
-    assert encoded(foreign(HI, reasoning=Reasoning("disabled")))[1] == []
-
-
-@pytest.mark.parametrize(
-    "fields", [{"reasoning_effort": "low"}, {"thinking": {"type": "enabled", "budget_tokens": 9, "clear_thinking": False}}]
-)
-def test_an_openai_client_keeps_its_own_words(fields: dict[str, Any]) -> None:
-    body, losses = encoded(decoded(**fields))
-    assert {name: body[name] for name in fields} == fields
-    assert losses == []
+def test_models_that_take_no_sampling_while_they_reason() -> None:
+    request = foreign(HI, reasoning=Reasoning("adaptive", "low"), temperature=0.3, top_p=0.9)
+    body, losses = encoded(request, thinking="effort", sampling_while_thinking=False)
+    assert (body["reasoning_effort"], "temperature" in body, "top_p" in body) == ("low", False, False)
+    assert told(losses) == [("dropped", "temperature"), ("dropped", "top_p")]
+    for quiet in (foreign(HI, temperature=0.3), foreign(HI, temperature=0.3, reasoning=Reasoning("disabled"))):
+        body, losses = encoded(quiet, thinking="effort", sampling_while_thinking=False, efforts=("none", "low"))
+        assert (body["temperature"], told(losses)) == (0.3, [])
 
 
 def test_structured_output_for_models_that_have_it() -> None:

@@ -72,3 +72,20 @@ def test_an_openai_client_gets_its_tools_back() -> None:
     options = {"search_context_size": "low", "z": 1, "user_location": {"type": "approximate", "approximate": {"city": "Oslo"}, "w": 2}}
     body, losses = encoded(decoded(tools=tools, web_search_options=options))
     assert (body["tools"], body["web_search_options"], losses) == (tools, options, [])
+
+
+@pytest.mark.parametrize(
+    ("choice", "instruction"),
+    [
+        (ToolChoice("required"), "Call one of the tools in this turn."),
+        (ToolChoice("tool", ("f",)), "Call the tool `f` in this turn."),
+        (ToolChoice("none"), None),
+    ],
+)
+def test_models_that_refuse_a_demand_are_asked_in_words(choice: ToolChoice, instruction: str | None) -> None:
+    body, losses = _tools(Tool("f"), choice=choice, forced_tools=False)
+    if instruction is None:
+        assert (body["tool_choice"], losses) == ("none", [])
+    else:
+        assert (body["tool_choice"], losses) == ("auto", [("emulated", "tool_choice")])
+        assert body["messages"][0] == {"role": "system", "content": instruction}
