@@ -13,10 +13,11 @@ import anthropic.types
 import msgspec
 import pytest
 from anthropic.lib.streaming._messages import accumulate_event
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from tests.laws.anthropic_normal import normal
+from tests.laws.mutation import SLOW, get, mutated, places
 from tests.laws.recorded import (
     answer_bytes,
     calls_of,
@@ -311,47 +312,12 @@ _SEEDS = [json.loads(_read(case, "request.json")) for case in CASES] + [
         ],
     }
 ]
-_ANY_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["type", "text", "content", "id", "x"]), inner, max_size=3),
-    max_leaves=6,
-)
-_SLOW = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-def _places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    found = [at]
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in items:
-        found += _places(inner, (*at, key))
-    return found
-
-
-def _get(value: Any, at: tuple[Any, ...]) -> Any:
-    for key in at:
-        value = value[key]
-    return value
-
-
-def _mutated(data: st.DataObject, value: Any) -> Any:
-    value = copy.deepcopy(value)
-    for _ in range(data.draw(st.integers(1, 3))):
-        places = [place for place in _places(value) if place]
-        place = data.draw(st.sampled_from(places))
-        parent = _get(value, place[:-1])
-        if data.draw(st.booleans()):
-            parent[place[-1]] = data.draw(_ANY_JSON)
-        elif isinstance(parent, dict):
-            del parent[place[-1]]
-        if not isinstance(value, dict) or not value:
-            break
-    return value
-
-
-@_SLOW
+@SLOW
 @given(st.data())
 def test_mutated_requests_raise_only_gateway_errors(data: st.DataObject) -> None:
-    body = json.dumps(_mutated(data, data.draw(st.sampled_from(_SEEDS)))).encode()
+    body = json.dumps(mutated(data, data.draw(st.sampled_from(_SEEDS)))).encode()
     with contextlib.suppress(GatewayError, JsonError):
         DIALECT.head(scan(body))
     try:
@@ -372,12 +338,12 @@ def test_mutated_requests_raise_only_gateway_errors(data: st.DataObject) -> None
         assert isinstance(json.loads(encoded.body), dict)
 
 
-@_SLOW
+@SLOW
 @given(st.data())
 def test_every_invented_field_is_in_the_output_or_on_the_receipt(data: st.DataObject) -> None:
     body = copy.deepcopy(data.draw(st.sampled_from(_SEEDS)))
-    place = data.draw(st.sampled_from([place for place in _places(body) if isinstance(_get(body, place), dict)]))
-    _get(body, place)["x_invented"] = {"deep": [1, "x_value"]}
+    place = data.draw(st.sampled_from([place for place in places(body) if isinstance(get(body, place), dict)]))
+    get(body, place)["x_invented"] = {"deep": [1, "x_value"]}
     request = DIALECT.decode_request(json.dumps(body).encode())
     own = DIALECT.encode_request(request, profile())
     assert own.losses == []
@@ -392,11 +358,11 @@ def test_every_invented_field_is_in_the_output_or_on_the_receipt(data: st.DataOb
     )
 
 
-@_SLOW
+@SLOW
 @given(st.data())
 def test_mutated_answers_raise_only_gateway_errors(data: st.DataObject) -> None:
     case = data.draw(st.sampled_from(ANSWERED))
-    body = json.dumps(_mutated(data, json.loads(_read(case, "response.json")))).encode()
+    body = json.dumps(mutated(data, json.loads(_read(case, "response.json")))).encode()
     DIALECT.tap_whole(body)
     DIALECT.decode_error(500, body)
     try:
@@ -411,7 +377,7 @@ def test_mutated_answers_raise_only_gateway_errors(data: st.DataObject) -> None:
     assert written.endswith(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
 
 
-@_SLOW
+@SLOW
 @given(st.data())
 def test_mutated_streams_never_raise(data: st.DataObject) -> None:
     events = sse_events([_read(data.draw(st.sampled_from(CASES)), "stream.sse")])
@@ -422,7 +388,7 @@ def test_mutated_streams_never_raise(data: st.DataObject) -> None:
         payload = event.data or b""
         if at in broken:
             payload = (
-                data.draw(st.binary(max_size=20)) if data.draw(st.booleans()) else json.dumps(_mutated(data, json.loads(payload))).encode()
+                data.draw(st.binary(max_size=20)) if data.draw(st.booleans()) else json.dumps(mutated(data, json.loads(payload))).encode()
             )
         out += decoder.feed(event.event, payload)
         assert tap.feed(event.event, payload) is False
@@ -432,7 +398,7 @@ def test_mutated_streams_never_raise(data: st.DataObject) -> None:
     assert _encode_stream(out)
 
 
-@_SLOW
+@SLOW
 @given(st.binary(max_size=64))
 def test_any_bytes_as_a_body(body: bytes) -> None:
     for decode in (DIALECT.decode_request, lambda bytes_: DIALECT.decode_response(bytes_, ORIGIN)):
