@@ -46,6 +46,7 @@ class Attempt:
         self._first_byte: float | None = None
         self._bodies = call.snapshot.server.bodies_in_log
         self._given: list[bytes] = []
+        self._settled = False
 
     def log(self, data: bytes) -> None:
         """A piece of the answer, kept only where the operator has bodies in the log."""
@@ -62,8 +63,11 @@ class Attempt:
         receipt = b"identity" if self.prepared.identity and not self.losses else _short(self.losses)
         return [(b"x-tidegate-target", header_value(self.target.name)), (b"x-tidegate-receipt", receipt)]
 
-    def emit(self) -> None:
-        """The attempt is over."""
+    def settle(self) -> None:
+        """Leaves the attempt's line in the ledger, once: before the last bytes of an answer go out, or where it ended without one."""
+        if self._settled:
+            return
+        self._settled = True
         app, call, target = self.app, self.call, self.target
         now = app.clock.monotonic()
         usage = self.usage
@@ -94,6 +98,9 @@ class Attempt:
             receipt=[{"kind": loss.kind, "field": loss.field, "reason": loss.reason} for loss in self.losses],
             request_body=call.body.decode("utf-8", "replace") if self._bodies else None,
             response_body=b"".join(self._given).decode("utf-8", "replace") if self._given else None,
+            lines=[]
+            if priced is None
+            else [{"kind": line.kind, "count": line.count, "price": line.price, "nano": line.nano} for line in priced.lines],
         )
         app.events.emit(event)
         app.metrics.attempt(event)

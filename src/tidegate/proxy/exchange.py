@@ -42,7 +42,7 @@ async def run(attempt: Attempt) -> Failure | None:
             answer.close()
         if failure is not None:
             attempt.error = failure.error
-        attempt.emit()
+        attempt.settle()
     return failure
 
 

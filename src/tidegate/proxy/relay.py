@@ -38,7 +38,7 @@ async def whole(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
                 return Failure(NO_JSON, returned(answer.headers))
         else:
             response = _learned(attempt, _decoded(prepared, answer, body))
-            encoded = call.dialect.encode_response(response, call.stamp)
+            encoded = call.dialect.encode_response(response, call.stamp, prepared.request or call.dialect.decode_request(call.body))
             attempt.losses += encoded.losses
             body = encoded.body
     except GatewayError as unusable:
@@ -48,6 +48,7 @@ async def whole(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
     attempt.first_byte()
     attempt.log(body)
     attempt.status = answer.status
+    attempt.settle()
     await attempt.reply.whole(answer.status, JSON, body, [*attempt.headers(), *returned(answer.headers)])
     return None
 
@@ -73,7 +74,6 @@ async def streamed(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
         return await _relay(attempt, answer, stream, Gate(attempt, EVENT_STREAM, returned(answer.headers)))
     finally:
         collector.keep(attempt.app.thinking, call.key.id)
-        attempt.losses += stream.losses
 
 
 async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate: Gate) -> Failure | None:
@@ -95,9 +95,11 @@ async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate:
         out = stream.fail(failure.error)
     finally:
         attempt.model, attempt.usage, attempt.error = stream.model, stream.usage, stream.error
+        attempt.losses += stream.losses
     if stream.error is not None and not gate.is_open and not (attempt.last and stream.told):
         return Failure(stream.error, returned(answer.headers))
     await gate.give(out, go=True)
+    attempt.settle()
     await gate.close()
     return None
 
@@ -111,6 +113,7 @@ async def _told_as_stream(attempt: Attempt, answer: UpstreamAnswer) -> Failure |
     attempt.losses += encoder.losses
     gate = Gate(attempt, EVENT_STREAM, returned(answer.headers))
     await gate.give(body, go=True)
+    attempt.settle()
     await gate.close()
     return None
 

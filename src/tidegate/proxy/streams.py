@@ -43,6 +43,9 @@ class Stream(Protocol):
     @property
     def model(self) -> str | None: ...
 
+    @property
+    def losses(self) -> list[Loss]: ...
+
     def feed(self, chunk: bytes) -> bytes: ...
 
     def end(self) -> bytes:
@@ -65,6 +68,7 @@ class IdentityStream:
         self._call_id = call_id
         self._hide_usage = hide_usage
         self.error: Error | None = None
+        self.losses: list[Loss] = []
 
     @property
     def committed(self) -> bool:
