@@ -98,8 +98,9 @@ def serve(settings: Settings) -> int:
     """Runs until a signal ends it. The exit code: 0, or 1 where it could not start (stderr says why)."""
     logs.set_up()
     try:
-        started = Started(settings)
+        # First the port: a start that fails must not use up the one showing of the first key.
         sock = listener(settings.host, settings.port)
+        started = Started(settings)
     except ConfigError as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)

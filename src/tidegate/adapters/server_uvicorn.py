@@ -8,6 +8,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable, Generator
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -74,6 +75,7 @@ async def serve(app: Callable[..., Any], sock: socket.socket, started: Callable[
     )
     server = _Server(config, started)
     await server.serve(sockets=[sock])
+    await server.cut()
 
 
 class _Server(uvicorn.Server):
@@ -95,6 +97,18 @@ class _Server(uvicorn.Server):
         finally:
             for number in HANDLED_SIGNALS:
                 loop.remove_signal_handler(number)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal ends the server, any second one its calls."""
+        self.force_exit = self.should_exit
+        super().handle_exit(sig, frame)
+
+    async def cut(self) -> None:
+        """Cancels the calls that a forced end has left, and waits until they have told what they used."""
+        calls = list(self.server_state.tasks)
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

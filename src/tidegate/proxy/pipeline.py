@@ -36,6 +36,8 @@ async def generate(app: App, call: Call, reply: Reply) -> None:
         if failure is None:
             return
         if last or not may_try_next(failure.error):
+            if not call.attempts:
+                app.metrics.refused(call.surface, failure.error.http_status)
             await _refuse(call, reply, target, failure)
             return
 

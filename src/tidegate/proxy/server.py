@@ -15,6 +15,7 @@ from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.ports import Connection
 from tidegate.proxy import pipeline
 from tidegate.proxy.app import App
+from tidegate.proxy.attempt import CLIENT_GONE
 from tidegate.proxy.body import ClientGone, Receive, received
 from tidegate.proxy.call import Call
 from tidegate.proxy.cors import allowed, preflight
@@ -69,7 +70,8 @@ class Gateway:
         try:
             await self._answer(call, scope, receive, reply)
         except (asyncio.CancelledError, ClientGone):
-            app.metrics.refused(call.surface, 499)
+            if not call.attempts:
+                app.metrics.refused(call.surface, CLIENT_GONE)
         finally:
             app.metrics.in_flight(-1)
             if connection is not None:
