@@ -65,12 +65,15 @@ def _read(case: str, part: str) -> bytes:
     return body
 
 
+ASKED = DIALECT.decode_request(_read("text", "request.json"))
+
+
 def _stream(body: bytes) -> list[Event]:
     return decoded(DIALECT, sse_events([body]), ORIGIN)
 
 
 def _encode_stream(events: list[Event]) -> bytes:
-    encoder = DIALECT.stream_encoder(STAMP, DIALECT.decode_request(_read("text", "request.json")))
+    encoder = DIALECT.stream_encoder(STAMP, ASKED)
     return b"".join(encoder.feed(event) for event in events)
 
 
@@ -161,7 +164,7 @@ def test_any_split_of_an_own_stream_gives_the_same_events(case: str, size: int) 
 def test_own_answer_comes_back_as_it_was(case: str) -> None:
     body = _read(case, "response.json")
     answer = DIALECT.decode_response(body, ORIGIN)
-    encoded = DIALECT.encode_response(answer, STAMP)
+    encoded = DIALECT.encode_response(answer, STAMP, ASKED)
     assert encoded.losses == []
     assert json.loads(encoded.body) == json.loads(body)
     events = _stream(_read(case, "stream.sse"))
@@ -171,7 +174,7 @@ def test_own_answer_comes_back_as_it_was(case: str) -> None:
 @pytest.mark.parametrize("case", ANSWERED)
 def test_the_official_client_reads_what_we_write(case: str) -> None:
     answer = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
-    whole = anthropic.types.Message.model_validate_json(DIALECT.encode_response(answer, STAMP).body, strict=True)
+    whole = anthropic.types.Message.model_validate_json(DIALECT.encode_response(answer, STAMP, ASKED).body, strict=True)
     for events in (_stream(_read(case, "stream.sse")), list(unfold(answer))):
         assert _accumulated(_encode_stream(events)).model_dump(exclude={"usage", "stop_details"}) == whole.model_dump(
             exclude={"usage", "stop_details"}
@@ -252,7 +255,7 @@ def test_recorded_answers_round_trip(exchanges: list[dict[str, Any]]) -> None:
             answer, again = fold(events, "anthropic"), fold(_stream(_encode_stream(events)), "anthropic")
         else:
             answer = DIALECT.decode_response(answer_bytes(exchange), ORIGIN)
-            encoded = DIALECT.encode_response(answer, STAMP)
+            encoded = DIALECT.encode_response(answer, STAMP, ASKED)
             again = DIALECT.decode_response(encoded.body, ORIGIN)
             if encoded.losses or fold(unfold(answer), "anthropic") != msgspec.structs.replace(answer, extras={}):
                 broken.add(exchange["id"])
@@ -370,8 +373,8 @@ def test_mutated_answers_raise_only_gateway_errors(data: st.DataObject) -> None:
     except GatewayError as broken:
         assert broken.error.kind.blame != "client" or broken.error.type
         return
-    encoded = DIALECT.encode_response(answer, STAMP)
-    assert DIALECT.encode_response(msgspec.structs.replace(answer, dialect="openai_chat"), STAMP).body
+    encoded = DIALECT.encode_response(answer, STAMP, ASKED)
+    assert DIALECT.encode_response(msgspec.structs.replace(answer, dialect="openai_chat"), STAMP, ASKED).body
     assert json.loads(encoded.body)["type"] == "message"
     written = _encode_stream(list(unfold(answer)))
     assert written.endswith(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')

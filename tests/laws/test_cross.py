@@ -80,7 +80,7 @@ def _told(exchange: dict[str, Any], source: Dialect, client: Dialect) -> Iterato
     answer = _answers(exchange, source)
     if answer is None:
         return
-    yield "whole", client.encode_response(answer, STAMP).body
+    yield "whole", client.encode_response(answer, STAMP, _asked(client)).body
     origin = Origin(source.name, "p", "target-model")
     events = decoded(source, sse_events([exchange["sse"].encode()]), origin) if exchange.get("sse") else list(unfold(answer))
     encoder = client.stream_encoder(STAMP, _asked(client))
@@ -306,7 +306,7 @@ def test_a_thinking_tool_loop_survives_an_openai_client() -> None:
     whole = json.loads(own_file("anthropic", "thinking", "response.json") or b"")
     whole["content"][1] = {"type": "tool_use", "id": "toolu_9", "name": "get_weather", "input": {"city": "Bergen"}}
     answer = ANTHROPIC.decode_response(json.dumps(whole).encode(), Origin("anthropic", "p", "target-model"))
-    message = json.loads(OPENAI.encode_response(answer, STAMP).body)["choices"][0]["message"]
+    message = json.loads(OPENAI.encode_response(answer, STAMP, _asked(OPENAI)).body)["choices"][0]["message"]
     body = {
         "model": "m",
         "reasoning_effort": "medium",

@@ -84,13 +84,15 @@ def _read(case: str, part: str) -> bytes:
     return body
 
 
+ASKED = DIALECT.decode_request(_read("text", "request.json"))
+
+
 def _stream(body: bytes) -> list[Event]:
     return decoded(DIALECT, sse_events([body]), ORIGIN)
 
 
 def _encode_stream(events: list[Event], *, include_usage: bool = True) -> bytes:
-    request = DIALECT.decode_request(_read("text", "request.json"))
-    request.include_usage = include_usage
+    request = msgspec.structs.replace(ASKED, include_usage=include_usage)
     encoder = DIALECT.stream_encoder(STAMP, request)
     return b"".join(encoder.feed(event) for event in events)
 
@@ -219,7 +221,7 @@ def test_any_split_of_an_own_stream_gives_the_same_events(case: str, size: int) 
 @pytest.mark.parametrize("case", ANSWERED)
 def test_own_answer_comes_back_as_it_was(case: str) -> None:
     whole = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
-    encoded = DIALECT.encode_response(whole, STAMP)
+    encoded = DIALECT.encode_response(whole, STAMP, ASKED)
     assert encoded.losses == []
     again = DIALECT.decode_response(encoded.body, ORIGIN)
     assert _bare(again) == _bare(whole)
@@ -231,7 +233,7 @@ def test_own_answer_comes_back_as_it_was(case: str) -> None:
 @pytest.mark.parametrize("case", ANSWERED)
 def test_the_official_client_reads_our_answers(case: str) -> None:
     whole = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
-    answer = ChatCompletion.model_validate_json(DIALECT.encode_response(whole, STAMP).body, strict=True)
+    answer = ChatCompletion.model_validate_json(DIALECT.encode_response(whole, STAMP, ASKED).body, strict=True)
     assert (answer.choices[0].message.content or "") == "".join(block.text for block in whole.blocks if isinstance(block, Text))
 
 
@@ -239,7 +241,7 @@ def test_the_official_client_reads_our_answers(case: str) -> None:
 @pytest.mark.parametrize("case", [case for case in ANSWERED if case not in ("custom_tool", "usage_details")])
 def test_the_official_client_reads_our_streams(case: str) -> None:
     whole = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
-    answer = ChatCompletion.model_validate_json(DIALECT.encode_response(whole, STAMP).body)
+    answer = ChatCompletion.model_validate_json(DIALECT.encode_response(whole, STAMP, ASKED).body)
     state = ChatCompletionStreamState()
     for event in sse_events([_encode_stream(list(unfold(whole)))]):
         if event.data and event.data != b"[DONE]":
@@ -296,7 +298,7 @@ def test_what_we_write_fits_the_published_schema(case: str, schema: Schema) -> N
 def _check_written(whole: Response, schema: Schema) -> None:
     """Whole and streamed, as an answer of another dialect's provider."""
     foreign = msgspec.structs.replace(whole, dialect="anthropic", usage=whole.usage and msgspec.structs.replace(whole.usage, extras={}))
-    body = json.loads(DIALECT.encode_response(foreign, STAMP).body)
+    body = json.loads(DIALECT.encode_response(foreign, STAMP, ASKED).body)
     assert schema.faults("CreateChatCompletionResponse", body) == []
     for include_usage in (True, False):
         written = _encode_stream(list(unfold(foreign)), include_usage=include_usage)
@@ -392,7 +394,7 @@ def test_recorded_answers_round_trip(exchanges: list[dict[str, Any]]) -> None:
         if exchange["status"] != 200 or "stream_error" in exchange["expect"]["flags"]:
             continue
         answer = _answer(exchange)
-        encoded = DIALECT.encode_response(answer, STAMP)
+        encoded = DIALECT.encode_response(answer, STAMP, ASKED)
         again = DIALECT.decode_response(encoded.body, ORIGIN)
         streamed = fold(_stream(_encode_stream(list(unfold(answer)))), "openai_chat")
         if encoded.losses or _bare(again) != _bare(answer) or _bare(streamed) != _bare(answer):
@@ -424,8 +426,12 @@ def test_recorded_requests_come_back_as_they_were(exchanges: list[dict[str, Any]
             broken.add(exchange["id"])
             continue
         encoded = DIALECT.encode_request(request, profile())
+        # `functions` go out as the `tools` that they have become.
         again = msgspec.structs.replace(
-            DIALECT.decode_request(encoded.body), model=request.model, include_usage=request.include_usage or request.stream
+            DIALECT.decode_request(encoded.body),
+            model=request.model,
+            include_usage=request.include_usage or request.stream,
+            legacy_functions=request.legacy_functions,
         )
         same = again == msgspec.structs.replace(request, include_usage=request.include_usage or request.stream)
         if encoded.losses or not same or normal(json.loads(encoded.body)) != normal(body):
@@ -562,9 +568,9 @@ def test_mutated_answers_raise_only_gateway_errors(data: st.DataObject) -> None:
     except GatewayError as broken:
         assert broken.error.message
         return
-    encoded = DIALECT.encode_response(answer, STAMP)
+    encoded = DIALECT.encode_response(answer, STAMP, ASKED)
     assert json.loads(encoded.body)["object"] == "chat.completion"
-    assert DIALECT.encode_response(msgspec.structs.replace(answer, dialect="anthropic"), STAMP).body
+    assert DIALECT.encode_response(msgspec.structs.replace(answer, dialect="anthropic"), STAMP, ASKED).body
     assert _encode_stream(list(unfold(answer))).endswith(b"data: [DONE]\n\n")
 
 

@@ -103,9 +103,12 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Query parameters that go upstream when the client speaks the same dialect."""
     head: Callable[[Fields], Head]
     decode_request: Callable[[bytes], Request]
+    decode_count: Callable[[bytes], Request] | None = None
+    """A request whose tokens are to be counted; None where the dialect has no such surface."""
     encode_request: Callable[[Request, Profile], Encoded]
     decode_response: Callable[[bytes, Origin], Response]
-    encode_response: Callable[[Response, Stamp], Encoded]
+    encode_response: Callable[[Response, Stamp, Request], Encoded]
+    """The answer for the client that asked the `Request`."""
     stream_decoder: Callable[[Origin], StreamDecoder]
     stream_encoder: Callable[[Stamp, Request], StreamEncoder]
     tap: Callable[[], Tap]

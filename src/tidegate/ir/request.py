@@ -86,12 +86,14 @@ class OutputFormat(msgspec.Struct, frozen=True):
 
 class Request(msgspec.Struct, kw_only=True):
     """`max_tokens` counts output tokens, reasoning included. `user` identifies the client's end user. `metadata` is
-    OpenAI's key-value map. `cache` is a mark on the whole prompt (Anthropic's top-level `cache_control`)."""
+    OpenAI's key-value map. `cache` is a mark on the whole prompt (Anthropic's top-level `cache_control`). `legacy_functions`: the client
+    offered its tools as OpenAI's `functions`, and knows calls as `function_call` only."""
 
     dialect: str
     model: str
     messages: list[Message]
     tools: list[AnyTool] = []
+    legacy_functions: bool = False
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     max_tokens: int | None = None

@@ -10,6 +10,7 @@ import msgspec
 from tidegate.dialects.choose import Identity, carries_foreign, choose
 from tidegate.dialects.table import DIALECTS
 from tidegate.ir.content import Audio, Block, Document, Image, Native, Refusal, Text, TextSource, Thinking, ToolResult, ToolUse
+from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.ir.request import NativeTool, Request, Tool
 from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Target
@@ -22,7 +23,6 @@ from tidegate.proxy.headers import RawHeaders, header_value, returned
 from tidegate.proxy.prepare import prepare
 from tidegate.proxy.relay import is_object
 from tidegate.proxy.reply import JSON, Reply
-from tidegate.wire.splice import splice
 
 _PATH = "/count_tokens"
 _NO_SUCH_SURFACE = (404, 405, 501)
@@ -36,6 +36,9 @@ MESSAGE_TOKENS = 4
 
 async def count_tokens(app: App, call: Call, reply: Reply) -> None:
     """The count for the first target of the plan. Raises `GatewayError`."""
+    decode = call.dialect.decode_count
+    if decode is None:
+        raise GatewayError(Error(kind=ErrorKind.NOT_FOUND, message=f"{call.dialect.name} has no counting of tokens.", code="unknown_url"))
     call.fields = scanned(call.body)
     call.head = call.dialect.head(call.fields)
     # A route's defaults are for answers: a provider refuses `max_tokens` here.
@@ -46,9 +49,7 @@ async def count_tokens(app: App, call: Call, reply: Reply) -> None:
         app, call, plan, reply
     ):
         return
-    with_cap = {} if "max_tokens" in call.fields.spans else {"max_tokens": b"1"}
-    request = call.dialect.decode_request(splice(call.fields, with_cap))
-    count = await asyncio.to_thread(estimate, request, app.tokens, target.model)
+    count = await asyncio.to_thread(estimate, decode(call.body), app.tokens, target.model)
     receipt = b"emulated:input_tokens"
     await _send(reply, 200, msgspec.json.encode({"input_tokens": count}), target, [(b"x-tidegate-receipt", receipt)])
 

@@ -2,7 +2,7 @@
 matter each."""
 
 from tidegate.dialects.anthropic.decode_blocks import NAME
-from tidegate.dialects.anthropic.decode_request import decode_request, head
+from tidegate.dialects.anthropic.decode_request import decode_count_request, decode_request, head
 from tidegate.dialects.anthropic.encode_request import encode_request
 from tidegate.dialects.anthropic.errors import decode_error, encode_error, encode_stream_error
 from tidegate.dialects.anthropic.response import decode_response, encode_response
@@ -10,12 +10,12 @@ from tidegate.dialects.anthropic.stream_decoder import AnthropicStreamDecoder
 from tidegate.dialects.anthropic.stream_encoder import AnthropicStreamEncoder
 from tidegate.dialects.anthropic.tap import AnthropicTap, tap_whole
 from tidegate.dialects.base import Dialect, Stamp
+from tidegate.dialects.names import client_names
 from tidegate.ir.request import Request
 
 
 def _stream_encoder(stamp: Stamp, request: Request) -> AnthropicStreamEncoder:
-    del request
-    return AnthropicStreamEncoder(stamp)
+    return AnthropicStreamEncoder(stamp, client_names(request))
 
 
 def _usage_fields(stream_options: bytes | None) -> dict[str, bytes]:
@@ -32,6 +32,7 @@ DIALECT = Dialect(
     forward_query=frozenset(("beta",)),
     head=head,
     decode_request=decode_request,
+    decode_count=decode_count_request,
     encode_request=encode_request,
     decode_response=decode_response,
     encode_response=encode_response,

@@ -1,5 +1,6 @@
 """Blocks of an answer for an Anthropic client: whole, and as they start in a stream."""
 
+from collections.abc import Mapping
 from typing import cast
 
 import msgspec
@@ -31,11 +32,12 @@ def wrap_arguments(text: str, *, custom: bool) -> JsonObject:
 
 
 class AnswerBlocks:
-    """Encodes the blocks of one answer and keeps their tool ids unique."""
+    """Encodes the blocks of one answer and keeps their tool ids unique. `names` are those of `dialects.names.client_names`."""
 
-    __slots__ = ("_losses", "_own", "_seen", "_stamp")
+    __slots__ = ("_losses", "_names", "_own", "_seen", "_stamp")
 
-    def __init__(self, stamp: Stamp, losses: list[Loss], *, own: bool) -> None:
+    def __init__(self, stamp: Stamp, losses: list[Loss], names: Mapping[str, str], *, own: bool) -> None:
+        self._names = names
         self._stamp = stamp
         self._losses = losses
         self._own = own
@@ -86,7 +88,9 @@ class AnswerBlocks:
         if not identity or identity in self._seen:
             identity = f"toolu_{self._stamp.stem}{index}"
         self._seen.add(identity)
-        return {"type": "tool_use", "id": identity, "name": block.name, "input": {}} | self._extras(block.extras, index)
+        return {"type": "tool_use", "id": identity, "name": self._names.get(block.name, block.name), "input": {}} | self._extras(
+            block.extras, index
+        )
 
     def _extras(self, extras: JsonObject, index: int) -> JsonObject:
         if self._own or not extras:

@@ -103,7 +103,8 @@ def _tool_use(block: ToolUse, path: str, receipt: Receipt) -> JsonObject:
             receipt.emulated(f"{path}.function.arguments", "the arguments are not a JSON object and were put into one")
     if arguments is None:
         arguments = wrap_arguments(block.arguments, custom=block.kind == "custom")
-    out: JsonObject = {"type": "tool_use", "id": receipt.tool_id(block.id, f"{path}.id"), "name": block.name, "input": arguments}
+    name = receipt.tool_name(block.name, f"{path}.{block.kind}.name")
+    out: JsonObject = {"type": "tool_use", "id": receipt.tool_id(block.id, f"{path}.id"), "name": name, "input": arguments}
     receipt.mark(out, block.cache, path)
     _extras(out, block.extras, path, receipt)
     return out

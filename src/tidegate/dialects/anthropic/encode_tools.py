@@ -39,7 +39,7 @@ def encode_tools(request: Request, receipt: Receipt) -> list[Json]:
 
 
 def _tool(tool: Tool, path: str, receipt: Receipt) -> JsonObject:
-    out: JsonObject = {"name": tool.name}
+    out: JsonObject = {"name": receipt.tool_name(tool.name, f"{path}.{tool.kind}.name")}
     description = tool.description
     schema = tool.schema
     if tool.kind == "custom":
@@ -114,6 +114,9 @@ def _web_search(tool: WebSearch, receipt: Receipt) -> JsonObject | None:
 def encode_tool_choice(request: Request, tools: list[Json], receipt: Receipt) -> JsonObject | None:
     """None where nothing is to be said. Raises `unsupported` where a tool is demanded and none is there."""
     choice, parallel = request.tool_choice, request.parallel_tool_calls
+    if request.legacy_functions:
+        # A `function_call` is one call.
+        parallel = False
     if not tools and not receipt.own:
         _no_tools(choice, parallel, receipt)
         return None
@@ -141,7 +144,7 @@ def _no_tools(choice: ToolChoice | None, parallel: bool | None, receipt: Receipt
 
 def _choice(choice: ToolChoice, receipt: Receipt) -> JsonObject:
     if choice.mode == "tool":
-        return {"type": "tool", "name": choice.names[0] if choice.names else ""}
+        return {"type": "tool", "name": receipt.tool_name(choice.names[0], "tool_choice.function.name") if choice.names else ""}
     if choice.mode == "allowed":
         receipt.emulated("tool_choice", "only the allowed tools are offered")
         return {"type": "any" if choice.required else "auto"}

@@ -5,6 +5,7 @@ import re
 from typing import cast
 
 from tidegate.dialects.anthropic.decode_blocks import NAME
+from tidegate.dialects.names import fits, shortened
 from tidegate.ir.content import CacheMark, Origin
 from tidegate.ir.json import JsonObject
 from tidegate.ir.loss import Loss
@@ -28,19 +29,21 @@ _READ_IN_PART = frozenset(
         "web_search_options",
     )
 )
+_LONGEST_NAME = 128
 _TOOL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 
 
 class Receipt:
     """Collects losses. `own` says that the request is of this dialect, so that its extras and native parts are emitted."""
 
-    __slots__ = ("losses", "marked", "own", "profile", "target")
+    __slots__ = ("_renamed", "losses", "marked", "own", "profile", "target")
 
     def __init__(self, request: Request, profile: Profile) -> None:
         self.own = request.dialect == NAME
         self.profile = profile
         self.target = Origin(NAME, profile.provider, profile.model)
         self.losses: list[Loss] = []
+        self._renamed: set[str] = set()
         self.marked: list[tuple[JsonObject, str]] = []
         """Objects with a cache mark in the order of the prompt, with their paths; kept only for other dialects' requests."""
 
@@ -70,6 +73,15 @@ class Receipt:
         if not self.own:
             self.marked.append((out, path))
             self.foreign_extras(cache.extras, f"{path}.cache_control")
+
+    def tool_name(self, name: str, path: str) -> str:
+        """A name that Anthropic takes; told once for each tool."""
+        if self.own or fits(name, _LONGEST_NAME):
+            return name
+        if name not in self._renamed:
+            self._renamed.add(name)
+            self.mapped(path, f"Anthropic takes {_LONGEST_NAME} letters, digits, _ and - in tool names: the answer has the client's again")
+        return shortened(name)
 
     def tool_id(self, identity: str, path: str) -> str:
         """An id that Anthropic takes; the same for a use and its result."""

@@ -10,10 +10,12 @@ from tidegate.dialects.anthropic.errors import error_of
 from tidegate.dialects.anthropic.stop import decode_stop, encode_stop
 from tidegate.dialects.anthropic.usage import decode_usage, encode_usage, foreign_counters, service_tier
 from tidegate.dialects.base import Encoded, Stamp
+from tidegate.dialects.names import client_names
 from tidegate.ir.content import Block, Citation, Native, Origin, Refusal, Text, Thinking, ToolUse
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.loss import Loss
+from tidegate.ir.request import Request
 from tidegate.ir.response import Response
 
 _DECODER = msgspec.json.Decoder()
@@ -91,11 +93,11 @@ def _string(raw: JsonObject, name: str) -> str:
     return value if type(value) is str else ""
 
 
-def encode_response(response: Response, stamp: Stamp) -> Encoded:
+def encode_response(response: Response, stamp: Stamp, request: Request) -> Encoded:
     """A whole message for an Anthropic client. An answer of another dialect gets the id `msg_<stem>`."""
     own = response.dialect == NAME
     losses: list[Loss] = []
-    blocks = AnswerBlocks(stamp, losses, own=own)
+    blocks = AnswerBlocks(stamp, losses, client_names(request), own=own)
     content: list[JsonObject] = []
     refused = tool_calls = False
     for index, block in enumerate(response.blocks):

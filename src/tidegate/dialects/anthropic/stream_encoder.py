@@ -5,7 +5,7 @@ tokens that are not known at the start are restated by the final `message_delta`
 error event and nothing else.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import msgspec
@@ -45,13 +45,14 @@ class _Current:
 
 
 class AnthropicStreamEncoder:
-    """One stream."""
+    """One stream. `names` are those of `dialects.names.client_names`."""
 
     __slots__ = (
         "_blocks",
         "_current",
         "_held",
         "_more",
+        "_names",
         "_next",
         "_own",
         "_refused",
@@ -62,11 +63,12 @@ class AnthropicStreamEncoder:
         "losses",
     )
 
-    def __init__(self, stamp: Stamp) -> None:
+    def __init__(self, stamp: Stamp, names: Mapping[str, str]) -> None:
         self.losses: list[Loss] = []
         self._stamp = stamp
+        self._names = names
         self._own = False
-        self._blocks = AnswerBlocks(stamp, self.losses, own=False)
+        self._blocks = AnswerBlocks(stamp, self.losses, names, own=False)
         self._started = False
         self._current: _Current | None = None
         self._held: dict[int, list[ev.Event]] = {}
@@ -107,7 +109,7 @@ class AnthropicStreamEncoder:
     def on_started(self, event: ev.Started) -> bytes:
         self._started = True
         self._own = event.dialect == NAME
-        self._blocks = AnswerBlocks(self._stamp, self.losses, own=self._own)
+        self._blocks = AnswerBlocks(self._stamp, self.losses, self._names, own=self._own)
         self._usage = event.usage
         usage = encode_usage(event.usage, own=self._own)
         if event.service_tier is not None:

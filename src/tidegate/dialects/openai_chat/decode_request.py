@@ -195,6 +195,7 @@ def _tools(request: Request, raw: JsonObject, extras: JsonObject) -> None:
         request.tools = decode_tools(tools)
     functions = raw.pop("functions", None)
     if functions is not None:
+        request.legacy_functions = not request.tools
         request.tools = request.tools + decode_functions(functions)
     search = raw.pop("web_search_options", None)
     if search is not None:

@@ -148,11 +148,12 @@ def _think(encoding: Encoding, raw: JsonObject, thoughts: list[Thinking], messag
 
 
 def _call(encoding: Encoding, block: ToolUse, index: int, at: int) -> JsonObject:
+    name = block.name if encoding.own else encoding.tool_name(block.name, f"{encoding.block(index, at)}.name")
     call: JsonObject = {"id": tool_id(encoding, block.id), "type": block.kind}
     if block.kind == "custom":
-        call["custom"] = {"name": block.name, "input": block.arguments}
+        call["custom"] = {"name": name, "input": block.arguments}
     else:
-        call["function"] = {"name": block.name, "arguments": block.arguments if block.arguments or encoding.own else "{}"}
+        call["function"] = {"name": name, "arguments": block.arguments if block.arguments or encoding.own else "{}"}
     if block.cache is not None or block.extras:
         encoding.attach(call, block.cache, block.extras, encoding.block(index, at))
     return call

@@ -1,15 +1,17 @@
 """A whole answer, from the neutral model to OpenAI's shape, for OpenAI-shaped clients."""
 
 from tidegate.dialects.base import Encoded, Stamp
+from tidegate.dialects.openai_chat.asked import Asked, unwrapped
 from tidegate.dialects.openai_chat.citations import encode_citation
 from tidegate.dialects.openai_chat.encode_content import media_url
-from tidegate.dialects.openai_chat.fields import NAME, dump, merge
+from tidegate.dialects.openai_chat.fields import NAME, dump, merge, object_or_empty
 from tidegate.dialects.openai_chat.finish import encode_finish
 from tidegate.dialects.openai_chat.reasoning import detail_for_client
 from tidegate.dialects.openai_chat.usage import encode_usage
 from tidegate.ir.content import Audio, Block, Image, Native, Refusal, Text, Thinking, ToolUse
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.loss import Loss
+from tidegate.ir.request import Request
 from tidegate.ir.response import Response
 
 TIERS = {
@@ -24,10 +26,11 @@ TIERS = {
 """The service tiers that OpenAI's schema knows, and Anthropic's word for the default."""
 
 
-def encode_response(response: Response, stamp: Stamp) -> Encoded:
+def encode_response(response: Response, stamp: Stamp, request: Request) -> Encoded:
     """The body of a `chat.completion`, and what it could not carry."""
     losses: list[Loss] = []
-    message = _Message(response.dialect == NAME, stamp, losses)
+    asked = Asked(request)
+    message = _Message(response.dialect == NAME, stamp, losses, asked)
     for index, block in enumerate(response.blocks):
         message.add(index, block)
     body: JsonObject = {
@@ -40,7 +43,7 @@ def encode_response(response: Response, stamp: Stamp) -> Encoded:
                 "index": 0,
                 "message": message.finish(),
                 "logprobs": None,
-                "finish_reason": encode_finish(response.stop, calls=bool(message.calls)),
+                "finish_reason": encode_finish(response.stop, calls=bool(message.calls), legacy=asked.legacy),
             }
         ],
     }
@@ -73,7 +76,8 @@ class CallIds:
 class _Message:
     """The message while its blocks are added."""
 
-    def __init__(self, own: bool, stamp: Stamp, losses: list[Loss]) -> None:
+    def __init__(self, own: bool, stamp: Stamp, losses: list[Loss], asked: Asked) -> None:
+        self._asked = asked
         self.calls: list[Json] = []
         self._own = own
         self._ids = CallIds(stamp)
@@ -95,7 +99,7 @@ class _Message:
             case Thinking():
                 self._think(block)
             case ToolUse():
-                self._call(block)
+                self._call(index, block)
             case Refusal(text=text):
                 self._refusal += text
             case Native(dialect=dialect, raw=raw) if dialect == NAME:
@@ -127,12 +131,20 @@ class _Message:
         if detail is not None:
             self._details.append(detail)
 
-    def _call(self, block: ToolUse) -> None:
+    def _call(self, index: int, block: ToolUse) -> None:
+        asked = self._asked
+        if asked.legacy and self.calls:
+            self._losses.append(legacy_loss(index))
+            return
+        name = asked.name(block)
         call: JsonObject = {"id": self._ids.take(block.id), "type": block.kind}
         if block.kind == "custom":
-            call["custom"] = {"name": block.name, "input": block.arguments}
+            call["custom"] = {"name": name, "input": block.arguments}
+        elif asked.wrapped(block):
+            call["type"] = "custom"
+            call["custom"] = {"name": name, "input": unwrapped(block.arguments)}
         else:
-            call["function"] = {"name": block.name, "arguments": block.arguments or "{}"}
+            call["function"] = {"name": name, "arguments": block.arguments or "{}"}
         if self._own:
             merge(call, block.extras)
         self.calls.append(call)
@@ -151,6 +163,9 @@ class _Message:
         for name, value in optional:
             if value:
                 message[name] = value
+        if self._asked.legacy and self.calls:
+            del message["tool_calls"]
+            message["function_call"] = object_or_empty(self.calls[0]).get("function")
         return message
 
     def _content(self) -> Json:
@@ -161,6 +176,10 @@ class _Message:
         if self._parts or not (self.calls or self._refusal):
             return "".join(part for part in self._parts if type(part) is str)
         return None
+
+
+def legacy_loss(index: int) -> Loss:
+    return Loss("dropped", f"content[{index}]", "an answer to `functions` has one `function_call`")
 
 
 def native_loss(index: int, raw: JsonObject) -> Loss:

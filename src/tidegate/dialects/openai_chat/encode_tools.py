@@ -40,7 +40,7 @@ def encode_tools(encoding: Encoding, body: JsonObject) -> None:
 
 
 def _tool(encoding: Encoding, tool: Tool, path: str) -> JsonObject:
-    inner: JsonObject = {"name": tool.name}
+    inner: JsonObject = {"name": encoding.tool_name(tool.name, f"{path}.name")}
     if tool.description is not None:
         inner["description"] = tool.description
     if tool.kind == "custom":
@@ -80,18 +80,20 @@ def _allowed_choice(encoding: Encoding, choice: ToolChoice, body: JsonObject) ->
     """The choice; for models that refuse one that demands a tool, `auto` and an instruction."""
     demands = choice.mode in ("required", "tool")
     if encoding.own or not demands or encoding.profile.capabilities.forced_tools:
-        return _choice(encoding.request.tools, choice)
+        return _choice(encoding, choice)
     encoding.emulated("tool_choice", "the model takes no choice that demands a tool: it is asked to in a system message")
-    told = f"Call the tool `{choice.names[0]}` in this turn." if choice.names else "Call one of the tools in this turn."
+    told = "Call one of the tools in this turn."
+    if choice.names:
+        told = f"Call the tool `{encoding.tool_name(choice.names[0], 'tool_choice.name')}` in this turn."
     instruct(cast("list[Json]", body["messages"]), told)
     return "auto"
 
 
-def _choice(tools: list[Tool | WebSearch | NativeTool], choice: ToolChoice) -> Json:
+def _choice(encoding: Encoding, choice: ToolChoice) -> Json:
     if choice.mode == "tool":
-        return _entry(tools, choice.names[0])
+        return _entry(encoding, choice.names[0])
     if choice.mode == "allowed":
-        entries: list[Json] = [_entry(tools, name) for name in choice.names]
+        entries: list[Json] = [_entry(encoding, name) for name in choice.names]
         return {
             "type": "allowed_tools",
             "allowed_tools": {"mode": "required" if choice.required else "auto", "tools": entries},
@@ -99,6 +101,6 @@ def _choice(tools: list[Tool | WebSearch | NativeTool], choice: ToolChoice) -> J
     return choice.mode
 
 
-def _entry(tools: list[Tool | WebSearch | NativeTool], name: str) -> JsonObject:
-    kind = next((tool.kind for tool in tools if isinstance(tool, Tool) and tool.name == name), "function")
-    return {"type": kind, kind: {"name": name}}
+def _entry(encoding: Encoding, name: str) -> JsonObject:
+    kind = next((tool.kind for tool in encoding.request.tools if isinstance(tool, Tool) and tool.name == name), "function")
+    return {"type": kind, kind: {"name": encoding.tool_name(name, "tool_choice.name")}}

@@ -1,5 +1,6 @@
 """What the parts of the request encoder share: whom they encode for, what got lost, and the names of fields in the client's own terms."""
 
+from tidegate.dialects.names import fits, shortened
 from tidegate.dialects.openai_chat.fields import NAME, cache_control, merge
 from tidegate.ir.content import Block, CacheMark, Origin, Refusal, Thinking, ToolResult, ToolUse
 from tidegate.ir.json import JsonObject
@@ -19,6 +20,9 @@ _ANTHROPIC_NAMES = {
 _OPENAI_NAMES = {"output": "response_format", "reasoning": "reasoning_effort", "effort": "reasoning_effort", "cache": "cache_control"}
 
 
+_LONGEST_NAME = 64
+
+
 class Encoding:
     """One request on its way to one target."""
 
@@ -29,11 +33,21 @@ class Encoding:
         self.target = Origin(NAME, profile.provider, profile.model)
         self.keeps_marks = self.own or profile.capabilities.prompt_cache
         self.losses: list[Loss] = []
+        self._renamed: set[str] = set()
 
     def name(self, field: str) -> str:
         """A field of the neutral request under the client's name for it."""
         names = _ANTHROPIC_NAMES if self.request.dialect == "anthropic" else _OPENAI_NAMES
         return names.get(field, field)
+
+    def tool_name(self, name: str, path: str) -> str:
+        """A name that OpenAI takes; told once for each tool."""
+        if self.own or fits(name, _LONGEST_NAME):
+            return name
+        if name not in self._renamed:
+            self._renamed.add(name)
+            self.mapped(path, f"OpenAI takes {_LONGEST_NAME} letters, digits, _ and - in tool names: the answer has the client's again")
+        return shortened(name)
 
     def dropped(self, path: str, reason: str) -> None:
         self.losses.append(Loss("dropped", path, reason))

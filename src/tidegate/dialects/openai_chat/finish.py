@@ -52,8 +52,7 @@ def decode_finish(word: str | None, *, calls: bool) -> Stop:
     return Stop(reason, word)
 
 
-def encode_finish(stop: Stop, *, calls: bool) -> str:
-    """OpenAI's word; `calls` as above."""
-    if calls and stop.reason in _ENDS:
-        return "tool_calls"
-    return _WORDS[stop.reason]
+def encode_finish(stop: Stop, *, calls: bool, legacy: bool) -> str:
+    """OpenAI's word; `calls` as above, `legacy` for clients that know `function_call`."""
+    word = "tool_calls" if calls and stop.reason in _ENDS else _WORDS[stop.reason]
+    return "function_call" if legacy and word == "tool_calls" else word

@@ -1,9 +1,10 @@
 """Neutral events to a stream of chunks, for OpenAI-shaped clients. What is the same in every chunk of a stream is encoded once."""
 
 from tidegate.dialects.base import Stamp
+from tidegate.dialects.openai_chat.asked import Asked, unwrapped
 from tidegate.dialects.openai_chat.citations import encode_citation
 from tidegate.dialects.openai_chat.encode_content import media_url
-from tidegate.dialects.openai_chat.encode_response import TIERS, CallIds, citation_loss, native_loss
+from tidegate.dialects.openai_chat.encode_response import TIERS, CallIds, citation_loss, legacy_loss, native_loss
 from tidegate.dialects.openai_chat.errors import encode_stream_error
 from tidegate.dialects.openai_chat.fields import NAME, dump
 from tidegate.dialects.openai_chat.finish import encode_finish
@@ -37,11 +38,13 @@ class _ThinkingBlock:
 
 
 class _CallBlock:
-    """The head of the chunk of a piece of arguments, and whether one was sent."""
+    """The head of the chunk of a piece of arguments, and whether one was sent. `held` are the arguments of a free-text tool that came as
+    those of a function: they can be unwrapped when they are whole."""
 
-    __slots__ = ("head", "sent", "tail")
+    __slots__ = ("head", "held", "sent", "tail")
 
-    def __init__(self, head: bytes, tail: bytes, sent: bool) -> None:
+    def __init__(self, head: bytes, tail: bytes, sent: bool, held: list[str] | None) -> None:
+        self.held = held
         self.head = head
         self.tail = tail
         self.sent = sent
@@ -54,6 +57,7 @@ class ChatStreamEncoder:
         self.losses: list[Loss] = []
         self._stamp = stamp
         self._include_usage = request.include_usage
+        self._asked = Asked(request)
         self._ids = CallIds(stamp)
         self._head = self._tail = self._tail_in = b""
         self._frame: JsonObject = {}
@@ -143,6 +147,9 @@ class ChatStreamEncoder:
         call = self._open.get(index)
         if type(call) is not _CallBlock:
             return b""
+        if call.held is not None:
+            call.held.append(text)
+            return b""
         call.sent = True
         return call.head + dump(text) + call.tail
 
@@ -173,16 +180,24 @@ class ChatStreamEncoder:
 
     def _call(self, index: int, block: ToolUse) -> bytes:
         place, self._calls = self._calls, self._calls + 1
-        word, field = ("custom", "input") if block.kind == "custom" else ("function", "arguments")
+        if self._asked.legacy:
+            return self._function_call(index, block, place)
+        wrapped = self._asked.wrapped(block)
+        word, field = ("custom", "input") if wrapped or block.kind == "custom" else ("function", "arguments")
         head = f'{{"tool_calls":[{{"index":{place},"{word}":{{"{field}":'.encode()
-        self._open[index] = _CallBlock(self._head + head, b"}}]}" + self._tail, block.kind == "custom" or block.arguments != "")
-        return self._chunk(
-            {
-                "tool_calls": [
-                    {"index": place, "id": self._ids.take(block.id), "type": word, word: {"name": block.name, field: block.arguments}}
-                ]
-            }
-        )
+        sent = word == "custom" or block.arguments != ""
+        held = [block.arguments] if wrapped else None
+        self._open[index] = _CallBlock(self._head + head, b"}}]}" + self._tail, sent, held)
+        inner: JsonObject = {"name": self._asked.name(block), field: "" if wrapped else block.arguments}
+        return self._chunk({"tool_calls": [{"index": place, "id": self._ids.take(block.id), "type": word, word: inner}]})
+
+    def _function_call(self, index: int, block: ToolUse, place: int) -> bytes:
+        if place:
+            self.losses.append(legacy_loss(index))
+            return b""
+        head = self._head + b'{"function_call":{"arguments":'
+        self._open[index] = _CallBlock(head, b"}}" + self._tail, block.arguments != "", None)
+        return self._chunk({"function_call": {"name": self._asked.name(block), "arguments": block.arguments}})
 
     def _stop(self, index: int) -> bytes:
         block = self._open.pop(index, None)
@@ -196,8 +211,11 @@ class ChatStreamEncoder:
             found = [encode_citation(citation, block.start, self._length) for citation in block.citations]
             return self._chunk({"annotations": [annotation for annotation in found if annotation is not None]})
         # A tool without arguments has no delta; clients parse what they have gathered as JSON.
-        if type(block) is _CallBlock and not block.sent:
-            return block.head + b'"{}"' + block.tail
+        if type(block) is _CallBlock:
+            if block.held is not None:
+                return block.head + dump(unwrapped("".join(block.held))) + block.tail
+            if not block.sent:
+                return block.head + b'"{}"' + block.tail
         return b""
 
     def _cite(self, index: int, citation: Citation) -> None:
@@ -210,7 +228,7 @@ class ChatStreamEncoder:
 
     def _finish(self, event: ev.Finished) -> bytes:
         out = b"" if self._begun else self._begin(ev.Started("", ""))
-        word = encode_finish(event.stop, calls=self._calls > 0)
+        word = encode_finish(event.stop, calls=self._calls > 0, legacy=self._asked.legacy)
         tail = self._tail.replace(b'"finish_reason":null', b'"finish_reason":"' + word.encode() + b'"')
         out += self._head + b"{}" + tail
         if self._include_usage and self._usage is not None:

@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
-from tests.unit.dialects.anthropic.making import encode, foreign, lost
+from tests.unit.dialects.anthropic.making import encode, foreign, lost, message
 
+from tidegate.dialects.names import shortened
+from tidegate.ir.content import ToolUse
 from tidegate.ir.errors import GatewayError
 from tidegate.ir.request import AnyTool, NativeTool, Tool, ToolChoice, WebSearch
 
@@ -140,3 +142,20 @@ def test_choices_without_tools() -> None:
     with pytest.raises(GatewayError) as refused:
         _sent(tool_choice=ToolChoice("required"))
     assert refused.value.error.param == "tool_choice"
+
+
+def test_names_that_anthropic_does_not_take_are_told_once() -> None:
+    call = ToolUse("i", "a.b", "{}")
+    request = foreign(
+        message("user", "x"), message("assistant", call), tools=[Tool("a.b"), G], tool_choice=ToolChoice("tool", ("a.b",)), max_tokens=1
+    )
+    body, losses = encode(request)
+    name = shortened("a.b")
+    assert (body["tools"][0]["name"], body["tool_choice"]["name"], body["messages"][1]["content"][0]["name"]) == (name, name, name)
+    assert lost(losses) == {("mapped", "tools[0].function.name")}
+    assert len(losses) == 1
+
+
+def test_clients_of_functions_get_one_call() -> None:
+    body, _ = encode(foreign(tools=[F], legacy_functions=True, max_tokens=1))
+    assert body["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}

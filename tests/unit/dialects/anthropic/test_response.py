@@ -5,9 +5,10 @@ from typing import Any
 
 import anthropic.types
 import pytest
-from tests.unit.dialects.anthropic.making import ORIGIN, STAMP, lost
+from tests.unit.dialects.anthropic.making import ORIGIN, STAMP, decode, lost
 
 from tidegate.dialects.anthropic import DIALECT
+from tidegate.dialects.names import shortened
 from tidegate.dialects.signature import unpack
 from tidegate.ir.content import Audio, Block, Citation, Native, Origin, Refusal, Text, Thinking, ToolUse
 from tidegate.ir.errors import ErrorKind, GatewayError
@@ -26,8 +27,8 @@ def _answer(*blocks: Block, stop: Stop | None = None, **fields: Any) -> Response
     return Response(dialect="openai_chat", id="chatcmpl-1", model="gpt", blocks=list(blocks), stop=stop or Stop("end", "stop"), **fields)
 
 
-def _encode(response: Response) -> tuple[dict[str, Any], set[tuple[str, str]]]:
-    encoded = DIALECT.encode_response(response, STAMP)
+def _encode(response: Response, **asked: Any) -> tuple[dict[str, Any], set[tuple[str, str]]]:
+    encoded = DIALECT.encode_response(response, STAMP, decode(**asked))
     anthropic.types.Message.model_validate_json(encoded.body, strict=True)
     return json.loads(encoded.body), lost(encoded.losses)
 
@@ -141,3 +142,9 @@ def test_the_stop_sequence_and_the_tier() -> None:
     body, losses = _encode(_answer(stop=Stop("stop_sequence", None, "END"), service_tier="priority"))
     assert (body["stop_reason"], body["stop_sequence"], body["usage"]["service_tier"]) == ("stop_sequence", "END", "priority")
     assert losses == set()
+
+
+def test_a_long_tool_name_is_the_clients_again() -> None:
+    name = "mcp__" + "x" * 80
+    body, _ = _encode(_answer(ToolUse("i", shortened(name), "{}")), tools=[{"name": name, "input_schema": {"type": "object"}}])
+    assert body["content"][0]["name"] == name

@@ -1,9 +1,13 @@
 import json
 from typing import Any
 
+from tests.unit.dialects.openai_chat.samples import decoded
+
 from tidegate.dialects.base import Stamp
+from tidegate.dialects.names import shortened
 from tidegate.dialects.openai_chat import DIALECT
 from tidegate.ir.content import Audio, Base64Source, Block, Citation, Image, Native, Origin, Refusal, Text, Thinking, ToolUse
+from tidegate.ir.request import Request
 from tidegate.ir.response import Response, Stop
 from tidegate.ir.usage import Usage
 
@@ -11,9 +15,11 @@ STAMP = Stamp("stem", 7)
 CLAUDE = Origin("anthropic", "anthropic", "claude")
 
 
-def _encoded(*blocks: Block, dialect: str = "anthropic", stop: Stop | None = None, **fields: Any) -> tuple[dict[str, Any], list[str]]:
+def _encoded(
+    *blocks: Block, dialect: str = "anthropic", stop: Stop | None = None, asked: Request | None = None, **fields: Any
+) -> tuple[dict[str, Any], list[str]]:
     response = Response(dialect=dialect, id="msg_1", model="claude", blocks=list(blocks), stop=stop or Stop("end"), **fields)
-    out = DIALECT.encode_response(response, STAMP)
+    out = DIALECT.encode_response(response, STAMP, asked or decoded())
     return json.loads(out.body), [loss.field for loss in out.losses]
 
 
@@ -99,3 +105,30 @@ def test_native_blocks_only_within_their_dialect() -> None:
     assert _message(Text("a"), Native("openai_chat", part), dialect="openai_chat")["content"] == [{"type": "text", "text": "a"}, part]
     audio = _message(Audio("AA", "", {"id": "audio_1", "transcript": "t"}), dialect="openai_chat")["audio"]
     assert audio == {"id": "audio_1", "data": "AA", "transcript": "t", "expires_at": 0}
+
+
+def test_a_free_text_call_comes_back_as_one() -> None:
+    asked = decoded(tools=[{"type": "custom", "custom": {"name": "patch"}}, {"type": "function", "function": {"name": "f"}}])
+    body, _ = _encoded(ToolUse("i", "patch", '{"input":"*** Begin"}'), ToolUse("j", "f", '{"input":"x"}'), asked=asked)
+    assert body["choices"][0]["message"]["tool_calls"] == [
+        {"id": "i", "type": "custom", "custom": {"name": "patch", "input": "*** Begin"}},
+        {"id": "j", "type": "function", "function": {"name": "f", "arguments": '{"input":"x"}'}},
+    ]
+
+
+def test_clients_of_functions_get_a_function_call() -> None:
+    asked = decoded(functions=[{"name": "f"}])
+    body, losses = _encoded(Text("a"), ToolUse("i", "f", '{"x":1}'), ToolUse("j", "f", "{}"), asked=asked)
+    assert body["choices"][0]["message"] == {
+        "role": "assistant",
+        "content": "a",
+        "refusal": None,
+        "function_call": {"name": "f", "arguments": '{"x":1}'},
+    }
+    assert (body["choices"][0]["finish_reason"], losses) == ("function_call", ["content[2]"])
+
+
+def test_the_clients_own_tool_names() -> None:
+    asked = decoded(tools=[{"type": "function", "function": {"name": "a.b"}}])
+    body, _ = _encoded(ToolUse("i", shortened("a.b"), "{}"), asked=asked)
+    assert body["choices"][0]["message"]["tool_calls"][0]["function"]["name"] == "a.b"

@@ -3,8 +3,9 @@ from typing import Any
 import pytest
 from tests.unit.dialects.openai_chat.samples import decoded, encoded, foreign, told, user
 
-from tidegate.ir.content import CacheMark, Text
-from tidegate.ir.request import AnyTool, NativeTool, Tool, ToolChoice, WebSearch
+from tidegate.dialects.names import shortened
+from tidegate.ir.content import CacheMark, Text, ToolUse
+from tidegate.ir.request import AnyTool, Message, NativeTool, Tool, ToolChoice, WebSearch
 
 
 def _tools(
@@ -89,3 +90,15 @@ def test_models_that_refuse_a_demand_are_asked_in_words(choice: ToolChoice, inst
     else:
         assert (body["tool_choice"], losses) == ("auto", [("emulated", "tool_choice")])
         assert body["messages"][0] == {"role": "system", "content": instruction}
+
+
+def test_names_that_openai_does_not_take_are_told_once() -> None:
+    long = "mcp__" + "x" * 80
+    call = Message("assistant", [ToolUse("i", long, "{}")])
+    request = foreign(user(Text("x")), call, tools=[Tool(long)], tool_choice=ToolChoice("tool", (long,)))
+    body, losses = encoded(request)
+    name = shortened(long)
+    assert [body["tools"][0]["function"]["name"], body["tool_choice"]["function"]["name"]] == [name, name]
+    assert body["messages"][1]["tool_calls"][0]["function"]["name"] == name
+    # The messages are encoded first.
+    assert told(losses) == [("mapped", "messages[1].content[0].name")]

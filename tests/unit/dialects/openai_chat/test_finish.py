@@ -21,8 +21,8 @@ from tidegate.ir.response import Stop, StopReason
     ],
 )
 def test_words_of_providers(word: str | None, reason: StopReason, with_calls: StopReason) -> None:
-    assert decode_finish(word, calls=False) == Stop(reason, word)
-    assert decode_finish(word, calls=True) == Stop(with_calls, word)
+    assert decode_finish(word, calls=False, legacy=False) == Stop(reason, word)
+    assert decode_finish(word, calls=True, legacy=False) == Stop(with_calls, word)
 
 
 @pytest.mark.parametrize(
@@ -39,5 +39,12 @@ def test_words_of_providers(word: str | None, reason: StopReason, with_calls: St
     ],
 )
 def test_openais_words(reason: StopReason, word: str, with_calls: str) -> None:
-    assert encode_finish(Stop(reason), calls=False) == word
-    assert encode_finish(Stop(reason), calls=True) == with_calls
+    assert encode_finish(Stop(reason), calls=False, legacy=False) == word
+    assert encode_finish(Stop(reason), calls=True, legacy=False) == with_calls
+
+
+def test_the_older_word_for_calls() -> None:
+    assert encode_finish(Stop("end"), calls=True, legacy=True) == "function_call"
+    assert encode_finish(Stop("tool_calls"), calls=True, legacy=True) == "function_call"
+    assert encode_finish(Stop("length"), calls=True, legacy=True) == "length"
+    assert encode_finish(Stop("end"), calls=False, legacy=True) == "stop"

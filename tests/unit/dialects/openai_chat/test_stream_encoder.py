@@ -4,6 +4,7 @@ from typing import Any
 from tests.unit.dialects.openai_chat.samples import decoded
 
 from tidegate.dialects.base import Stamp
+from tidegate.dialects.names import shortened
 from tidegate.dialects.openai_chat import DIALECT
 from tidegate.ir import events as ev
 from tidegate.ir.content import Audio, Citation, Image, Native, Origin, Refusal, Text, Thinking, ToolUse, UrlSource
@@ -16,8 +17,8 @@ STARTED = ev.Started("msg_1", "claude", None, "standard")
 END = ev.Finished(Stop("end"))
 
 
-def _written(*events: ev.Event, usage: bool = False) -> tuple[list[bytes], list[Loss]]:
-    encoder = DIALECT.stream_encoder(Stamp("stem", 7), decoded(stream_options={"include_usage": usage}))
+def _written(*events: ev.Event, usage: bool = False, **asked: Any) -> tuple[list[bytes], list[Loss]]:
+    encoder = DIALECT.stream_encoder(Stamp("stem", 7), decoded(stream_options={"include_usage": usage}, **asked))
     out = b"".join(encoder.feed(event) for event in (STARTED, *events))
     frames = out.split(b"\n\n")
     assert frames.pop() == b""
@@ -166,3 +167,41 @@ def test_a_finish_without_a_start_still_has_its_role() -> None:
     out = encoder.feed(END)
     assert out.count(b'"role"') == 1
     assert out.endswith(b"data: [DONE]\n\n")
+
+
+def test_a_free_text_call_is_told_when_it_is_whole() -> None:
+    frames, losses = _written(
+        ev.BlockStart(0, ToolUse("i", "patch", "")),
+        ev.ArgsDelta(0, '{"inp'),
+        ev.ArgsDelta(0, 'ut":"a\\nb"}'),
+        ev.BlockStop(0),
+        END,
+        tools=[{"type": "custom", "custom": {"name": "patch"}}],
+    )
+    chunks = [json.loads(frame)["choices"][0] for frame in frames[1:-1]]
+    assert [chunk["delta"] for chunk in chunks] == [
+        {"tool_calls": [{"index": 0, "id": "i", "type": "custom", "custom": {"name": "patch", "input": ""}}]},
+        {"tool_calls": [{"index": 0, "custom": {"input": "a\nb"}}]},
+        {},
+    ]
+    assert (chunks[-1]["finish_reason"], losses) == ("tool_calls", [])
+
+
+def test_clients_of_functions_get_one_function_call() -> None:
+    frames, losses = _written(
+        ev.BlockStart(0, ToolUse("i", shortened("a.b"), "")),
+        ev.ArgsDelta(0, '{"x":1}'),
+        ev.BlockStop(0),
+        ev.BlockStart(1, ToolUse("j", "g", "")),
+        ev.ArgsDelta(1, "{}"),
+        ev.BlockStop(1),
+        END,
+        functions=[{"name": "a.b"}, {"name": "g"}],
+    )
+    chunks = [json.loads(frame)["choices"][0] for frame in frames[1:-1]]
+    assert [chunk["delta"] for chunk in chunks] == [
+        {"function_call": {"name": "a.b", "arguments": ""}},
+        {"function_call": {"arguments": '{"x":1}'}},
+        {},
+    ]
+    assert (chunks[-1]["finish_reason"], [loss.field for loss in losses]) == ("function_call", ["content[1]"])
