@@ -21,8 +21,8 @@ from tidegate.ir.response import Stop, StopReason
     ],
 )
 def test_words_of_providers(word: str | None, reason: StopReason, with_calls: StopReason) -> None:
-    assert decode_finish(word, calls=False, legacy=False) == Stop(reason, word)
-    assert decode_finish(word, calls=True, legacy=False) == Stop(with_calls, word)
+    assert decode_finish(word, calls=False) == Stop(reason, word)
+    assert decode_finish(word, calls=True) == Stop(with_calls, word)
 
 
 @pytest.mark.parametrize(
