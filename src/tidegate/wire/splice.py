@@ -132,21 +132,37 @@ def _spans(body: bytes, raw: dict[str, msgspec.Raw]) -> dict[str, Span]:
     spans: dict[str, Span] = {}
     at = body.index(b"{") + 1
     for name, kept in raw.items():
-        found = _NAME.match(body, at)
-        if found is None or msgspec.json.decode(found.group(1)) != name:
-            raise _duplicate(body)
-        start = found.end()
+        quoted = f'"{name}":'.encode("utf-8", "surrogatepass")
+        # Most bodies have no blanks around the first name or a colon, and no escapes in names: then no pattern is needed.
+        if body[at : at + 1] in b" \n\t\r":
+            at = _after_blanks(body, at)
+        if body.startswith(quoted, at):
+            name_at, start = at, at + len(quoted)
+            if body[start : start + 1] in b" \n\t\r":
+                start = _after_blanks(body, start)
+        else:
+            found = _NAME.match(body, at)
+            if found is None or msgspec.json.decode(found.group(1)) != name:
+                raise _duplicate(body)
+            name_at, start = found.start(1), found.end()
         value = bytes(kept)
-        end = start + len(value)
-        rest = _SPACE.match(body, end)
-        after = rest.end() if rest else end
-        if body[start:end] != value or body[after : after + 1] not in b",}":
+        if not body.startswith(value, start):
             raise _duplicate(body)
-        spans[name] = Span(found.start(1), start, end)
+        end = after = start + len(value)
+        if body[after : after + 1] not in b",}":
+            after = _after_blanks(body, after)
+            if body[after : after + 1] not in b",}":
+                raise _duplicate(body)
+        spans[name] = Span(name_at, start, end)
         at = after + 1
     if spans and body[at - 1 : at] != b"}":
         raise _duplicate(body)
     return spans
+
+
+def _after_blanks(body: bytes, at: int) -> int:
+    found = _SPACE.match(body, at)
+    return found.end() if found else at
 
 
 def _duplicate(body: bytes) -> JsonError:

@@ -42,6 +42,8 @@ class SseParser:
     def feed(self, chunk: bytes) -> list[SseEvent]:
         """The events that are complete with this chunk. Raises `SseTooLong`."""
         buffer = self._buffer + chunk if self._buffer else chunk
+        if b"\r" not in buffer:
+            return self._feed_plain(buffer)
         events: list[SseEvent] = []
         at = 0
         search = self._scanned
@@ -57,11 +59,26 @@ class SseParser:
                 end += 1
             events.append(self._event(buffer[at:end]))
             at = search = end
-        self._buffer = buffer[at:]
-        if len(self._buffer) > self._limit:
-            raise SseTooLong(f"one event is longer than {self._limit} bytes")
-        self._scanned = max(0, len(self._buffer) - 3)
+        self._keep(buffer[at:])
         return events
+
+    def _feed_plain(self, buffer: bytes) -> list[SseEvent]:
+        """As `feed`, where every line ends in LF."""
+        events: list[SseEvent] = []
+        at = 0
+        while (end := buffer.find(b"\n\n", max(at, self._scanned))) >= 0:
+            end += 2
+            events.append(self._event(buffer[at:end]))
+            at = end
+            self._scanned = 0
+        self._keep(buffer[at:])
+        return events
+
+    def _keep(self, rest: bytes) -> None:
+        self._buffer = rest
+        if len(rest) > self._limit:
+            raise SseTooLong(f"one event is longer than {self._limit} bytes")
+        self._scanned = max(0, len(rest) - 3)
 
     def end(self) -> list[SseEvent]:
         """What stood after the last blank line, as an event of its own (without data if it has none)."""
@@ -79,10 +96,14 @@ class SseParser:
 
 def _parse(raw: bytes) -> SseEvent:
     # The two shapes that nearly every provider sends, without a loop over lines.
-    if raw.startswith(b"data: ") and raw.endswith(b"\n\n"):
+    if raw.startswith(b"data: "):
         data = raw[6:-2]
-        if b"\n" not in data and b"\r" not in data:
+        if raw.endswith(b"\n\n") and b"\n" not in data and b"\r" not in data:
             return SseEvent("", data, raw)
+    elif raw.startswith(b"event: "):
+        name, found, data = raw[7:-2].partition(b"\ndata: ")
+        if found and raw.endswith(b"\n\n") and b"\n" not in data and b"\r" not in raw and b"\n" not in name:
+            return SseEvent(name.decode("utf-8", "replace"), data, raw)
     event = ""
     data_lines: list[bytes] = []
     for line in _LINE.split(raw):
