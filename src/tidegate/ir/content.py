@@ -132,7 +132,8 @@ class Audio(msgspec.Struct):
 
 class ToolUse(msgspec.Struct):
     """A call of a client's tool. `arguments` is JSON text for `function` tools, as the model wrote it (it can be cut
-    short or invalid), and free text for `custom` tools."""
+    short or invalid), and free text for `custom` tools. `signature` is what its provider wants back with the call (Gemini's thought
+    signature), as `origin` wrote it: like that of `Thinking` it is sent nowhere else."""
 
     id: str
     name: str
@@ -140,6 +141,8 @@ class ToolUse(msgspec.Struct):
     kind: Literal["function", "custom"] = "function"
     cache: CacheMark | None = None
     extras: JsonObject = {}
+    signature: str | None = None
+    origin: Origin | None = None
 
 
 class ToolResult(msgspec.Struct):

@@ -81,7 +81,7 @@ def unfold(response: Response) -> Iterator[ev.Event]:
                 if text or signature is not None:
                     yield ev.ThinkingDelta(index, text, signature)
             case ToolUse(arguments=arguments):
-                start = ToolUse(block.id, block.name, "", kind=block.kind, extras=block.extras)
+                start = ToolUse(block.id, block.name, "", block.kind, None, block.extras, block.signature, block.origin)
                 yield ev.BlockStart(index, start)
                 if arguments:
                     yield ev.ArgsDelta(index, arguments)
@@ -100,7 +100,7 @@ def _copy(block: Block) -> Block:
         case Thinking():
             return Thinking(block.text, block.signature, block.redacted, block.origin, block.extras)
         case ToolUse():
-            return ToolUse(block.id, block.name, block.arguments, kind=block.kind, extras=block.extras)
+            return ToolUse(block.id, block.name, block.arguments, block.kind, None, block.extras, block.signature, block.origin)
         case Refusal():
             return Refusal(block.text, extras=block.extras)
         case _:

@@ -1,7 +1,7 @@
-"""Signed reasoning that clients drop between the turns of a tool loop.
+"""Signed reasoning, and signatures of tool calls, that clients drop between the turns of a tool loop.
 
-Providers refuse a tool loop whose thinking is missing. A client that does not send it back gets it restored from a bounded cache,
-keyed by the caller's key and the id of the tool call that followed it.
+Providers refuse a tool loop whose thinking is missing. A client that does not send it back (or, as Anthropic's for a call's signature,
+has no field for it) gets it restored from a bounded cache, keyed by the caller's key and the id of the tool call.
 """
 
 from typing import TypeGuard
@@ -27,8 +27,15 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(list[_Kept])
 
 
+_CALL = "call/"
+"""Before the id of a tool call whose own signature is kept."""
+
+
 def remember(cache: ThinkingCache, tenant: str, blocks: list[Block]) -> None:
-    """Keeps the signed thinking of an answer under each of its tool calls."""
+    """Keeps the signed thinking of an answer under each of its tool calls, and their own signatures."""
+    for block in blocks:
+        if isinstance(block, ToolUse) and block.id and block.signature is not None:
+            cache.put(tenant, _CALL + block.id, _ENCODER.encode([_Kept("", block.signature, None, block.origin)]))
     thinking = [_Kept(block.text, block.signature, block.redacted, block.origin) for block in blocks if _signed(block)]
     if not thinking:
         return
@@ -47,7 +54,24 @@ def restore(cache: ThinkingCache, tenant: str, request: Request) -> Request:
 
 
 def _restored(cache: ThinkingCache, tenant: str, message: Message) -> Message:
-    if message.role != "assistant" or any(_signed(block) for block in message.blocks):
+    if message.role != "assistant":
+        return message
+    blocks = [_signed_call(cache, tenant, block) if isinstance(block, ToolUse) else block for block in message.blocks]
+    if any(new is not old for new, old in zip(blocks, message.blocks, strict=True)):
+        message = msgspec.structs.replace(message, blocks=blocks)
+    return _with_thinking(cache, tenant, message)
+
+
+def _signed_call(cache: ThinkingCache, tenant: str, block: ToolUse) -> ToolUse:
+    kept = cache.get(tenant, _CALL + block.id) if block.signature is None else None
+    if kept is None:
+        return block
+    (old,) = _DECODER.decode(kept)
+    return msgspec.structs.replace(block, signature=old.signature, origin=old.origin)
+
+
+def _with_thinking(cache: ThinkingCache, tenant: str, message: Message) -> Message:
+    if any(_signed(block) for block in message.blocks):
         return message
     for block in message.blocks:
         if isinstance(block, ToolUse):

@@ -88,6 +88,11 @@ class AnswerBlocks:
         if not identity or identity in self._seen:
             identity = f"toolu_{self._stamp.stem}{index}"
         self._seen.add(identity)
+        if block.signature is not None:
+            # The gateway remembers it by the call's id.
+            self._losses.append(
+                Loss("emulated", f"content[{index}].extra_content", "kept for the next turn: it has no place in a tool call")
+            )
         return {"type": "tool_use", "id": identity, "name": self._names.get(block.name, block.name), "input": {}} | self._extras(
             block.extras, index
         )
@@ -112,7 +117,9 @@ class AnswerBlocks:
         # Anthropic's web citations carry an encrypted index that it wants back; nobody else can make one.
         if citation.dialect == NAME:
             return citation.raw
-        self._losses.append(Loss("dropped", f"content[{index}].citations", "Anthropic's citations cannot be made from another provider's"))
+        loss = Loss("dropped", f"content[{index}].citations", "Anthropic's citations cannot be made from another provider's")
+        if loss not in self._losses[-1:]:
+            self._losses.append(loss)
         return None
 
 

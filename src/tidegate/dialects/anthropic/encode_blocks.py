@@ -105,6 +105,8 @@ def _tool_use(block: ToolUse, path: str, receipt: Receipt) -> JsonObject:
         arguments = wrap_arguments(block.arguments, custom=block.kind == "custom")
     name = receipt.tool_name(block.name, f"{path}.{block.kind}.name")
     out: JsonObject = {"type": "tool_use", "id": receipt.tool_id(block.id, f"{path}.id"), "name": name, "input": arguments}
+    if block.signature is not None:
+        receipt.dropped(f"{path}.extra_content", "a call's signature goes back only to where it was made")
     receipt.mark(out, block.cache, path)
     _extras(out, block.extras, path, receipt)
     return out

@@ -12,6 +12,21 @@ def decode_annotations(value: Json) -> list[Citation]:
     return [_decode(item) for item in value if type(item) is dict]
 
 
+def decode_sources(answer: JsonObject) -> list[Citation]:
+    """Perplexity's sources, which stand beside the choices of an answer and of every chunk (langchaingo-f791a824722c): objects in
+    `search_results`, before those were known bare addresses in `citations`. They are of the whole text, so they have no offsets."""
+    found = answer.get("search_results") or answer.get("citations")
+    if type(found) is not list:
+        return []
+    sources: list[Citation] = []
+    for item in found:
+        url, title = (item.get("url"), item.get("title")) if type(item) is dict else (item, None)
+        if type(url) is str and url:
+            cited: JsonObject = {"start_index": 0, "end_index": 0, "url": url, "title": title if type(title) is str else ""}
+            sources.append(_decode({"type": "url_citation", "url_citation": cited}))
+    return sources
+
+
 def _decode(raw: JsonObject) -> Citation:
     cited = object_or_empty(raw.get("url_citation"))
     return Citation(

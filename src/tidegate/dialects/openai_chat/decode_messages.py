@@ -14,7 +14,7 @@ from tidegate.dialects.openai_chat.fields import (
     take_str,
     wrong,
 )
-from tidegate.dialects.openai_chat.reasoning import OWN, blocks_of
+from tidegate.dialects.openai_chat.reasoning import OWN, blocks_of, sign_call
 from tidegate.ir.content import Block, Document, Image, Refusal, Text, ToolResult, ToolUse
 from tidegate.ir.errors import bad_request
 from tidegate.ir.json import Json, JsonObject
@@ -138,6 +138,7 @@ def _use(raw: JsonObject, path: str, index: int) -> ToolUse:
         raise bad_request(f"Invalid value: '{kind}'. Supported values are: 'function' and 'custom'.", join(path, "type"), "invalid_value")
     if inner:
         raw[use.kind] = inner
+    sign_call(use, raw, OWN)
     return use
 
 

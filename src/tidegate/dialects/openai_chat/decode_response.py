@@ -1,14 +1,14 @@
 """A whole answer, from the wire to the neutral model, from OpenAI or any provider that says it is compatible. Wrong types are a provider's
 slip and are passed over; only an answer that is none (an error, no choice, no JSON) raises `GatewayError`."""
 
-from tidegate.dialects.openai_chat.citations import decode_annotations
+from tidegate.dialects.openai_chat.citations import decode_annotations, decode_sources
 from tidegate.dialects.openai_chat.decode_content import media_source
 from tidegate.dialects.openai_chat.errors import error_of
 from tidegate.dialects.openai_chat.fields import NAME, dump_text, object_or_empty, parse, text_or_empty
 from tidegate.dialects.openai_chat.finish import decode_finish
-from tidegate.dialects.openai_chat.reasoning import blocks_of
+from tidegate.dialects.openai_chat.reasoning import blocks_of, sign_call
 from tidegate.dialects.openai_chat.usage import decode_usage, usage_of
-from tidegate.ir.content import Audio, Block, Image, Native, Origin, Refusal, Text, Thinking, ToolUse
+from tidegate.ir.content import Audio, Block, Citation, Image, Native, Origin, Refusal, Text, Thinking, ToolUse
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.response import Response
@@ -33,7 +33,9 @@ def decode_response(body: bytes, origin: Origin) -> Response:
     choice = first_choice(raw.get("choices"))
     if choice is None:
         raise GatewayError(error_of(raw) if "message" in raw else upstream_error("the provider's answer has no choice"))
-    blocks = _blocks(object_or_empty(choice.get("message")), origin)
+    message = object_or_empty(choice.get("message"))
+    blocks = _blocks(message, origin)
+    _cite(decode_annotations(message.get("annotations")) or decode_sources(raw), blocks)
     calls = any(type(block) is ToolUse for block in blocks)
     word = choice.get("finish_reason")
     usage = usage_of(raw)
@@ -72,12 +74,11 @@ def _blocks(message: JsonObject, origin: Origin) -> list[Block]:
     refusal = message.get("refusal")
     if type(refusal) is str and refusal:
         blocks.append(Refusal(refusal))
-    _cite(message, blocks)
     for image in images_of(message.get("images")):
         blocks.append(image)
     calls = message.get("tool_calls")
     if type(calls) is list:
-        blocks += [_call(call) for call in calls if type(call) is dict]
+        blocks += [_call(call, origin) for call in calls if type(call) is dict]
     legacy = object_or_empty(message.get("function_call"))
     # An empty one beside an answer: pydantic-ai-8c18871d70d9 (Snowflake).
     if legacy.get("name"):
@@ -155,8 +156,7 @@ def images_of(value: Json) -> list[Image]:
     return [Image(media_source(url)) for url in urls if type(url) is str and url]
 
 
-def _cite(message: JsonObject, blocks: list[Block]) -> None:
-    citations = decode_annotations(message.get("annotations"))
+def _cite(citations: list[Citation], blocks: list[Block]) -> None:
     if citations:
         for block in blocks:
             if type(block) is Text:
@@ -164,17 +164,19 @@ def _cite(message: JsonObject, blocks: list[Block]) -> None:
                 return
 
 
-def _call(raw: JsonObject) -> ToolUse:
+def _call(raw: JsonObject, origin: Origin) -> ToolUse:
     inner, kind = call_body(raw)
     extras = {name: value for name, value in raw.items() if name not in CALL_FIELDS}
     arguments = inner.get("input") if kind == "custom" else inner.get("arguments")
-    return ToolUse(
+    use = ToolUse(
         text_or_empty(raw.get("id")),
         text_or_empty(inner.get("name")),
         arguments_of(arguments),
         "custom" if kind == "custom" else "function",
         extras=extras,
     )
+    sign_call(use, extras, origin)
+    return use
 
 
 CALL_FIELDS = frozenset(("id", "type", "index", "function", "custom"))

@@ -10,7 +10,7 @@ import re
 from tidegate.dialects.openai_chat.encode_content import Part, content_of, encode_block
 from tidegate.dialects.openai_chat.encoding import Encoding
 from tidegate.dialects.openai_chat.fields import merge
-from tidegate.dialects.openai_chat.reasoning import detail_for_provider
+from tidegate.dialects.openai_chat.reasoning import CALL_SIGNATURE, call_signature, detail_for_provider
 from tidegate.ir.content import Refusal, Text, Thinking, ToolResult, ToolUse
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.request import Message
@@ -154,6 +154,12 @@ def _call(encoding: Encoding, block: ToolUse, index: int, at: int) -> JsonObject
         call["custom"] = {"name": name, "input": block.arguments}
     else:
         call["function"] = {"name": name, "arguments": block.arguments if block.arguments or encoding.own else "{}"}
+    if block.signature is not None:
+        signature = call_signature(block)
+        if signature is not None and block.origin is not None and block.origin.accepts(encoding.target):
+            call[CALL_SIGNATURE] = signature
+        else:
+            encoding.dropped(f"{encoding.block(index, at)}.{CALL_SIGNATURE}", "a call's signature goes back only to where it was made")
     if block.cache is not None or block.extras:
         encoding.attach(call, block.cache, block.extras, encoding.block(index, at))
     return call

@@ -6,7 +6,7 @@ from tidegate.dialects.openai_chat.citations import encode_citation
 from tidegate.dialects.openai_chat.encode_content import media_url
 from tidegate.dialects.openai_chat.fields import NAME, dump, merge, object_or_empty
 from tidegate.dialects.openai_chat.finish import encode_finish
-from tidegate.dialects.openai_chat.reasoning import detail_for_client
+from tidegate.dialects.openai_chat.reasoning import CALL_SIGNATURE, call_signature, detail_for_client
 from tidegate.dialects.openai_chat.usage import encode_usage
 from tidegate.ir.content import Audio, Block, Image, Native, Refusal, Text, Thinking, ToolUse
 from tidegate.ir.json import Json, JsonObject
@@ -145,6 +145,9 @@ class _Message:
             call["custom"] = {"name": name, "input": unwrapped(block.arguments)}
         else:
             call["function"] = {"name": name, "arguments": block.arguments or "{}"}
+        signature = call_signature(block)
+        if signature is not None:
+            call[CALL_SIGNATURE] = signature
         if self._own:
             merge(call, block.extras)
         self.calls.append(call)

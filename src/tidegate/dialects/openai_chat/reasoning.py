@@ -4,12 +4,13 @@ where they were made.
 Two kinds of details are read. The gateway's own (`format: tidegate/v1`) name their origin. Those of a provider (OpenRouter's) carry
 fields that only it understands, so everything of such a piece but its text travels as its signature: a JSON object, opaque to all
 other dialects, from which `detail_for_provider` builds the piece again. Used by the codecs of requests, answers and streams.
+Signatures of tool calls are here too.
 """
 
 from typing import cast
 
 from tidegate.dialects.openai_chat.fields import NAME, dump_text, parse
-from tidegate.ir.content import Origin, Thinking
+from tidegate.ir.content import Origin, Thinking, ToolUse
 from tidegate.ir.json import Json, JsonObject
 
 FORMAT = "tidegate/v1"
@@ -114,6 +115,25 @@ def _object(text: str) -> JsonObject | None:
     except ValueError:
         return None
     return cast("JsonObject", value) if type(value) is dict else None
+
+
+CALL_SIGNATURE = "extra_content"
+"""Where Gemini's compatible endpoint puts the thought signature of a tool call, and wants it back."""
+
+
+def sign_call(use: ToolUse, raw: JsonObject, origin: Origin) -> None:
+    """Takes a call's signature out of what is left of its object. The whole field is opaque, so that it goes back as it came."""
+    value = raw.get(CALL_SIGNATURE)
+    if type(value) is dict:
+        del raw[CALL_SIGNATURE]
+        use.signature, use.origin = dump_text(value), origin
+
+
+def call_signature(use: ToolUse) -> JsonObject | None:
+    """The field as it came; None where there is none, or it is of another dialect."""
+    if use.signature is None or use.origin is None or use.origin.dialect != NAME:
+        return None
+    return _object(use.signature)
 
 
 def blocks_of(plain: str, details: list[Json] | None, origin: Origin, *, keep: bool) -> tuple[list[Thinking], bool]:

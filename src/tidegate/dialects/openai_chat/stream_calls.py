@@ -2,8 +2,9 @@
 
 from tidegate.dialects.openai_chat.decode_response import CALL_FIELDS, arguments_of, call_body
 from tidegate.dialects.openai_chat.fields import text_or_empty
+from tidegate.dialects.openai_chat.reasoning import sign_call
 from tidegate.ir import events as ev
-from tidegate.ir.content import ToolUse
+from tidegate.ir.content import Origin, ToolUse
 from tidegate.ir.json import Json, JsonObject
 
 
@@ -23,7 +24,8 @@ class StreamCalls:
     """Pieces name their call by index. Some providers leave that out or give 0 for all, so a new id with a name is a new call, and a
     piece without index, id and name belongs to the last one."""
 
-    def __init__(self) -> None:
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
         self._calls: dict[object, _Call] = {}
         self._last: _Call | None = None
 
@@ -47,6 +49,7 @@ class StreamCalls:
         block = ToolUse(call.id, name, "", "custom" if kind == "custom" else "function")
         extras = {field: value for field, value in raw.items() if field not in CALL_FIELDS}
         if extras:
+            sign_call(block, extras, self._origin)
             block.extras = extras
         self._begin(call, block, out, index)
         return 1

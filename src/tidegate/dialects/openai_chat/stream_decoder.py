@@ -4,7 +4,7 @@ A text, a refusal or reasoning closes when another kind begins; tool calls stay 
 The end is told once the terminator came or the connection closed, because usage comes after the finish reason.
 """
 
-from tidegate.dialects.openai_chat.citations import decode_annotations
+from tidegate.dialects.openai_chat.citations import decode_annotations, decode_sources
 from tidegate.dialects.openai_chat.decode_response import (
     content_blocks,
     created_of,
@@ -20,7 +20,7 @@ from tidegate.dialects.openai_chat.reasoning import FORMAT, detail_text, is_text
 from tidegate.dialects.openai_chat.stream_calls import StreamCalls
 from tidegate.dialects.openai_chat.usage import decode_usage, usage_of
 from tidegate.ir import events as ev
-from tidegate.ir.content import Block, Origin, Refusal, Text, Thinking
+from tidegate.ir.content import Block, Citation, Origin, Refusal, Text, Thinking
 from tidegate.ir.errors import Error
 from tidegate.ir.json import Json, JsonObject
 
@@ -43,7 +43,9 @@ class ChatStreamDecoder:
         self._detail_key: object = None
         self._detail_rest: JsonObject = {}
         self._text_index: int | None = None
-        self._calls = StreamCalls()
+        self._sources: JsonObject = {}
+        self._cited = False
+        self._calls = StreamCalls(origin)
         self._word: str | None = None
         self._usage: JsonObject | None = None
 
@@ -92,6 +94,8 @@ class ChatStreamDecoder:
     def _chunk(self, chunk: JsonObject) -> None:
         if "usage" in chunk or "x_groq" in chunk:
             self._note_usage(chunk)
+        if "citations" in chunk or "search_results" in chunk:
+            self._sources = chunk
         choice = first_choice(chunk.get("choices"))
         if choice is None:
             return
@@ -132,7 +136,7 @@ class ChatStreamDecoder:
         if type(refusal) is str and refusal:
             self._open("refusal", Refusal(""))
             self._out.append(ev.TextDelta(self._index, refusal))
-        self._cite(delta.get("annotations"))
+        self._cite(decode_annotations(delta.get("annotations")))
         for image in images_of(delta.get("images")):
             self._whole(image)
         self._call_all(delta)
@@ -233,10 +237,10 @@ class ChatStreamDecoder:
             self._out.append(ev.ThinkingDelta(self._index, text, block.signature))
         self._close()
 
-    def _cite(self, annotations: Json) -> None:
-        citations = decode_annotations(annotations)
+    def _cite(self, citations: list[Citation]) -> None:
         if not citations:
             return
+        self._cited = True
         if self._kind != "text":
             if self._text_index is not None:
                 return
@@ -251,6 +255,8 @@ class ChatStreamDecoder:
     def _finish(self) -> None:
         if not self._started:
             self._start({})
+        if self._sources and not self._cited and self._kind == "text":
+            self._cite(decode_sources(self._sources))
         self._close()
         self._calls.finish(self._out, self._next)
         if self._usage is not None:

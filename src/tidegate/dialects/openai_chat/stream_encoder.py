@@ -8,7 +8,7 @@ from tidegate.dialects.openai_chat.encode_response import TIERS, CallIds, citati
 from tidegate.dialects.openai_chat.errors import encode_stream_error
 from tidegate.dialects.openai_chat.fields import NAME, dump
 from tidegate.dialects.openai_chat.finish import encode_finish
-from tidegate.dialects.openai_chat.reasoning import detail_for_client
+from tidegate.dialects.openai_chat.reasoning import CALL_SIGNATURE, call_signature, detail_for_client
 from tidegate.dialects.openai_chat.usage import encode_usage
 from tidegate.ir import events as ev
 from tidegate.ir.content import Citation, Image, Native, Refusal, Text, Thinking, ToolUse
@@ -189,7 +189,11 @@ class ChatStreamEncoder:
         held = [block.arguments] if wrapped else None
         self._open[index] = _CallBlock(self._head + head, b"}}]}" + self._tail, sent, held)
         inner: JsonObject = {"name": self._asked.name(block), field: "" if wrapped else block.arguments}
-        return self._chunk({"tool_calls": [{"index": place, "id": self._ids.take(block.id), "type": word, word: inner}]})
+        call: JsonObject = {"index": place, "id": self._ids.take(block.id), "type": word, word: inner}
+        signature = call_signature(block)
+        if signature is not None:
+            call[CALL_SIGNATURE] = signature
+        return self._chunk({"tool_calls": [call]})
 
     def _function_call(self, index: int, block: ToolUse, place: int) -> bytes:
         if place:

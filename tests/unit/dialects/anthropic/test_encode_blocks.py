@@ -150,3 +150,8 @@ def test_tool_ids_are_mapped_alike_for_use_and_result() -> None:
     assert result["tool_use_id"] == use["id"] != other["id"]
     assert use["id"].replace("_", "").isalnum()
     assert encode(request)[0] == body
+
+
+def test_the_signature_of_another_providers_call_is_dropped() -> None:
+    request = foreign(message("user", "x"), message("assistant", ToolUse("i", "f", "{}", signature="s")), max_tokens=1)
+    assert lost(encode(request)[1]) == {("dropped", "messages[1].tool_calls[0].extra_content")}

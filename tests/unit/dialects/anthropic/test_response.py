@@ -148,3 +148,8 @@ def test_a_long_tool_name_is_the_clients_again() -> None:
     name = "mcp__" + "x" * 80
     body, _ = _encode(_answer(ToolUse("i", shortened(name), "{}")), tools=[{"name": name, "input_schema": {"type": "object"}}])
     assert body["content"][0]["name"] == name
+
+
+def test_the_signature_of_another_providers_call_is_on_the_receipt() -> None:
+    _, losses = _encode(_answer(ToolUse("i", "f", "{}", signature="s", origin=ELSEWHERE)))
+    assert losses == {("emulated", "content[0].extra_content")}

@@ -1,6 +1,6 @@
 from typing import Any
 
-from tidegate.dialects.openai_chat.citations import decode_annotations, encode_citation
+from tidegate.dialects.openai_chat.citations import decode_annotations, decode_sources, encode_citation
 from tidegate.ir.content import Citation
 
 ADDRESS: dict[str, Any] = {
@@ -25,3 +25,16 @@ def test_citations_of_another_dialect_stand_where_their_text_stands() -> None:
     made = encode_citation(Citation("anthropic", {}, url="https://e/x"), 3, 8)
     assert made == {"type": "url_citation", "url_citation": {"start_index": 3, "end_index": 8, "url": "https://e/x", "title": ""}}
     assert encode_citation(Citation("anthropic", {}, title="a page of a PDF"), 3, 8) is None
+
+
+def test_sources_beside_the_choices() -> None:
+    found = decode_sources(
+        {"citations": ["https://old"], "search_results": [{"title": "E", "url": "https://e", "date": None}, {"url": 3}, "x"]}
+    )
+    assert [(citation.url, citation.title, citation.start, citation.end) for citation in found] == [
+        ("https://e", "E", 0, 0),
+        ("x", "", 0, 0),
+    ]
+    assert [citation.url for citation in decode_sources({"citations": ["https://a", "", None, "https://b"]})] == ["https://a", "https://b"]
+    assert decode_sources({}) == decode_sources({"citations": "x"}) == []
+    assert decode_annotations([found[0].raw]) == found[:1]

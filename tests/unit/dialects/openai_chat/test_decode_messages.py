@@ -27,7 +27,7 @@ def test_an_assistant_turn_in_the_order_of_an_answer() -> None:
         tool_calls=[
             {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}, "index": 0},
             {"id": "b", "type": "custom", "custom": {"name": "c", "input": "x"}},
-            {"function": {"name": "g", "arguments": {"x": 1}}, "extra_content": {"google": 1}},
+            {"function": {"name": "g", "arguments": {"x": 1}}, "extra": 1, "extra_content": {"google": 1}},
         ],
     )
     assert message.blocks == [
@@ -36,7 +36,7 @@ def test_an_assistant_turn_in_the_order_of_an_answer() -> None:
         Refusal("no"),
         ToolUse("a", "f", "{}"),
         ToolUse("b", "c", "x", "custom"),
-        ToolUse("", "g", '{"x":1}', extras={"extra_content": {"google": 1}}),
+        ToolUse("", "g", '{"x":1}', extras={"extra": 1}, signature='{"google":1}', origin=Origin("openai_chat")),
     ]
 
 

@@ -57,7 +57,7 @@ def test_messages(message: Any, blocks: list[Block]) -> None:
         ({"id": "a", "index": 0, "function": {"name": "f", "arguments": {"x": 1}}}, ToolUse("a", "f", '{"x":1}')),
         ({"id": "", "function": {"name": "f", "arguments": None}}, ToolUse("", "f", "")),
         ({"id": "a", "type": "custom", "custom": {"name": "c", "input": "x"}}, ToolUse("a", "c", "x", "custom")),
-        ({"function": {"name": "f"}, "extra_content": {"g": 1}}, ToolUse("", "f", "", extras={"extra_content": {"g": 1}})),
+        ({"function": {"name": "f"}, "extra": {"g": 1}}, ToolUse("", "f", "", extras={"extra": {"g": 1}})),
         ({"function": None}, ToolUse("", "", "")),
     ],
 )
@@ -108,3 +108,22 @@ def test_answers_that_are_none(body: bytes, kind: ErrorKind, message: str) -> No
     with pytest.raises(GatewayError, match=message) as raised:
         DIALECT.decode_response(body, ORIGIN)
     assert raised.value.error.kind is kind
+
+
+def test_perplexitys_sources_are_of_the_text() -> None:
+    sources: dict[str, Any] = {"citations": ["https://a"], "search_results": [{"url": "https://a", "title": "A"}]}
+    [text] = answer({"content": "x [1]"}, **sources).blocks
+    assert isinstance(text, Text)
+    assert [(citation.url, citation.title) for citation in text.citations] == [("https://a", "A")]
+    cited = {"type": "url_citation", "url_citation": {"url": "https://b", "title": "B", "start_index": 0, "end_index": 1}}
+    [text] = answer({"content": "x", "annotations": [cited]}, **sources).blocks
+    assert isinstance(text, Text)
+    assert [citation.url for citation in text.citations] == ["https://b"]
+
+
+def test_the_signature_of_a_call() -> None:
+    signed = {"google": {"thought_signature": "abc"}}
+    call = {"id": "i", "type": "function", "function": {"name": "f", "arguments": "{}"}, "extra_content": signed}
+    assert answer({"content": None, "tool_calls": [call]}, "tool_calls").blocks == [
+        ToolUse("i", "f", "{}", signature='{"google":{"thought_signature":"abc"}}', origin=ORIGIN)
+    ]

@@ -123,3 +123,13 @@ def test_names_and_extras() -> None:
     assert encoded(decoded(messages=[message]))[0]["messages"] == [message]
     request = Request(dialect="anthropic", model="m", messages=[Message("user", [Text("x")], extras={"weight": 1})])
     assert told(encoded(request)[1]) == [("dropped", "messages[0].weight")]
+
+
+def test_the_signature_of_a_call_goes_back_only_to_where_it_was_made() -> None:
+    use = ToolUse("i", "f", "{}", signature='{"google":{}}', origin=Origin("openai_chat", "p", "m"))
+    body, losses = encoded(foreign(Message("assistant", [use])))
+    assert (body["messages"][0]["tool_calls"][0]["extra_content"], losses) == ({"google": {}}, [])
+    use.origin = Origin("openai_chat", "other", "m")
+    body, losses = encoded(foreign(Message("assistant", [use])))
+    assert "extra_content" not in body["messages"][0]["tool_calls"][0]
+    assert told(losses) == [("dropped", "messages[0].content[0].extra_content")]

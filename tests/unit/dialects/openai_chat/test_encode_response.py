@@ -132,3 +132,10 @@ def test_the_clients_own_tool_names() -> None:
     asked = decoded(tools=[{"type": "function", "function": {"name": "a.b"}}])
     body, _ = _encoded(ToolUse("i", shortened("a.b"), "{}"), asked=asked)
     assert body["choices"][0]["message"]["tool_calls"][0]["function"]["name"] == "a.b"
+
+
+def test_the_signature_of_a_call_stands_where_it_stood() -> None:
+    signed = '{"google":{"thought_signature":"abc"}}'
+    message = _message(ToolUse("i", "f", "{}", signature=signed, origin=Origin("openai_chat", "gemini", "g")))
+    assert message["tool_calls"][0]["extra_content"] == {"google": {"thought_signature": "abc"}}
+    assert "extra_content" not in _message(ToolUse("i", "f", "{}", signature=signed, origin=CLAUDE))["tool_calls"][0]

@@ -1,6 +1,6 @@
 from typing import Any
 
-from tests.unit.dialects.openai_chat.samples import delta, streamed
+from tests.unit.dialects.openai_chat.samples import ORIGIN, delta, streamed
 
 from tidegate.ir.content import ToolUse
 from tidegate.ir.events import ArgsDelta, BlockStart, BlockStop, Finished
@@ -84,6 +84,7 @@ def test_calls_stay_open_until_the_end() -> None:
     assert [event.index for event in events if isinstance(event, BlockStop)] == [1, 0]
 
 
-def test_what_gemini_puts_beside_a_call_is_kept() -> None:
-    events = streamed({"tool_calls": [{**_piece(0, "{}", "a", "f"), "extra_content": {"google": {}}}]}, *END)
-    assert fold(events, "openai_chat").blocks == [ToolUse("a", "f", "{}", extras={"extra_content": {"google": {}}})]
+def test_the_signature_of_a_call() -> None:
+    piece = {**_piece(0, "{}", "i", "f"), "extra_content": {"google": {"thought_signature": "abc"}}}
+    [block] = fold(streamed({"tool_calls": [piece]}, *END), "openai_chat").blocks
+    assert block == ToolUse("i", "f", "{}", signature='{"google":{"thought_signature":"abc"}}', origin=ORIGIN)

@@ -188,3 +188,12 @@ def test_empty_events_say_nothing(data: bytes) -> None:
 
 def test_audio_is_native() -> None:
     assert _body({"audio": {"id": "a", "data": "AA"}}) == [ev.NativeEvent("openai_chat", {"audio": {"id": "a", "data": "AA"}})]
+
+
+def test_perplexitys_sources_come_with_the_end_of_the_text() -> None:
+    beside = {"citations": ["https://a"], "search_results": [{"url": "https://a", "title": "A"}]}
+    events = _body(delta({"content": "x"}, **beside), delta({"content": " [1]"}, **beside))
+    assert [type(event).__name__ for event in events] == ["BlockStart", "TextDelta", "TextDelta", "CitationDelta", "BlockStop"]
+    assert isinstance(events[3], ev.CitationDelta)
+    assert (events[3].citation.url, events[3].citation.title) == ("https://a", "A")
+    assert not any(isinstance(event, ev.CitationDelta) for event in _body(delta({"reasoning_content": "x"}, **beside)))

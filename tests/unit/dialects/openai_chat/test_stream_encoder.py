@@ -205,3 +205,9 @@ def test_clients_of_functions_get_one_function_call() -> None:
         {},
     ]
     assert (chunks[-1]["finish_reason"], [loss.field for loss in losses]) == ("function_call", ["content[1]"])
+
+
+def test_the_signature_of_a_call() -> None:
+    use = ToolUse("i", "f", "", signature='{"google":{}}', origin=Origin("openai_chat", "gemini", "g"))
+    [first, *_] = _deltas(ev.BlockStart(0, use), ev.BlockStop(0))
+    assert first["tool_calls"][0]["extra_content"] == {"google": {}}
