@@ -26,7 +26,7 @@ $(shell rm -rf $(STAMPS))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test unit check format bench lock clean
+.PHONY: help run install servers test unit check format bench lock clean
 
 help: ## show what there is
 	@echo "Tidegate. Commands:"
@@ -38,7 +38,13 @@ run: $(STAMPS)/project ## install what is missing into .venv and serve on http:/
 
 install: $(STAMPS)/dev $(NODE_STAMP) ## install everything that developers and tests need
 
-test: install check ## install what the tests need, check everything, run every test
+# PostgreSQL and Redis for the tests: Debian's programs, which the tests start themselves. Where they cannot be installed, the tests that need
+# them are skipped and say so.
+servers:
+	@{ command -v pg_ctl || ls /usr/lib/postgresql/*/bin/pg_ctl; } >/dev/null 2>&1 || sh scripts/debian.sh postgresql || true
+	@command -v redis-server >/dev/null 2>&1 || sh scripts/debian.sh redis-server || true
+
+test: install servers check ## install what the tests need, check everything, run every test
 	@echo "Tests ..."
 	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 

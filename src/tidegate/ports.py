@@ -3,13 +3,16 @@
 All times are in seconds; `Clock.now` is Unix time, `Clock.monotonic` is for intervals.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
 from tidegate.ir.json import JsonObject
+from tidegate.policy.limits.rules import Actual, Charge, Claim, Refusal, Reservation, Standing
 from tidegate.policy.snapshot import Upstream as UpstreamConfig
+from tidegate.records import Scope
+from tidegate.usage_report import UsageQuery, UsageReport
 
 
 class UpstreamFailure(Exception):
@@ -105,6 +108,55 @@ class Events(Protocol):
 
     async def aclose(self) -> None:
         """Writes what is still queued."""
+        ...
+
+
+class PoisonEvents(Exception):
+    """Some events of a batch can never be stored; all others are. `rows` are (index in the batch, why); `posted` counts the new ones."""
+
+    def __init__(self, rows: Sequence[tuple[int, str]], posted: int) -> None:
+        super().__init__(f"{len(rows)} usage events cannot be stored; the first: {rows[0][1]}")
+        self.rows = tuple(rows)
+        self.posted = posted
+
+
+class Ledger(Protocol):
+    async def post(self, events: Sequence[UsageEvent]) -> int:
+        """Stores the events that are not there yet, with their rollups, in one transaction; the number of new ones. A batch may be given
+        any number of times. Raises `PoisonEvents` once the rest is stored, and anything else where nothing was: try again later."""
+        ...
+
+    async def usage(self, scope: Scope, query: UsageQuery) -> UsageReport:
+        """What was used and what it cost. Raises `UsageTooLarge`."""
+        ...
+
+
+class Counters(Protocol):
+    """Limits and budgets. An attempt is `request_id` and `attempt`; what it holds is settled or voided once, and repeating either changes
+    nothing. A reservation that is neither renewed, settled nor voided within its lease counts as used."""
+
+    async def reserve(self, claim: Claim) -> Reservation | Refusal:
+        """Takes everything that `claim` wants, or nothing."""
+        ...
+
+    async def settle(self, request_id: str, attempt: int, actual: Actual) -> None:
+        """The attempt is over and used `actual`, which may be more than it had reserved."""
+        ...
+
+    async def void(self, request_id: str, attempt: int) -> None:
+        """The attempt never began: everything is given back, its request too."""
+        ...
+
+    async def renew(self, request_id: str, attempt: int) -> None:
+        """The attempt still runs."""
+        ...
+
+    async def quota(self, charges: Iterable[Charge]) -> list[Standing]:
+        """How these limits stand now, in their order."""
+        ...
+
+    async def open_reservations(self) -> int:
+        """Attempts that hold something."""
         ...
 
 

@@ -1,0 +1,106 @@
+"""The ledger: usage events are posted once, however often they are given, and the rollups are their sums. `usage` answers from the rollups
+alone. The spool's drainer posts, the control API and the command line ask."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Table
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tidegate.adapters.sql.engine import Database
+from tidegate.adapters.sql.ledger_rows import Row, Unstorable, row_of
+from tidegate.adapters.sql.rollups import rollups
+from tidegate.adapters.sql.schema_usage import MEASURES, ROLLUPS, ledger
+from tidegate.adapters.sql.statements import Insert, insert, of_the_data
+from tidegate.adapters.sql.usage_query import report
+from tidegate.ports import PoisonEvents, UsageEvent
+from tidegate.records import Scope, Tenant
+from tidegate.usage_report import UsageQuery, UsageReport
+
+_IDENTITY = ("request_id", "attempt", "entry")
+_ROLLUP_KEY = ("org_id", "bucket", "dims")
+
+Indexed = tuple[int, Row]
+"""A row with its event's place in the batch."""
+
+
+class LedgerStore:
+    """Implements `ports.Ledger`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._post = (
+            insert(ledger, is_sqlite=database.is_sqlite).on_conflict_do_nothing().returning(*(ledger.c[name] for name in _IDENTITY))
+        )
+        self._add = [self._addition(table) for _, table in ROLLUPS]
+
+    async def post(self, events: Sequence[UsageEvent]) -> int:
+        """Stores the events that are not there yet, with their rollups, in one transaction; the number of new ones. Raises `PoisonEvents`
+        once the rest is stored, and an error of the database where nothing was."""
+        rows: list[Indexed] = []
+        poison: list[tuple[int, str]] = []
+        for index, event in enumerate(events):
+            try:
+                rows.append((index, row_of(event)))
+            except Unstorable as error:
+                poison.append((index, str(error)))
+        rows.sort(key=lambda item: (item[1]["org_id"], *(item[1][name] for name in _IDENTITY)))
+        try:
+            posted = await self._store(rows, None)
+        except Exception as error:
+            if not of_the_data(error):
+                raise
+            # The database itself refuses something: once more, in halves, until what it refuses stands alone.
+            posted = await self._store(rows, poison)
+        if poison:
+            raise PoisonEvents(sorted(poison), posted)
+        return posted
+
+    async def usage(self, scope: Scope, query: UsageQuery) -> UsageReport:
+        """Raises `UsageTooLarge`, and `ValueError` for a time zone that is none."""
+        async with self._database.read(scope) as connection:
+            return await report(connection, scope, query)
+
+    async def _store(self, rows: list[Indexed], poison: list[tuple[int, str]] | None) -> int:
+        if not rows:
+            return 0
+        posted = 0
+        tenants = sorted({row["org_id"] for _, row in rows})
+        async with self._database.write(Tenant(tenants[0])) as connection:
+            for org_id in tenants:
+                if org_id != tenants[0]:
+                    await self._database.enter(connection, Tenant(org_id))
+                own = [item for item in rows if item[1]["org_id"] == org_id]
+                posted += await (self._insert(connection, own) if poison is None else self._halve(connection, own, poison))
+        return posted
+
+    async def _insert(self, connection: AsyncConnection, rows: list[Indexed]) -> int:
+        inserted = {tuple(found) for found in await connection.execute(self._post, [row for _, row in rows])}
+        new: dict[tuple[str, ...], Row] = {}
+        for _, row in rows:
+            identity = tuple(row[name] for name in _IDENTITY)
+            if identity in inserted:
+                new.setdefault(identity, row)
+        for statement, sums in zip(self._add, rollups(new.values()), strict=True):
+            if sums:
+                await connection.execute(statement, sums)
+        return len(new)
+
+    async def _halve(self, connection: AsyncConnection, rows: list[Indexed], poison: list[tuple[int, str]]) -> int:
+        try:
+            async with connection.begin_nested():
+                return await self._insert(connection, rows)
+        except Exception as error:
+            if not of_the_data(error):
+                raise
+            if len(rows) == 1:
+                poison.append((rows[0][0], f"the database refuses it: {type(getattr(error, 'orig', None) or error).__name__}"))
+                return 0
+        middle = len(rows) // 2
+        return await self._halve(connection, rows[:middle], poison) + await self._halve(connection, rows[middle:], poison)
+
+    def _addition(self, table: Table) -> Insert:
+        statement = insert(table, is_sqlite=self._database.is_sqlite)
+        return statement.on_conflict_do_update(
+            index_elements=[table.c[name] for name in _ROLLUP_KEY],
+            set_={name: table.c[name] + statement.excluded[name] for name in MEASURES},
+        )

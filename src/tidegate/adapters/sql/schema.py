@@ -1,0 +1,325 @@
+"""The tables of everything that is configured, owned or reserved; those of usage are in `schema_usage`. No statements.
+
+Every table in `TENANT_TABLES` has `org_id` first in its key. References between rows name the organisation too, so that no row can point at
+another tenant's. What a column may hold is decided above; the database holds the keys, the references and the uniqueness.
+"""
+
+from sqlalchemy import Boolean, Column, ForeignKeyConstraint, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
+
+from tidegate.adapters.sql.columns import METADATA, document, lifetime, moment, number, owned, text
+
+organisation = Table(
+    "organisation",
+    METADATA,
+    Column("org_id", Text, primary_key=True),
+    text("name"),
+    moment("disabled_at", optional=True),
+    *lifetime(),
+)
+
+
+def _of_organisation() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["org_id"], ["organisation.org_id"])
+
+
+team = Table(
+    "team",
+    METADATA,
+    text("org_id"),
+    text("id"),
+    text("name"),
+    moment("disabled_at", optional=True),
+    *lifetime(),
+    owned("id"),
+    _of_organisation(),
+    UniqueConstraint("org_id", "name"),
+    Index(None, "org_id", "created_at", "id"),
+)
+
+user_account = Table(
+    "user_account",
+    METADATA,
+    text("org_id"),
+    text("id"),
+    text("name"),
+    text("email", optional=True),
+    moment("disabled_at", optional=True),
+    *lifetime(),
+    owned("id"),
+    _of_organisation(),
+    UniqueConstraint("org_id", "email"),
+    Index(None, "org_id", "created_at", "id"),
+)
+
+team_member = Table(
+    "team_member",
+    METADATA,
+    text("org_id"),
+    text("team_id"),
+    text("user_id"),
+    moment("created_at"),
+    owned("team_id", "user_id"),
+    ForeignKeyConstraint(["org_id", "team_id"], ["team.org_id", "team.id"], ondelete="CASCADE"),
+    ForeignKeyConstraint(["org_id", "user_id"], ["user_account.org_id", "user_account.id"], ondelete="CASCADE"),
+)
+
+service_account = Table(
+    "service_account",
+    METADATA,
+    text("org_id"),
+    text("id"),
+    text("name"),
+    text("team_id", optional=True),
+    moment("disabled_at", optional=True),
+    *lifetime(),
+    owned("id"),
+    _of_organisation(),
+    ForeignKeyConstraint(["org_id", "team_id"], ["team.org_id", "team.id"]),
+    UniqueConstraint("org_id", "name"),
+    Index(None, "org_id", "created_at", "id"),
+)
+
+role_binding = Table(
+    "role_binding",
+    METADATA,
+    text("org_id"),
+    text("id"),
+    text("subject_kind"),
+    text("subject_id"),
+    text("role"),
+    text("scope"),
+    moment("created_at"),
+    text("created_by"),
+    owned("id"),
+    _of_organisation(),
+    UniqueConstraint("org_id", "subject_kind", "subject_id", "role", "scope"),
+)
+
+api_key = Table(
+    "api_key",
+    METADATA,
+    text("org_id"),
+    text("id"),
+    text("name"),
+    text("env"),
+    Column("digest", LargeBinary, nullable=False),
+    Column("pepper_version", Integer, nullable=False),
+    text("owner_kind"),
+    text("owner_id"),
+    text("team_id", optional=True),
+    text("user_id", optional=True),
+    text("purpose"),
+    document("models"),
+    document("routes"),
+    document("addresses"),
+    document("times"),
+    document("tags"),
+    moment("expires_at", optional=True),
+    moment("disabled_at", optional=True),
+    moment("revoked_at", optional=True),
+    moment("last_used_at", optional=True),
+    text("rotated_from", optional=True),
+    moment("overlap_until", optional=True),
+    text("created_by"),
+    *lifetime(),
+    owned("id"),
+    _of_organisation(),
+    ForeignKeyConstraint(["org_id", "team_id"], ["team.org_id", "team.id"]),
+    ForeignKeyConstraint(["org_id", "user_id"], ["user_account.org_id", "user_account.id"]),
+    UniqueConstraint("id"),
+    UniqueConstraint("digest"),
+    Index(None, "org_id", "created_at", "id"),
+)
+
+end_user = Table(
+    "end_user",
+    METADATA,
+    text("org_id"),
+    text("id"),
+    moment("first_seen_at"),
+    moment("last_seen_at"),
+    moment("blocked_at", optional=True),
+    owned("id"),
+    _of_organisation(),
+    Index(None, "org_id", "last_seen_at"),
+)
+
+budget = Table(
+    "budget",
+    METADATA,
+    text("org_id"),
+    text("id"),
+    text("name"),
+    text("scope_kind"),
+    text("scope_id"),
+    number("limit_nano"),
+    text("period"),
+    text("time_zone"),
+    Column("hard", Boolean, nullable=False),
+    text("mode"),
+    document("thresholds"),
+    number("request_ceiling_nano", optional=True),
+    moment("disabled_at", optional=True),
+    *lifetime(),
+    owned("id"),
+    _of_organisation(),
+    Index(None, "org_id", "scope_kind", "scope_id"),
+    Index(None, "org_id", "created_at", "id"),
+)
+
+budget_window = Table(
+    "budget_window",
+    METADATA,
+    text("org_id"),
+    text("budget_id"),
+    text("window_id"),
+    number("spent_nano"),
+    number("reserved_nano"),
+    moment("opens_at"),
+    moment("closes_at", optional=True),
+    owned("budget_id", "window_id"),
+    ForeignKeyConstraint(["org_id", "budget_id"], ["budget.org_id", "budget.id"], ondelete="CASCADE"),
+)
+
+reservation = Table(
+    "reservation",
+    METADATA,
+    text("org_id"),
+    text("request_id"),
+    Column("attempt", Integer, nullable=False),
+    number("amount_nano"),
+    document("windows"),
+    text("owner"),
+    moment("lease_until"),
+    document("checkpoint", optional=True),
+    moment("created_at"),
+    owned("request_id", "attempt"),
+    _of_organisation(),
+    Index(None, "lease_until"),
+)
+
+limit_rule = Table(
+    "limit_rule",
+    METADATA,
+    text("org_id"),
+    text("id"),
+    text("name"),
+    text("scope_kind"),
+    text("scope_id"),
+    text("measure"),
+    number("amount"),
+    number("window_seconds"),
+    number("burst", optional=True),
+    text("mode"),
+    moment("disabled_at", optional=True),
+    *lifetime(),
+    owned("id"),
+    _of_organisation(),
+    Index(None, "org_id", "scope_kind", "scope_id"),
+    Index(None, "org_id", "created_at", "id"),
+)
+
+credential = Table(
+    "credential",
+    METADATA,
+    text("org_id"),
+    text("id"),
+    text("name"),
+    text("provider"),
+    text("origin"),
+    Column("version", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    text("kek_id"),
+    text("last4"),
+    Column("shared", Boolean, nullable=False),
+    moment("disabled_at", optional=True),
+    moment("last_used_at", optional=True),
+    text("created_by"),
+    *lifetime(),
+    owned("id"),
+    _of_organisation(),
+    UniqueConstraint("org_id", "name"),
+    Index(None, "org_id", "created_at", "id"),
+)
+
+price_version = Table(
+    "price_version",
+    METADATA,
+    text("org_id"),
+    text("id"),
+    text("provider"),
+    text("model"),
+    moment("valid_from"),
+    document("price"),
+    text("source"),
+    text("created_by"),
+    moment("created_at"),
+    owned("id"),
+    _of_organisation(),
+    UniqueConstraint("org_id", "provider", "model", "valid_from"),
+)
+
+audit_event = Table(
+    "audit_event",
+    METADATA,
+    text("org_id"),
+    number("seq"),
+    moment("at"),
+    text("actor_kind"),
+    text("actor_id"),
+    text("action"),
+    text("subject_kind"),
+    text("subject_id"),
+    document("before", optional=True),
+    document("after", optional=True),
+    text("request_id"),
+    text("address"),
+    text("reason"),
+    number("generation"),
+    owned("seq"),
+    _of_organisation(),
+    Index(None, "org_id", "subject_kind", "subject_id", "seq"),
+)
+
+idempotency_record = Table(
+    "idempotency_record",
+    METADATA,
+    text("org_id"),
+    text("owner"),
+    text("key"),
+    Column("fingerprint", LargeBinary, nullable=False),
+    text("state"),
+    Column("status", Integer, nullable=True),
+    Column("answer", LargeBinary, nullable=True),
+    moment("created_at"),
+    moment("expires_at"),
+    owned("owner", "key"),
+    _of_organisation(),
+    Index(None, "expires_at"),
+)
+
+outbox = Table(
+    "outbox",
+    METADATA,
+    text("org_id"),
+    text("id"),
+    text("topic"),
+    document("message"),
+    moment("created_at"),
+    moment("due_at"),
+    Column("tries", Integer, nullable=False, default=0),
+    text("failure"),
+    moment("done_at", optional=True),
+    owned("id"),
+    _of_organisation(),
+    Index(None, "due_at"),
+)
+
+config_generation = Table(
+    "config_generation",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    number("generation"),
+    moment("changed_at"),
+)
+"""One row, of id 1: the number of the latest change, of whatever tenant."""

@@ -1,0 +1,27 @@
+"""What the two databases spell differently, and which of their refusals are the fault of the data. Everything else is said once, in the
+repositories."""
+
+from typing import Any
+
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
+
+Insert = sqlite.Insert | postgresql.Insert
+
+
+def insert(table: Table, *, is_sqlite: bool) -> Insert:
+    """An INSERT with `ON CONFLICT`."""
+    return sqlite.insert(table) if is_sqlite else postgresql.insert(table)
+
+
+def of_the_data(error: Exception) -> bool:
+    """Whether trying again later would end the same way, because of a value and not of the database."""
+    if not isinstance(error, StatementError):
+        return isinstance(error, ValueError | TypeError | OverflowError)
+    if not isinstance(error, DBAPIError) or isinstance(error, DataError | IntegrityError):
+        return True
+    original: Any = error.orig
+    state = getattr(original, "sqlstate", None)
+    # Class 22 is "data exception", 23 "integrity constraint violation". asyncpg refuses what it cannot encode as a ValueError.
+    return (isinstance(state, str) and state[:2] in ("22", "23")) or isinstance(getattr(original, "__cause__", None), ValueError)

@@ -1,0 +1,142 @@
+"""Who and what is kept in the database, as values: tenants, people, keys, audit events. The repositories of `adapters.sql` make and take
+them, the control plane shows and edits them. Nothing here decides.
+
+All times are integer microseconds since 1970, UTC. Ids are public and random; they tell no order and are no secret.
+"""
+
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+
+from tidegate.ir.json import JsonObject
+
+T = TypeVar("T")
+
+DEFAULT_ORG = "default"
+"""The organisation that is always there: what files define belongs to it."""
+
+
+class Tenant(msgspec.Struct, frozen=True):
+    """Whose rows a statement may see and write."""
+
+    org_id: str = DEFAULT_ORG
+
+
+class Everyone(msgspec.Struct, frozen=True):
+    """All organisations: for the operator and for the gateway's own loops, never for what a request names."""
+
+
+Scope = Tenant | Everyone
+EVERYONE = Everyone()
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who makes a change, for its audit event. `kind` is `user`, `service_account`, `key`, `cli` or `system`."""
+
+    kind: str
+    id: str
+    request_id: str = ""
+    address: str = ""
+    reason: str = ""
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """One page of a list; `cursor` asks for the next one, None at the end."""
+
+    items: tuple[T, ...]
+    cursor: str | None = None
+
+
+class Conflict(ValueError):
+    """The change cannot be made: the name is taken, or `revision` is not the present one. The message names no other tenant."""
+
+
+class Organisation(msgspec.Struct, frozen=True, kw_only=True):
+    org_id: str
+    name: str
+    disabled_at: int | None = None
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 1
+
+
+class Team(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    disabled_at: int | None = None
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 1
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    email: str | None = None
+    disabled_at: int | None = None
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 1
+
+
+class ServiceAccount(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    team_id: str | None = None
+    disabled_at: int | None = None
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 1
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key without what could be used: the digest is there for the snapshot and never leaves the process.
+
+    `models` are names or beginnings with `*`; `routes` names of routes; `addresses` CIDRs; `times` are `{"days", "from", "to",
+    "time_zone"}`; empty means all. A key that `rotated_from` another replaces it; the old one ends at its `overlap_until`.
+    """
+
+    id: str
+    name: str
+    env: Literal["live", "test", "svc", "adm"] = "live"
+    digest: bytes = b""
+    pepper_version: int = 1
+    owner_kind: Literal["org", "team", "user", "service_account"] = "org"
+    owner_id: str = ""
+    team_id: str | None = None
+    user_id: str | None = None
+    purpose: str = ""
+    models: list[str] = []
+    routes: list[str] = []
+    addresses: list[str] = []
+    times: list[JsonObject] = []
+    tags: list[str] = []
+    expires_at: int | None = None
+    disabled_at: int | None = None
+    revoked_at: int | None = None
+    last_used_at: int | None = None
+    rotated_from: str | None = None
+    overlap_until: int | None = None
+    created_by: str = ""
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 1
+
+
+class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One change. `seq` grows by one for each event of its organisation, without gaps. `before` and `after` hold no secret."""
+
+    org_id: str
+    seq: int
+    at: int
+    actor_kind: str
+    actor_id: str
+    action: str
+    subject_kind: str
+    subject_id: str
+    before: JsonObject | None = None
+    after: JsonObject | None = None
+    request_id: str = ""
+    address: str = ""
+    reason: str = ""
+    generation: int = 0
