@@ -1,0 +1,107 @@
+"""The bytes of a segment file: a header, then records one after the other, then zeros. No files here, only bytes in and bytes out.
+
+A segment's header is 64 bytes: magic, format version, its own size, the sequence number of its first record, when it was begun, CRC. A
+record is a marker, a CRC over all that follows, the payload's length, its sequence number (one more than the record before, over all
+segments), kind, version, and the payload. All integers are little-endian. The CRC is CRC-32 as in zlib and gzip:
+docs/decisions/0007-spool.md says why.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+FORMAT = 1
+"""Of the file. A version that does not know it leaves the file alone."""
+MAGIC = b"TGSPOOL\n"
+MARKER = b"\xf1TGr"
+_HEADER = struct.Struct("<8sHHIQQ28x")
+_CRC = struct.Struct("<I")
+HEADER_SIZE = _HEADER.size + _CRC.size
+_BODY = struct.Struct("<IQBBH")
+_FRONT = struct.Struct("<4sI")
+RECORD_HEAD = _FRONT.size + _BODY.size
+MAX_PAYLOAD = 1 << 20
+"""Bytes. Rows are cut to fit (rows.py); what claims to be longer is no record."""
+
+EVENT = 1
+"""A row of the ledger."""
+BEGIN = 2
+"""A row that holds if its attempt is never settled."""
+CLOSE = 3
+"""The process ended in order, and no attempt was open."""
+
+
+class Header(NamedTuple):
+    version: int
+    first: int
+    """Sequence number of the first record."""
+    created: int
+    """Microseconds since the epoch."""
+
+
+class Record(NamedTuple):
+    seq: int
+    kind: int
+    version: int
+    payload: bytes
+    size: int
+    """Bytes of the whole record in the file."""
+
+
+def pack_header(first: int, created: int) -> bytes:
+    front = _HEADER.pack(MAGIC, FORMAT, HEADER_SIZE, 0, first, created)
+    return front + _CRC.pack(zlib.crc32(front))
+
+
+def read_header(data: bytes) -> Header | None:
+    """None where the bytes are no header."""
+    if len(data) < HEADER_SIZE:
+        return None
+    magic, version, _size, _flags, first, created = _HEADER.unpack_from(data)
+    if magic != MAGIC or _CRC.unpack_from(data, _HEADER.size)[0] != zlib.crc32(data[: _HEADER.size]):
+        return None
+    return Header(version, first, created)
+
+
+def pack_record(seq: int, kind: int, version: int, payload: bytes) -> bytes:
+    body = _BODY.pack(len(payload), seq, kind, version, 0)
+    return _FRONT.pack(MARKER, zlib.crc32(payload, zlib.crc32(body))) + body + payload
+
+
+def payload_size(data: bytes, offset: int) -> int | None:
+    """The length that a record's head claims; None where there is no such head, or no possible length."""
+    if not data.startswith(MARKER, offset) or len(data) - offset < RECORD_HEAD:
+        return None
+    size = _BODY.unpack_from(data, offset + _FRONT.size)[0]
+    return size if size <= MAX_PAYLOAD else None
+
+
+def read_record(data: bytes, offset: int) -> Record | None:
+    """The whole and unharmed record at `offset`, else None."""
+    size = payload_size(data, offset)
+    if size is None:
+        return None
+    start = offset + RECORD_HEAD
+    payload = data[start : start + size]
+    if len(payload) != size:
+        return None
+    body = data[offset + _FRONT.size : start]
+    if _CRC.unpack_from(data, offset + 4)[0] != zlib.crc32(payload, zlib.crc32(body)):
+        return None
+    _size, seq, kind, version, _flags = _BODY.unpack(body)
+    return Record(seq, kind, version, payload, RECORD_HEAD + size)
+
+
+def salvage(data: bytes, offset: int) -> Iterator[Record]:
+    """Every unharmed record from `offset` on, also behind bytes that are none. Bytes that were made to look like heads of long records are
+    given up on before they cost much."""
+    budget = 8 * len(data) + MAX_PAYLOAD
+    while budget > 0 and (offset := data.find(MARKER, offset)) >= 0:
+        record = read_record(data, offset)
+        if record is None:
+            budget -= payload_size(data, offset) or 0
+            offset += 1
+        else:
+            offset += record.size
+            yield record

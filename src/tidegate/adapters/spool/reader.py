@@ -1,0 +1,159 @@
+"""Records in their order, out of the segments of a folder. Never changes a file, takes any bytes, and leaves nothing out silently.
+
+The sequence numbers decide: the next record is the one that is one higher, wherever it is. A segment may end in harm or repeat the end of
+another (its sync failed, and what was not safe was written again into the next one) as long as the next one begins where the last good
+record ended; else that is `Damage`. A segment that an operator has renamed to `.damaged` may lack records: what can be read of it is read.
+"""
+
+from pathlib import Path
+
+from tidegate.adapters.spool import format as form
+from tidegate.adapters.spool.files import Files
+from tidegate.adapters.spool.format import Record
+from tidegate.adapters.spool.segment import DAMAGED, segment_paths
+
+WINDOW = 1 << 20
+
+
+class Damage(Exception):
+    """Records are missing or harmed at `offset` of `segment`; the message says which."""
+
+    def __init__(self, segment: str, offset: int, message: str) -> None:
+        super().__init__(f"{segment} at byte {offset}: {message}")
+        self.segment = segment
+        self.offset = offset
+
+
+class SegmentReader:
+    """One segment from its first record on. `first` is None where the file has no header (yet)."""
+
+    def __init__(self, files: Files, path: Path) -> None:
+        self._files = files
+        self._fd = files.open_reading(path)
+        self.path = path
+        self.header = form.read_header(files.read(self._fd, form.HEADER_SIZE, 0))
+        self.first = None if self.header is None or self.header.version > form.FORMAT else self.header.first
+        self.position = form.HEADER_SIZE
+        self.next_seq = self.first or 0
+        self._window, self._start = b"", 0
+
+    def record(self) -> Record | None:
+        """The next record; None where there is no unharmed one with the next sequence number. Asked again it looks again."""
+        if self.first is None or self.path.suffix == DAMAGED:
+            return None
+        at = self.position - self._start
+        record = form.read_record(self._window, at) if at < len(self._window) else None
+        if record is None:
+            self._window, self._start = self._files.read(self._fd, WINDOW, self.position), self.position
+            size = form.payload_size(self._window, 0)
+            if size is not None and form.RECORD_HEAD + size > len(self._window):
+                self._window = self._files.read(self._fd, form.RECORD_HEAD + size, self.position)
+            record = form.read_record(self._window, 0)
+        if record is None or record.seq != self.next_seq:
+            return None
+        self.position += record.size
+        self.next_seq += 1
+        return record
+
+    def rest(self) -> bytes:
+        """Everything from the position on."""
+        return self._files.read(self._fd, max(0, self._files.size(self._fd) - self.position), self.position)
+
+    def whole(self) -> bytes:
+        return self._files.read(self._fd, self._files.size(self._fd), 0)
+
+    def close(self) -> None:
+        self._files.close(self._fd)
+
+
+class Reader:
+    """Reads on from where it is. `seq` is the last record that was read or passed over. Without `sure` the first segment is taken as it is;
+    with it, a segment that is missing before the first one is noticed. Of records up to `drained` some may be missing: the ledger has
+    them."""
+
+    def __init__(self, folder: Path, files: Files, after: int, *, sure: bool = True, drained: int = 0) -> None:
+        self._folder = folder
+        self._files = files
+        self._segment: SegmentReader | None = None
+        self._index = 0
+        self._salvaged: list[Record] = []
+        self._lenient = not sure
+        self._drained = drained
+        self.seq = after
+
+    def read(self, count: int, upto: int, room: int = 4 << 20) -> list[Record]:
+        """The next records up to the number `upto`: at most `count`, and no more once they have `room` bytes. Raises `Damage` where the
+        next one is not to be had, and OSError."""
+        records: list[Record] = []
+        while len(records) < count and self.seq < upto and room > 0:
+            try:
+                record = self._next()
+            except Damage:
+                if not records:
+                    raise
+                break
+            if record is None:
+                if not records and self.seq < upto:
+                    raise Damage(*self._place(), f"record {self.seq + 1} was written and is not here")
+                break
+            records.append(record)
+            room -= record.size
+        return records
+
+    def close(self) -> None:
+        if self._segment is not None:
+            self._segment.close()
+            self._segment = None
+
+    def _place(self) -> tuple[str, int]:
+        return ("no segment", 0) if self._segment is None else (self._segment.path.name, self._segment.position)
+
+    def _next(self) -> Record | None:
+        """The record with the next number; None where there is no further segment."""
+        while True:
+            record = self._salvaged.pop() if self._salvaged else None
+            if record is None and self._segment is not None:
+                record = self._segment.record()
+            if record is None:
+                if not self._turn():
+                    return None
+            elif record.seq > self.seq:
+                self.seq = record.seq
+                return record
+
+    def _turn(self) -> bool:
+        """On to the next segment. False where there is none yet."""
+        following = [(index, path) for index, path in segment_paths(self._folder, self._files) if index > self._index]
+        for index, path in following:
+            segment = SegmentReader(self._files, path)
+            try:
+                usable = self._weigh(segment, is_last=index == following[-1][0])
+            except BaseException:
+                segment.close()
+                raise
+            if not usable:
+                segment.close()
+                continue
+            self.close()
+            self._segment, self._index = segment, index
+            return True
+        return False
+
+    def _weigh(self, segment: SegmentReader, *, is_last: bool) -> bool:
+        """Whether the segment is to be read next. False for one that is not begun."""
+        if segment.path.suffix == DAMAGED:
+            self._salvaged = sorted(form.salvage(segment.whole(), 0), key=lambda record: -record.seq)
+            self._lenient = True
+            return True
+        if segment.header is not None and segment.first is None:
+            raise Damage(segment.path.name, 0, f"written by a newer version (format {segment.header.version})")
+        if segment.first is None:
+            if not is_last and any(segment.whole()):
+                raise Damage(segment.path.name, 0, "the header is harmed")
+            return False
+        if segment.first > self.seq + 1:
+            if not self._lenient and segment.first - 1 > self._drained:
+                raise Damage(*self._place(), f"records {self.seq + 1} to {segment.first - 1} are missing or harmed")
+            self.seq = segment.first - 1
+        self._lenient = False
+        return True
