@@ -9,6 +9,7 @@ import msgspec
 
 from tidegate.ir.json import Json
 from tidegate.ir.target import Profile
+from tidegate.policy.limits.rules import Limit
 from tidegate.providers.spec import AuthKind, ModelSpec, Price, ProviderSpec
 
 OnLoss = Literal["report", "refuse"]
@@ -85,15 +86,22 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     defaults: dict[str, Json] = {}
     on_loss: OnLoss = "report"
     caller_keys: bool = False
+    limits: tuple[Limit, ...] = ()
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """A gateway key. `digest` is the HMAC of the whole token; `models` are names or patterns ending in `*`, empty = all."""
+    """A gateway key and whose it is. `digest` is the HMAC of the whole token; `models` are names or patterns ending in `*`, empty = all.
+    `limits` are its own; those of its organisation, team and so on are among the snapshot's."""
 
     id: str
     name: str
     digest: bytes
     models: tuple[str, ...] = ()
+    org: str = "default"
+    team: str = ""
+    user: str = ""
+    tags: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,3 +128,5 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     keys_by_digest: dict[bytes, Key]
     pepper: bytes
     server: ServerSettings
+    limits: tuple[Limit, ...] = ()
+    """Those of organisations, teams, users, end users, models and tags, and of keys and routes that are named by the limit."""

@@ -1,0 +1,183 @@
+"""What a call may cost at most, before it is sent; and what it used, after. No float ever touches money.
+
+Strict budgets reserve what the call cannot exceed: the bound of its input at the dearest price that can apply, and an output that is capped
+upstream. Others reserve what is likely. Called by the proxy's admission.
+"""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from tidegate.ir.errors import Error, ErrorKind, GatewayError
+from tidegate.ir.usage import Usage
+from tidegate.policy.limits.bounds import Unbounded, bound, number
+from tidegate.policy.limits.rules import SPEND, Actual, Charge
+from tidegate.policy.price import cost, in_force
+from tidegate.providers.spec import Price
+from tidegate.wire.splice import Fields
+
+_MILLION = 1_000_000
+_LIKELY_OUTPUT = 1024
+"""Tokens of an answer that the client did not limit, for limits that are not strict. What it writes beyond is a debt."""
+_BYTES_PER_TOKEN = 4
+_LINES = 9
+"""Every kind of usage is a line of the cost that is rounded up by itself: at most one nano-dollar for each."""
+_ABSURD = 100_000_000
+"""Tokens that no answer has: a hundred times the largest context there is."""
+_ABSURD_NANO = 10**14
+"""A hundred thousand dollars: no answer costs so much."""
+
+
+class Sizes(msgspec.Struct, frozen=True, gc=False):
+    """What limits need to know of a call. `output` is what the client asked for at most, None where it said nothing; `most` what the model
+    can write, None where that is not known; `body` the bytes that go to the provider. `counted` counts the tokens of the input, where an
+    operator wants them counted."""
+
+    body: bytes
+    output: int | None
+    most: int | None
+    price: Price | None
+    counted: Callable[[], int] | None = None
+
+
+class Estimate(msgspec.Struct, frozen=True, gc=False):
+    """`tokens` are likely ones, of which `input` are the prompt's; `nano` is what budgets reserve, in nano-dollars. `cap` is the most
+    output tokens that the provider must be told to write, None where what it was told is enough."""
+
+    tokens: int
+    input: int
+    nano: int = 0
+    cap: int | None = None
+
+
+def asked_output(fields: Fields) -> int | None:
+    """The most output tokens that a body asks for, in either dialect: of both names the larger."""
+    found = [n for n in (number(fields.get("max_completion_tokens")), number(fields.get("max_tokens"))) if n is not None]
+    return max(found) if found else None
+
+
+def estimate(charges: Iterable[Charge], sizes: Sizes, scanned: Callable[[], Fields], dialect: str) -> Estimate:
+    """`scanned` gives the body's fields where they are needed, in the provider's dialect. Raises `GatewayError` where a hard budget cannot
+    be kept: the price is not known, or nothing bounds the call."""
+    prompt = len(sizes.body) * 11 // (10 * _BYTES_PER_TOKEN) + 1
+    likely = _least(sizes.output, sizes.most) if sizes.output is not None else _least(_LIKELY_OUTPUT, sizes.most)
+    nano, cap = 0, None
+    budgets = [charge for charge in charges if charge.measure == SPEND]
+    hard = [charge for charge in budgets if charge.enforced]
+    price = sizes.price
+    if hard and (price is None or price.input is None or price.output is None):
+        raise _unknown_price(hard)
+    if budgets and price is not None:
+        strict = [charge for charge in hard if charge.limit.strict]
+        if strict:
+            nano, cap = _at_most(strict, sizes, price, scanned(), dialect)
+        else:
+            prompt = prompt if sizes.counted is None or not hard else -(-sizes.counted() * 11 // 10)
+            nano = _likely(price, prompt, likely)
+    return Estimate(prompt + likely, prompt, nano, cap)
+
+
+def _unknown_price(hard: list[Charge]) -> GatewayError:
+    return GatewayError(
+        Error(
+            kind=ErrorKind.BAD_REQUEST,
+            message=f"The price of this model is not known, and {_whose(hard)} is hard: use a model with a known price, or let the "
+            "operator set the budget to `mode: soft`.",
+            code="budget_unknown_price",
+            param="model",
+        )
+    )
+
+
+def _whose(charges: list[Charge]) -> str:
+    first = charges[0]
+    return f"the budget of the {first.limit.kind.replace('_', ' ')} `{first.whose}`"
+
+
+def _at_most(strict: list[Charge], sizes: Sizes, price: Price, fields: Fields, dialect: str) -> tuple[int, int | None]:
+    """(nano-dollars, cap to inject)."""
+    caps = [charge.limit.output_cap for charge in strict if charge.limit.output_cap is not None]
+    asked = asked_output(fields)
+    bounds = [value for value in (asked, sizes.most, *caps) if value is not None]
+    cap = min(bounds) if bounds else None
+    inject = None if cap is None or cap == asked else cap
+    try:
+        if cap is None:
+            raise Unbounded("an answer whose length nothing limits")
+        found = bound(fields, dialect)
+    except Unbounded as reason:
+        return _ceiling(strict, str(reason)), inject
+    steps = _steps(price, found.input)
+    dearest_in = max(_dearest(p.input, p.cache_read, p.cache_write, p.cache_write_1h, p.audio_input) for p in steps)
+    dearest_out = max(_dearest(p.output, p.audio_output) for p in steps)
+    request = max(p.request or 0 for p in steps)
+    output = cap * found.choices + found.predicted
+    return -(-(found.input * dearest_in + output * dearest_out) // _MILLION) + -(-request // 1000) + _LINES, inject
+
+
+def _steps(price: Price, prompt: int) -> list[Price]:
+    """The steps that a prompt of at most so many tokens can fall into."""
+    steps = [price]
+    while price.over is not None and price.long is not None and prompt > price.over:
+        price = price.long
+        steps.append(price)
+    return steps
+
+
+def _dearest(*prices: int | None) -> int:
+    return max((price for price in prices if price is not None), default=0)
+
+
+def _ceiling(strict: list[Charge], reason: str) -> int:
+    """What the operators let such a call cost: the highest ceiling, if every strict budget has one."""
+    ceilings = [charge.limit.ceiling for charge in strict]
+    missing = [charge for charge in strict if charge.limit.ceiling is None]
+    if missing:
+        raise GatewayError(
+            Error(
+                kind=ErrorKind.BAD_REQUEST,
+                message=f"Nothing bounds what this call costs: it has {reason}, and {_whose(missing)} is hard. Send it without that (and "
+                "with `max_tokens`), or let the operator set `ceiling_usd` on the budget, or `reserve: estimate`.",
+                code="budget_unbounded_request",
+            )
+        )
+    return max(ceiling for ceiling in ceilings if ceiling is not None)
+
+
+def _likely(price: Price, prompt: int, output: int) -> int:
+    step, _ = in_force(price, prompt)
+    return -(-(prompt * (step.input or 0) + output * (step.output or 0)) // _MILLION) + -(-(step.request or 0) // 1000)
+
+
+def _least(value: int, most: int | None) -> int:
+    return value if most is None or value < most else most
+
+
+class Used(msgspec.Struct, frozen=True, gc=False):
+    """What to settle. `estimated` says why it is not the provider's figure: `no_usage`, `absurd_usage` where what it told cannot be, or
+    `no_price` where some of it has no price."""
+
+    actual: Actual
+    estimated: str | None = None
+
+
+def used(usage: Usage | None, price: Price | None, reserved: Estimate, *, answered: bool, delivered: int | None = None) -> Used:
+    """What an attempt used, from the provider's own report; an explicit 0 is 0. Where there is none: nothing if it did not answer
+    (`answered`), else what was likely, with `delivered` output tokens where they were counted. Where a figure is beyond all sense, or has
+    no price, what was reserved stands. Nothing is ever negative."""
+    output = reserved.tokens - reserved.input if delivered is None else delivered
+    if usage is None or (usage.input is None and usage.output is None and usage.cost_nano is None):
+        if not answered:
+            return Used(Actual(0, 0))
+        likely = 0 if price is None else _likely(price, reserved.input, output)
+        return Used(Actual(reserved.input + output, likely), "no_usage")
+    partial = usage.output is None and usage.cost_nano is None and answered
+    if partial:
+        usage = msgspec.structs.replace(usage, output=output)
+    tokens = usage.prompt + (usage.output or 0)
+    found = cost(usage, price)
+    if tokens > _ABSURD or (found is not None and found.nano > _ABSURD_NANO):
+        return Used(Actual(reserved.tokens, reserved.nano), "absurd_usage")
+    if found is None:
+        return Used(Actual(max(0, tokens), reserved.nano), "no_price")
+    return Used(Actual(max(0, tokens), max(0, found.nano)), "no_usage" if partial else None)
