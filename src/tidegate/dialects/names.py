@@ -6,7 +6,6 @@ A name is changed the same way for every target, so the encoder of the answer ne
 
 import hashlib
 import re
-from collections.abc import Mapping
 
 from tidegate.ir.request import Request, Tool
 
@@ -15,7 +14,6 @@ _UNSAFE = re.compile(r"[^a-zA-Z0-9_-]")
 _PREFIX = 55
 """Characters of the name that are kept: with `_` and eight of the digest it is 64, the least that any dialect takes."""
 _LEAST = 64
-_NONE: Mapping[str, str] = {}
 
 
 def fits(name: str, most: int) -> bool:
@@ -29,9 +27,11 @@ def shortened(name: str) -> str:
     return f"{_UNSAFE.sub('_', name[:_PREFIX])}_{digest}"
 
 
-def client_names(request: Request) -> Mapping[str, str]:
-    """Names as a target may have them -> the client's; only of those that a target may not take as they are."""
-    tools = request.tools
-    if not tools:
-        return _NONE
-    return {shortened(tool.name): tool.name for tool in tools if isinstance(tool, Tool) and not fits(tool.name, _LEAST)}
+def client_name(name: str, request: Request) -> str:
+    """The client's own name of the tool that a target calls `name`."""
+    if name[-9:-8] != "_":
+        return name
+    for tool in request.tools:
+        if isinstance(tool, Tool) and not fits(tool.name, _LEAST) and shortened(tool.name) == name:
+            return tool.name
+    return name

@@ -3,7 +3,7 @@ import re
 import pytest
 from tests.unit.dialects.anthropic.making import message
 
-from tidegate.dialects.names import client_names, fits, shortened
+from tidegate.dialects.names import client_name, fits, shortened
 from tidegate.ir.request import NativeTool, Request, Tool
 
 
@@ -29,6 +29,9 @@ def test_names_that_are_alike_stay_apart() -> None:
 
 def test_the_clients_names_are_found_again() -> None:
     request = Request(dialect="d", model="m", messages=[message("user", "x")])
-    assert client_names(request) == {}
-    request.tools = [Tool("a.b"), Tool("plain"), NativeTool("d", {"type": "x"}), Tool("x" * 65)]
-    assert client_names(request) == {shortened("a.b"): "a.b", shortened("x" * 65): "x" * 65}
+    assert client_name(shortened("a.b"), request) == shortened("a.b")
+    request.tools = [NativeTool("d", {"type": "x"}), Tool("plain"), Tool("a_12345678"), Tool("a.b"), Tool("x" * 65)]
+    for name in ("a.b", "x" * 65):
+        assert client_name(shortened(name), request) == name
+    for name in ("plain", "other", "", "a_12345678", "b_12345678"):
+        assert client_name(name, request) == name

@@ -9,13 +9,7 @@ from tidegate.dialects.anthropic.response import decode_response, encode_respons
 from tidegate.dialects.anthropic.stream_decoder import AnthropicStreamDecoder
 from tidegate.dialects.anthropic.stream_encoder import AnthropicStreamEncoder
 from tidegate.dialects.anthropic.tap import AnthropicTap, tap_whole
-from tidegate.dialects.base import Dialect, Stamp
-from tidegate.dialects.names import client_names
-from tidegate.ir.request import Request
-
-
-def _stream_encoder(stamp: Stamp, request: Request) -> AnthropicStreamEncoder:
-    return AnthropicStreamEncoder(stamp, client_names(request))
+from tidegate.dialects.base import Dialect
 
 
 def _usage_fields(stream_options: bytes | None) -> dict[str, bytes]:
@@ -37,7 +31,7 @@ DIALECT = Dialect(
     decode_response=decode_response,
     encode_response=encode_response,
     stream_decoder=AnthropicStreamDecoder,
-    stream_encoder=_stream_encoder,
+    stream_encoder=AnthropicStreamEncoder,
     tap=AnthropicTap,
     tap_whole=tap_whole,
     decode_error=decode_error,

@@ -1,16 +1,17 @@
 """Blocks of an answer for an Anthropic client: whole, and as they start in a stream."""
 
-from collections.abc import Mapping
 from typing import cast
 
 import msgspec
 
 from tidegate.dialects.anthropic.decode_blocks import NAME
 from tidegate.dialects.base import Stamp
+from tidegate.dialects.names import client_name
 from tidegate.dialects.signature import pack
 from tidegate.ir.content import Block, Citation, Native, Refusal, Text, Thinking, ToolUse
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.loss import Loss
+from tidegate.ir.request import Request
 
 _DECODER = msgspec.json.Decoder()
 
@@ -32,12 +33,12 @@ def wrap_arguments(text: str, *, custom: bool) -> JsonObject:
 
 
 class AnswerBlocks:
-    """Encodes the blocks of one answer and keeps their tool ids unique. `names` are those of `dialects.names.client_names`."""
+    """Encodes the blocks of one answer and keeps their tool ids unique. `request` is what the client asked."""
 
-    __slots__ = ("_losses", "_names", "_own", "_seen", "_stamp")
+    __slots__ = ("_losses", "_own", "_request", "_seen", "_stamp")
 
-    def __init__(self, stamp: Stamp, losses: list[Loss], names: Mapping[str, str], *, own: bool) -> None:
-        self._names = names
+    def __init__(self, stamp: Stamp, losses: list[Loss], request: Request, *, own: bool) -> None:
+        self._request = request
         self._stamp = stamp
         self._losses = losses
         self._own = own
@@ -93,7 +94,7 @@ class AnswerBlocks:
             self._losses.append(
                 Loss("emulated", f"content[{index}].extra_content", "kept for the next turn: it has no place in a tool call")
             )
-        return {"type": "tool_use", "id": identity, "name": self._names.get(block.name, block.name), "input": {}} | self._extras(
+        return {"type": "tool_use", "id": identity, "name": client_name(block.name, self._request), "input": {}} | self._extras(
             block.extras, index
         )
 

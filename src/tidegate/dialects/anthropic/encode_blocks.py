@@ -103,7 +103,7 @@ def _tool_use(block: ToolUse, path: str, receipt: Receipt) -> JsonObject:
             receipt.emulated(f"{path}.function.arguments", "the arguments are not a JSON object and were put into one")
     if arguments is None:
         arguments = wrap_arguments(block.arguments, custom=block.kind == "custom")
-    name = receipt.tool_name(block.name, f"{path}.{block.kind}.name")
+    name = receipt.tool_name(block.name, path, block.kind)
     out: JsonObject = {"type": "tool_use", "id": receipt.tool_id(block.id, f"{path}.id"), "name": name, "input": arguments}
     if block.signature is not None:
         receipt.dropped(f"{path}.extra_content", "a call's signature goes back only to where it was made")

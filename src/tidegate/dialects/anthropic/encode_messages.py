@@ -82,7 +82,8 @@ def _foreign(messages: list[Message], receipt: Receipt) -> tuple[list[Json] | No
         path = f"messages[{index}]"
         if message.name is not None:
             receipt.dropped(f"{path}.name", "Anthropic's messages have no names")
-        receipt.foreign_extras(message.extras, path)
+        if message.extras:
+            receipt.foreign_extras(message.extras, path)
         if message.role == "tool":
             content, lost = _results(message.blocks, path, receipt)
         else:

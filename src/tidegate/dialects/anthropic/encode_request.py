@@ -2,6 +2,7 @@
 text, and defaults that were spelled out), those of others as near as Anthropic comes, with a receipt."""
 
 import hashlib
+from operator import attrgetter
 from typing import cast
 
 import msgspec
@@ -30,6 +31,8 @@ _HINTS = (
     "frequency_penalty",
     "verbosity",
 )
+_hints_of = attrgetter(*_HINTS)
+_NO_HINTS = (None,) * len(_HINTS)
 
 
 def encode_request(request: Request, profile: Profile) -> Encoded:
@@ -126,7 +129,8 @@ def _foreign(request: Request, receipt: Receipt) -> JsonObject:
     _hints(request, receipt)
     receipt.mark(out, request.cache, "")
     _limit_marks(receipt)
-    receipt.foreign_extras(request.extras, "")
+    if request.extras:
+        receipt.foreign_extras(request.extras, "")
     return out
 
 
@@ -197,9 +201,11 @@ def _identity(request: Request, out: JsonObject, receipt: Receipt) -> None:
 
 
 def _hints(request: Request, receipt: Receipt) -> None:
-    for name in _HINTS:
-        if getattr(request, name) is not None:
-            receipt.dropped(name, "Anthropic has no such setting")
+    values = _hints_of(request)
+    if values != _NO_HINTS:
+        for name, value in zip(_HINTS, values, strict=True):
+            if value is not None:
+                receipt.dropped(name, "Anthropic has no such setting")
 
 
 def _limit_marks(receipt: Receipt) -> None:

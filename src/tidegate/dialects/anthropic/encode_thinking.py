@@ -131,6 +131,8 @@ def _adaptive(out: Plan, reasoning: Reasoning, field: str, receipt: Receipt) -> 
 
 def sampling(request: Request, receipt: Receipt, *, thinking: bool) -> JsonObject:
     """`temperature`, `top_p` and `top_k` as the model takes them."""
+    if request.temperature is None and request.top_p is None and request.top_k is None:
+        return {}
     if not receipt.profile.capabilities.sampling:
         for name, value in (("temperature", request.temperature), ("top_p", request.top_p), ("top_k", request.top_k)):
             if value is not None:

@@ -39,7 +39,7 @@ def encode_tools(request: Request, receipt: Receipt) -> list[Json]:
 
 
 def _tool(tool: Tool, path: str, receipt: Receipt) -> JsonObject:
-    out: JsonObject = {"name": receipt.tool_name(tool.name, f"{path}.{tool.kind}.name")}
+    out: JsonObject = {"name": receipt.tool_name(tool.name, path, tool.kind)}
     description = tool.description
     schema = tool.schema
     if tool.kind == "custom":
@@ -61,21 +61,22 @@ def _tool(tool: Tool, path: str, receipt: Receipt) -> JsonObject:
         return out
     out["input_schema"] = _schema(tool, schema, out, path, receipt)
     receipt.mark(out, tool.cache, path)
-    receipt.foreign_extras(tool.extras, path)
+    if tool.extras:
+        receipt.foreign_extras(tool.extras, path)
     return out
 
 
 def _schema(tool: Tool, schema: Json, out: JsonObject, path: str, receipt: Receipt) -> Json:
     """The input schema, and `strict` where it can be kept."""
-    where = f"{path}.function"
     found: JsonObject = cast("JsonObject", schema) if type(schema) is dict else {}
     if found.get("type") != "object":
         if found:
-            receipt.mapped(f"{where}.parameters.type", "Anthropic wants an object schema")
+            receipt.mapped(f"{path}.function.parameters.type", "Anthropic wants an object schema")
         found = {**found, "type": "object"}
         found.setdefault("properties", {})
     if not tool.strict:
         return found
+    where = f"{path}.function"
     if receipt.profile.capabilities.structured != "native":
         receipt.dropped(f"{where}.strict", "this model has no strict tools")
         return found
@@ -144,7 +145,7 @@ def _no_tools(choice: ToolChoice | None, parallel: bool | None, receipt: Receipt
 
 def _choice(choice: ToolChoice, receipt: Receipt) -> JsonObject:
     if choice.mode == "tool":
-        return {"type": "tool", "name": receipt.tool_name(choice.names[0], "tool_choice.function.name") if choice.names else ""}
+        return {"type": "tool", "name": receipt.tool_name(choice.names[0], "tool_choice", "function") if choice.names else ""}
     if choice.mode == "allowed":
         receipt.emulated("tool_choice", "only the allowed tools are offered")
         return {"type": "any" if choice.required else "auto"}

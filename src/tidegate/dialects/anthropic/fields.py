@@ -72,7 +72,9 @@ def take_number(raw: JsonObject, name: str, path: str) -> float | None:
 
 def take_object(raw: JsonObject, name: str, path: str) -> JsonObject | None:
     value = raw.pop(name, None)
-    return None if value is None else as_object(value, join(path, name))
+    if value is None or type(value) is dict:
+        return cast("JsonObject | None", value)
+    raise wrong(join(path, name), "an object")
 
 
 def take_strings(raw: JsonObject, name: str, path: str) -> list[str] | None:

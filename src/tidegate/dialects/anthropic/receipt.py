@@ -74,13 +74,16 @@ class Receipt:
             self.marked.append((out, path))
             self.foreign_extras(cache.extras, f"{path}.cache_control")
 
-    def tool_name(self, name: str, path: str) -> str:
-        """A name that Anthropic takes; told once for each tool."""
+    def tool_name(self, name: str, path: str, kind: str) -> str:
+        """A name that Anthropic takes; told once for each tool. `path` is that of the tool, call or choice."""
         if self.own or fits(name, _LONGEST_NAME):
             return name
         if name not in self._renamed:
             self._renamed.add(name)
-            self.mapped(path, f"Anthropic takes {_LONGEST_NAME} letters, digits, _ and - in tool names: the answer has the client's again")
+            self.mapped(
+                f"{path}.{kind}.name",
+                f"Anthropic takes {_LONGEST_NAME} letters, digits, _ and - in tool names: the answer has the client's again",
+            )
         return shortened(name)
 
     def tool_id(self, identity: str, path: str) -> str:

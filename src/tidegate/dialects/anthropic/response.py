@@ -10,7 +10,6 @@ from tidegate.dialects.anthropic.errors import error_of
 from tidegate.dialects.anthropic.stop import decode_stop, encode_stop
 from tidegate.dialects.anthropic.usage import decode_usage, encode_usage, foreign_counters, service_tier
 from tidegate.dialects.base import Encoded, Stamp
-from tidegate.dialects.names import client_names
 from tidegate.ir.content import Block, Citation, Native, Origin, Refusal, Text, Thinking, ToolUse
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.ir.json import Json, JsonObject
@@ -97,7 +96,7 @@ def encode_response(response: Response, stamp: Stamp, request: Request) -> Encod
     """A whole message for an Anthropic client. An answer of another dialect gets the id `msg_<stem>`."""
     own = response.dialect == NAME
     losses: list[Loss] = []
-    blocks = AnswerBlocks(stamp, losses, client_names(request), own=own)
+    blocks = AnswerBlocks(stamp, losses, request, own=own)
     content: list[JsonObject] = []
     refused = tool_calls = False
     for index, block in enumerate(response.blocks):

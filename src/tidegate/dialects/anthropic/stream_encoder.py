@@ -5,7 +5,7 @@ tokens that are not known at the start are restated by the final `message_delta`
 error event and nothing else.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, cast
 
 import msgspec
@@ -21,6 +21,7 @@ from tidegate.ir import events as ev
 from tidegate.ir.content import Block, Native, Refusal, Text, Thinking, ToolUse
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.loss import Loss
+from tidegate.ir.request import Request
 from tidegate.ir.usage import Usage
 from tidegate.wire.sse import frame
 
@@ -45,17 +46,17 @@ class _Current:
 
 
 class AnthropicStreamEncoder:
-    """One stream. `names` are those of `dialects.names.client_names`."""
+    """One stream, for the client that asked `request`."""
 
     __slots__ = (
         "_blocks",
         "_current",
         "_held",
         "_more",
-        "_names",
         "_next",
         "_own",
         "_refused",
+        "_request",
         "_stamp",
         "_started",
         "_tools",
@@ -63,12 +64,12 @@ class AnthropicStreamEncoder:
         "losses",
     )
 
-    def __init__(self, stamp: Stamp, names: Mapping[str, str]) -> None:
+    def __init__(self, stamp: Stamp, request: Request) -> None:
         self.losses: list[Loss] = []
         self._stamp = stamp
-        self._names = names
+        self._request = request
         self._own = False
-        self._blocks = AnswerBlocks(stamp, self.losses, names, own=False)
+        self._blocks = AnswerBlocks(stamp, self.losses, request, own=False)
         self._started = False
         self._current: _Current | None = None
         self._held: dict[int, list[ev.Event]] = {}
@@ -109,7 +110,7 @@ class AnthropicStreamEncoder:
     def on_started(self, event: ev.Started) -> bytes:
         self._started = True
         self._own = event.dialect == NAME
-        self._blocks = AnswerBlocks(self._stamp, self.losses, self._names, own=self._own)
+        self._blocks = AnswerBlocks(self._stamp, self.losses, self._request, own=self._own)
         self._usage = event.usage
         usage = encode_usage(event.usage, own=self._own)
         if event.service_tier is not None:

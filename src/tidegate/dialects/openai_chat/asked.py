@@ -1,6 +1,6 @@
 """What of the client's request shapes its answer: the names and kinds of its tools. Used by the encoders of answers and streams."""
 
-from tidegate.dialects.names import client_names
+from tidegate.dialects.names import client_name
 from tidegate.dialects.openai_chat.fields import parse
 from tidegate.ir.content import ToolUse
 from tidegate.ir.request import Request, Tool
@@ -9,20 +9,22 @@ from tidegate.ir.request import Request, Tool
 class Asked:
     """`legacy`: the client knows calls as `function_call` only, one in an answer."""
 
-    __slots__ = ("_free", "_names", "legacy")
+    __slots__ = ("_request", "legacy")
 
     def __init__(self, request: Request) -> None:
         self.legacy = request.legacy_functions
-        self._names = client_names(request)
-        self._free = frozenset(tool.name for tool in request.tools if isinstance(tool, Tool) and tool.kind == "custom")
+        self._request = request
 
     def name(self, block: ToolUse) -> str:
         """The tool's name as the client gave it."""
-        return self._names.get(block.name, block.name)
+        return client_name(block.name, self._request)
 
     def wrapped(self, block: ToolUse) -> bool:
         """The client's tool takes free text, and its call came as that of a function with one field."""
-        return block.kind == "function" and bool(self._free) and self.name(block) in self._free
+        if block.kind == "custom":
+            return False
+        name = self.name(block)
+        return any(isinstance(tool, Tool) and tool.kind == "custom" and tool.name == name for tool in self._request.tools)
 
 
 def unwrapped(arguments: str) -> str:

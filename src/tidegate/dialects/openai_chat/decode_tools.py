@@ -49,7 +49,7 @@ def _tool(raw: JsonObject, path: str) -> AnyTool:
         if inner is None:
             raise missing(join(path, "type" if kind is None else "function"))
         raw.pop("type", None)
-        tool = _function(inner, join(path, "function"))
+        tool = _function(inner, f"{path}.function")
         word = "function"
     elif kind == "custom":
         inner = take_object(raw, "custom", path)
@@ -73,12 +73,10 @@ def _tool(raw: JsonObject, path: str) -> AnyTool:
 
 
 def _function(inner: JsonObject, path: str) -> Tool:
-    return Tool(
-        take_str(inner, "name", path),
-        take_opt_str(inner, "description", path),
-        take_object(inner, "parameters", path),
-        take_bool(inner, "strict", path),
-    )
+    tool = Tool(take_str(inner, "name", path), take_opt_str(inner, "description", path), take_object(inner, "parameters", path))
+    if inner:
+        tool.strict = take_bool(inner, "strict", path)
+    return tool
 
 
 def decode_tool_choice(value: Json, extras: JsonObject) -> ToolChoice | None:

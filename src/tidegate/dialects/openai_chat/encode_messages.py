@@ -148,7 +148,7 @@ def _think(encoding: Encoding, raw: JsonObject, thoughts: list[Thinking], messag
 
 
 def _call(encoding: Encoding, block: ToolUse, index: int, at: int) -> JsonObject:
-    name = block.name if encoding.own else encoding.tool_name(block.name, f"{encoding.block(index, at)}.name")
+    name = block.name if encoding.own else encoding.tool_name(block.name, encoding.block(index, at))
     call: JsonObject = {"id": tool_id(encoding, block.id), "type": block.kind}
     if block.kind == "custom":
         call["custom"] = {"name": name, "input": block.arguments}

@@ -3,6 +3,7 @@ meaning of the request raises `unsupported`. A provider's top-level quirks (othe
 this, on both paths alike; `tool_id`, `system_role`, `reasoning_field` and `stream_usage` are applied here."""
 
 import hashlib
+from operator import attrgetter
 from typing import cast
 
 from tidegate.dialects.base import Encoded
@@ -19,6 +20,8 @@ from tidegate.ir.target import Profile
 _USER_LIMIT = 64
 """OpenAI answers 400 `string_above_max_length` to a longer `user`; Claude Code sends about 150 characters."""
 _PLAIN = ("verbosity", "n", "seed", "logprobs", "top_logprobs", "logit_bias", "metadata")
+_plain_of = attrgetter(*_PLAIN)
+_NO_PLAIN = (None,) * len(_PLAIN)
 _SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
 _NOT_WHILE_THINKING = frozenset(("temperature", "top_p"))
 
@@ -33,10 +36,9 @@ def encode_request(request: Request, profile: Profile) -> Encoded:
     _limits(encoding, body)
     if request.output is not None:
         _output(encoding, request.output, body)
-    for name in _PLAIN:
-        value = getattr(request, name)
-        if value is not None:
-            body[name] = value
+    plain = _plain_of(request)
+    if plain != _NO_PLAIN:
+        body.update((name, value) for name, value in zip(_PLAIN, plain, strict=True) if value is not None)
     _hints(encoding, body)
     if request.stream:
         body["stream"] = True

@@ -40,7 +40,7 @@ def encode_tools(encoding: Encoding, body: JsonObject) -> None:
 
 
 def _tool(encoding: Encoding, tool: Tool, path: str) -> JsonObject:
-    inner: JsonObject = {"name": encoding.tool_name(tool.name, f"{path}.name")}
+    inner: JsonObject = {"name": encoding.tool_name(tool.name, path)}
     if tool.description is not None:
         inner["description"] = tool.description
     if tool.kind == "custom":
@@ -84,7 +84,7 @@ def _allowed_choice(encoding: Encoding, choice: ToolChoice, body: JsonObject) ->
     encoding.emulated("tool_choice", "the model takes no choice that demands a tool: it is asked to in a system message")
     told = "Call one of the tools in this turn."
     if choice.names:
-        told = f"Call the tool `{encoding.tool_name(choice.names[0], 'tool_choice.name')}` in this turn."
+        told = f"Call the tool `{encoding.tool_name(choice.names[0], 'tool_choice')}` in this turn."
     instruct(cast("list[Json]", body["messages"]), told)
     return "auto"
 
@@ -103,4 +103,4 @@ def _choice(encoding: Encoding, choice: ToolChoice) -> Json:
 
 def _entry(encoding: Encoding, name: str) -> JsonObject:
     kind = next((tool.kind for tool in encoding.request.tools if isinstance(tool, Tool) and tool.name == name), "function")
-    return {"type": kind, kind: {"name": encoding.tool_name(name, "tool_choice.name")}}
+    return {"type": kind, kind: {"name": encoding.tool_name(name, "tool_choice")}}

@@ -41,12 +41,14 @@ class Encoding:
         return names.get(field, field)
 
     def tool_name(self, name: str, path: str) -> str:
-        """A name that OpenAI takes; told once for each tool."""
+        """A name that OpenAI takes; told once for each tool. `path` is that of the tool, call or choice."""
         if self.own or fits(name, _LONGEST_NAME):
             return name
         if name not in self._renamed:
             self._renamed.add(name)
-            self.mapped(path, f"OpenAI takes {_LONGEST_NAME} letters, digits, _ and - in tool names: the answer has the client's again")
+            self.mapped(
+                f"{path}.name", f"OpenAI takes {_LONGEST_NAME} letters, digits, _ and - in tool names: the answer has the client's again"
+            )
         return shortened(name)
 
     def dropped(self, path: str, reason: str) -> None:
