@@ -123,6 +123,44 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 1
 
 
+class TeamMember(msgspec.Struct, frozen=True, kw_only=True):
+    team_id: str
+    user_id: str
+    created_at: int = 0
+
+
+class RoleBinding(msgspec.Struct, frozen=True, kw_only=True):
+    """`subject_kind` is `user` or `service_account`; `role` and `scope` are of `policy.roles`."""
+
+    id: str
+    subject_kind: str
+    subject_id: str
+    role: str
+    scope: str
+    created_by: str = ""
+    created_at: int = 0
+
+
+class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """`only` is columns and the values they must have; `after` is a `Page.cursor`."""
+
+    limit: int = 50
+    after: str | None = None
+    only: dict[str, str] = {}
+
+
+class Remembered(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a request that may be repeated: `owner` sent it with that idempotency `key`, and `fingerprint` is its digest."""
+
+    owner: str
+    key: str
+    fingerprint: bytes
+    status: int
+    answer: bytes
+    created_at: int
+    expires_at: int
+
+
 class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One change. `seq` grows by one for each event of its organisation, without gaps. `before` and `after` hold no secret."""
 
