@@ -97,6 +97,7 @@ class MemoryCounters:
                     self._undo(holds, now)
                     return self._refusal(claim, now, wall)
                 observed += (charge,)
+            cell.held += 1
             hold = (cell, cell.row, charge, amount)
             holds.append(hold)
             if charge.enforced:
@@ -121,10 +122,12 @@ class MemoryCounters:
         found = self._open.pop(key, None)
         if found is not None:
             self._book(found, actual, self._now())
+            _let_go(found.holds)
             return
         late = self._late.pop(key, None)
         if late is not None:
             self._correct(*late, actual, self._now())
+            _let_go(late[0].holds)
 
     async def void(self, request_id: str, attempt: int) -> None:
         """Nothing was sent: everything is given back, the request too."""
@@ -172,6 +175,7 @@ class MemoryCounters:
     def _undo(self, holds: list[_Hold], now: int) -> None:
         for cell, row, charge, amount in holds:
             cell.settle(row, charge.limit, amount, 0, now)
+        _let_go(holds)
 
     def _book(self, found: _Open, actual: Actual, now: int) -> None:
         tokens, nano = actual.tokens, actual.nano
@@ -204,7 +208,8 @@ class MemoryCounters:
             self._book(first, charged, now)
             self._late[key] = (first, charged)
             if len(self._late) > _LATE:
-                self._late.popitem(last=False)
+                _, (forgotten, _) = self._late.popitem(last=False)
+                _let_go(forgotten.holds)
             if self._on_expired is not None:
                 self._on_expired(first.claim, charged)
 
@@ -215,6 +220,11 @@ class MemoryCounters:
             row.alerted += 1
             if self._on_alert is not None:
                 self._on_alert(Alert(charge, percent, row.used, row.index, self._clock.now()))
+
+
+def _let_go(holds: list[_Hold]) -> None:
+    for cell, _, _, _ in holds:
+        cell.held -= 1
 
 
 def _left(hold: _Hold | None, left: int, now: int, wall: float) -> Left | None:

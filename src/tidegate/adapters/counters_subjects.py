@@ -65,7 +65,8 @@ class Subjects:
         for _ in range(min(_LOOKED_AT, len(keys))):
             key = next(iter(keys))
             limit = self._limits[key]
-            if self._cells[key].idle(limit, now, wall):
+            cell = self._cells[key]
+            if not cell.held and cell.idle(limit, now, wall):
                 del self._cells[key], self._limits[key]
                 group = self._open.get(limit.id)
                 if group is not None:

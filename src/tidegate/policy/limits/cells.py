@@ -31,9 +31,11 @@ class Row:
 
 
 class Cell(Protocol):
-    """One counter. `row` is where the last `take` was booked."""
+    """One counter. `row` is where the last `take` was booked; `held` counts the reservations that may still change it, for whoever
+    keeps the counter."""
 
     row: Row
+    held: int
 
     def take(self, limit: Limit, amount: int, now: int, wall: float, *, force: bool) -> int:
         """Books `amount` as reserved and returns what is left then; where that is negative there is no room, and nothing is booked unless
@@ -65,7 +67,7 @@ class Cell(Protocol):
         ...
 
     def idle(self, limit: Limit, now: int, wall: float) -> bool:
-        """Whether forgetting it changes nothing."""
+        """Whether nothing counts in it now."""
         ...
 
     def fork(self) -> "Cell":
@@ -77,13 +79,14 @@ class Bucket:
     """Holds `amount` requests and gets them back evenly over the period. `_level` is what is taken, in requests times microseconds of the
     period, so that no division rounds."""
 
-    __slots__ = ("_at", "_level", "_period", "row")
+    __slots__ = ("_at", "_level", "_period", "held", "row")
 
     def __init__(self, period: int, level: int = 0, at: int = 0) -> None:
         self._period = period
         self._level = level
         self._at = at
         self.row = Row(0)
+        self.held = 0
 
     def _leak(self, limit: Limit, now: int) -> int:
         if now > self._at:
@@ -100,7 +103,7 @@ class Bucket:
         return room // self._period
 
     def settle(self, row: Row, limit: Limit, reserved: int, actual: int, now: int) -> None:
-        level = self._leak(limit, now) + (actual - reserved) * self._period
+        level = self._level + (actual - reserved) * self._period
         self._level = level if level > 0 else 0
 
     def seed(self, limit: Limit, amount: int, at: float, now: int, wall: float) -> None:
@@ -136,15 +139,15 @@ class Bucket:
 class Sliding:
     """What was taken in the last period, by pieces of time. A piece counts until all of it is older than the period."""
 
-    __slots__ = ("_pending", "_period", "_piece", "_rows", "_total", "row")
+    __slots__ = ("_period", "_piece", "_rows", "_total", "held", "row")
 
     def __init__(self, period: int) -> None:
         self._period = period
         self._piece = period // PIECES
         self._rows: deque[Row] = deque()
         self._total = 0
-        self._pending = 0
         self.row = Row(-1)
+        self.held = 0
 
     def _roll(self, now: int) -> int:
         rows = self._rows
@@ -170,12 +173,10 @@ class Sliding:
         if room >= 0 or force:
             self._current(now).reserved += amount
             self._total += amount
-            self._pending += amount
         return room
 
     def settle(self, row: Row, limit: Limit, reserved: int, actual: int, now: int) -> None:
         self._roll(now)
-        self._pending -= reserved
         row.reserved -= reserved
         if self._counts(row):
             row.used += actual
@@ -219,7 +220,7 @@ class Sliding:
         return total - reserved, reserved
 
     def idle(self, limit: Limit, now: int, wall: float) -> bool:
-        return not self._roll(now) and not self._pending
+        return not self._roll(now)
 
     def fork(self) -> "Sliding":
         new = Sliding(self._period)
@@ -233,12 +234,13 @@ class Calendar:
     """What was used and is reserved in the window of now. A call that ends in a later window is booked in its own. A wall clock that goes
     back does not open an older window again."""
 
-    __slots__ = ("_end", "_per", "row")
+    __slots__ = ("_end", "_per", "held", "row")
 
     def __init__(self, per: WindowPer) -> None:
         self._per: WindowPer = per
         self._end = float("-inf")
         self.row = Row(0)
+        self.held = 0
 
     def _roll(self, limit: Limit, wall: float) -> Row:
         if wall >= self._end:
@@ -298,10 +300,11 @@ class Calendar:
 class Slots:
     """Calls that run now."""
 
-    __slots__ = ("row",)
+    __slots__ = ("held", "row")
 
     def __init__(self) -> None:
         self.row = Row(0)
+        self.held = 0
 
     def take(self, limit: Limit, amount: int, now: int, wall: float, *, force: bool) -> int:
         room = limit.amount - self.row.reserved - amount
