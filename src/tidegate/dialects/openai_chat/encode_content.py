@@ -150,10 +150,16 @@ def _file(block: Document, path: str) -> Part:
 
 def _document_text(encoding: Encoding, block: Document, text: str, path: str) -> Part:
     encoding.emulated(f"{path}.source", "the document is sent as text")
-    head = f'<document title="{_quoted(block.title)}">' if block.title else "<document>"
+    named = [("title", block.title)]
+    extras = block.extras
+    if extras.get("type") == "search_result":
+        source = extras.get("source")
+        named.append(("source", source if type(source) is str else None))
+        extras = {name: value for name, value in extras.items() if name not in ("type", "source")}
+    head = "".join(f' {name}="{_quoted(value)}"' for name, value in named if value)
     context = f"{block.context}\n" if block.context else ""
-    part: Part = {"type": "text", "text": f"{head}\n{context}{text}\n</document>"}
-    return _finish(part, encoding, block.cache, block.extras, path)
+    part: Part = {"type": "text", "text": f"<document{head}>\n{context}{text}\n</document>"}
+    return _finish(part, encoding, block.cache, extras, path)
 
 
 def _quoted(title: str) -> str:

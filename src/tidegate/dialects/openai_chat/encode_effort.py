@@ -53,7 +53,16 @@ def _with_tools(encoding: Encoding, reasoning: Reasoning | None, body: JsonObjec
     if reasoning is None:
         encoding.mapped("tools", "the model takes tools only without reasoning: effort `none` is sent")
     elif not _is_off(reasoning):
-        encoding.dropped(encoding.name("reasoning"), "the model does not reason where tools are offered: effort `none` is sent")
+        _drop(encoding, reasoning, "the model does not reason where tools are offered: effort `none` is sent")
+
+
+def _drop(encoding: Encoding, reasoning: Reasoning, reason: str) -> None:
+    """Names the fields in which the client spoke of reasoning."""
+    name, effort = encoding.name("reasoning"), encoding.name("effort")
+    if reasoning.effort is None or reasoning.mode != "enabled" or reasoning.budget is not None:
+        encoding.dropped(name, reason)
+    if reasoning.effort is not None and effort != name:
+        encoding.dropped(effort, reason)
 
 
 def _off(encoding: Encoding, reasoning: Reasoning) -> str | None:
@@ -76,13 +85,12 @@ def _off(encoding: Encoding, reasoning: Reasoning) -> str | None:
 
 
 def _on(encoding: Encoding, reasoning: Reasoning) -> str | None:
-    name = encoding.name("reasoning")
     capabilities = encoding.profile.capabilities
     if capabilities.thinking != "effort":
-        encoding.dropped(name, "the model's reasoning cannot be asked for")
+        _drop(encoding, reasoning, "the model's reasoning cannot be asked for")
         return None
     if reasoning.display is not None:
-        encoding.dropped(f"{name}.display", "OpenAI's shape cannot say how reasoning is shown")
+        encoding.dropped(f"{encoding.name('reasoning')}.display", "OpenAI's shape cannot say how reasoning is shown")
     path, asked = _asked(encoding, reasoning)
     effort = nearest(asked, _COMMON if capabilities.efforts is None else capabilities.efforts)
     if effort is None:

@@ -93,3 +93,10 @@ def test_marks_and_citations() -> None:
     assert _content(marked) == ("a", [("dropped", "messages[0].content[0].cache_control")])
     assert _content(marked, prompt_cache=True) == ([{"type": "text", "text": "a", "cache_control": {"type": "ephemeral", "ttl": "1h"}}], [])
     assert _content(Text("a", [Citation("anthropic", {})]))[1] == [("dropped", "messages[0].content[0].citations")]
+
+
+def test_a_search_result_says_where_it_is_from() -> None:
+    result = Document(ContentSource([Text("x")]), title='a "b"', extras={"type": "search_result", "source": "https://e?a&b", "more": 1})
+    content, losses = _content(result)
+    assert content == '<document title="a &quot;b&quot;" source="https://e?a&amp;b">\nx\n</document>'
+    assert losses == [("emulated", "messages[0].content[0].source"), ("dropped", "messages[0].content[0].more")]

@@ -72,6 +72,8 @@ def test_reasoning_for_models_that_do_not() -> None:
     ("reasoning", "losses"),
     [
         (Reasoning("enabled", budget=2048), [("dropped", "thinking")]),
+        (Reasoning("adaptive", "max"), [("dropped", "thinking"), ("dropped", "output_config.effort")]),
+        (Reasoning(effort="max"), [("dropped", "output_config.effort")]),
         (Reasoning("disabled"), []),
         (None, [("mapped", "tools")]),
     ],
