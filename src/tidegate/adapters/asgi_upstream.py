@@ -2,7 +2,7 @@
 the port that it wraps."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,10 +26,15 @@ class AsgiUpstream:
         self._app = app
         self._others = others
 
-    async def open(self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool) -> UpstreamAnswer:
+    def open(
+        self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool
+    ) -> Coroutine[Any, Any, UpstreamAnswer]:
         """As the port says."""
         if config.spec.name != self._name:
-            return await self._others.open(config, url, headers, body, stream=stream)
+            return self._others.open(config, url, headers, body, stream=stream)
+        return self._open(url, headers, body)
+
+    async def _open(self, url: str, headers: Mapping[str, str], body: bytes) -> UpstreamAnswer:
         answer = AsgiAnswer()
         answer.start(self._app, url, headers, body)
         await answer.head()

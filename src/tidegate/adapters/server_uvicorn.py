@@ -1,7 +1,4 @@
-"""The HTTP server: uvicorn with a protocol that tells a call when its client has gone, and a server that takes its listener ready-made.
-
-Watching `receive()` in a task of its own would cost several microseconds a call; the protocol knows anyway.
-"""
+"""The HTTP server: uvicorn with our protocol, a listener that is ready-made, and signals that end it with exit code 0."""
 
 import asyncio
 import contextlib
@@ -12,34 +9,13 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import HANDLED_SIGNALS
+
+from tidegate.adapters.server_protocol import Protocol
 
 KEEP_ALIVE = 75
 """Seconds that an idle client connection is kept."""
 BACKLOG = 2048
-
-
-class ClientConnection:
-    """One client's connection, in `scope["state"]["connection"]`."""
-
-    __slots__ = ("on_lost",)
-
-    def __init__(self) -> None:
-        self.on_lost: Callable[[], object] | None = None
-
-
-class _Protocol(HttpToolsProtocol):
-    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] uvicorn's own
-        super().connection_made(transport)
-        self._connection = ClientConnection()
-        self.app_state = {"connection": self._connection}
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        gone = self._connection.on_lost
-        if gone is not None:
-            gone()
 
 
 def listener(host: str, port: int) -> socket.socket:
@@ -61,7 +37,7 @@ async def serve(app: Callable[..., Any], sock: socket.socket, started: Callable[
     """Serves until SIGTERM or SIGINT; open calls may end (a second signal cuts them). `started` is called once it accepts."""
     config = uvicorn.Config(
         app,
-        http=_Protocol,
+        http=Protocol,
         ws="none",
         lifespan="off",
         log_config=None,
