@@ -6,7 +6,7 @@ then, and the provider's connection closed at once.
 
 import asyncio
 
-from tidegate.ir.errors import GatewayError
+from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.ports import UpstreamAnswer, UpstreamFailure
 from tidegate.proxy.attempt import Attempt
 from tidegate.proxy.failure import Failure, failure_of
@@ -33,9 +33,15 @@ async def run(attempt: Attempt) -> Failure | None:
     except UpstreamFailure as broken:
         failure = failure_of(broken, attempt.target)
     except GatewayError as unreadable:
+        attempt.error = unreadable.error
+        if attempt.reply.status:
+            raise
         failure = Failure(unreadable.error)
     except asyncio.CancelledError:
         attempt.gone = True
+        raise
+    except Exception as bug:
+        attempt.error = Error(kind=ErrorKind.INTERNAL, message=f"the gateway failed: {type(bug).__name__}")
         raise
     finally:
         if answer is not None:

@@ -34,8 +34,8 @@ async def whole(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
         if prepared.identity and not _is_stream(answer):
             read = prepared.dialect.tap_whole(body)
             attempt.model, attempt.usage = read.model, read.usage
-            if read.model is None and not is_object(body):
-                return Failure(NO_JSON, returned(answer.headers))
+            if read.model is None:
+                _check(prepared, body)
         else:
             response = _learned(attempt, _decoded(prepared, answer, body))
             encoded = call.dialect.encode_response(response, call.stamp, prepared.request or call.dialect.decode_request(call.body))
@@ -116,6 +116,13 @@ async def _told_as_stream(attempt: Attempt, answer: UpstreamAnswer) -> Failure |
     attempt.settle()
     await gate.close()
     return None
+
+
+def _check(prepared: Prepared, body: bytes) -> None:
+    """An answer that does not say its model is looked at twice: some providers send errors with status 200. Raises `GatewayError`."""
+    if not is_object(body):
+        raise GatewayError(NO_JSON)
+    prepared.dialect.decode_response(body, prepared.origin)
 
 
 def _learned(attempt: Attempt, response: Response) -> Response:

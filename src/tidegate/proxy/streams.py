@@ -100,13 +100,13 @@ class IdentityStream:
     def end(self) -> bytes:
         if self.error is not None and not self.told:
             return b""
-        rest = self._parser.end()
-        for event in rest:
-            if event.data is not None:
-                self._tap.feed(event.event, event.data)
+        out: list[bytes] = []
+        for event in self._parser.end():
+            if event.data is None or not (self._tap.feed(event.event, event.data) and self._hide_usage):
+                out.append(event.raw)
         self.error = self._tap.error
         if self.error is not None or self._tap.finished:
-            return b"".join(event.raw for event in rest)
+            return b"".join(out)
         return self.fail(INTERRUPTED)
 
     def fail(self, error: Error) -> bytes:

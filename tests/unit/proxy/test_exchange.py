@@ -1,0 +1,211 @@
+"""Every way in which an attempt can end, with a provider in memory; what goes over sockets is in tests/e2e."""
+
+import json
+from typing import Any
+
+import pytest
+from tests.unit.proxy.values import CLAUDE, DONE, GPT, JSON, SSE, STREAM, USAGE, WHOLE, Given, Memory, chunk, silence
+
+from tidegate.policy.snapshot import ServerSettings
+from tidegate.ports import UpstreamFailure
+
+
+def data(body: bytes) -> list[Any]:
+    return [json.loads(line[6:]) for line in body.splitlines() if line.startswith(b"data: ") and line != b"data: [DONE]"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("failure", "status", "code"),
+    [
+        (silence(), 504, "upstream_timeout"),
+        (UpstreamFailure("connect", "no connection within 5 s", timeout=True), 502, "upstream_unreachable"),
+        (UpstreamFailure("connect", "refused"), 502, "upstream_unreachable"),
+        (UpstreamFailure("headers", "reset"), 502, "upstream_broken"),
+    ],
+)
+async def test_a_provider_that_gives_no_head(failure: UpstreamFailure, status: int, code: str, stream: bool) -> None:
+    memory = Memory(failure)
+    got = await memory.chat(stream=stream)
+    assert (got.status, got.json()["error"]["code"]) == (status, code)
+    (event,) = memory.ledger.events
+    assert (event.status, event.upstream_status, event.usage) == (status, None, None)
+
+
+async def test_silence_after_the_head_of_a_stream_is_a_status_and_after_content_an_event() -> None:
+    memory = Memory(Given(silence("body"), headers=SSE), Given(*STREAM[:2], silence("body"), headers=SSE))
+    assert (await memory.chat(stream=True)).status == 504
+    got = await memory.chat(stream=True)
+    assert (got.status, got.complete) == (200, True)
+    assert got.body.startswith(b"".join(STREAM[:2]))
+    assert data(got.body)[-1]["error"]["code"] == "upstream_timeout"
+    assert DONE not in got.body
+    assert [event.status for event in memory.ledger.events] == [504, 200]
+    assert [(event.error or "").partition(":")[0] for event in memory.ledger.events] == ["timeout", "timeout"]
+
+
+@pytest.mark.parametrize("route", ["two", "flip"])
+async def test_silence_goes_to_the_next_target(route: str) -> None:
+    memory = Memory(silence(), Given(WHOLE))
+    got = await memory.chat(route)
+    assert (got.status, got.json()["choices"][0]["message"]["content"]) == (200, "Hello")
+    assert [event.status for event in memory.ledger.events] == [504, 200]
+
+
+async def test_a_stream_that_a_provider_answers_whole_is_told_as_a_stream() -> None:
+    for call in (Memory(Given(WHOLE)).chat, Memory(Given(WHOLE)).message):
+        got = await call(GPT, stream=True)
+        assert got.headers["content-type"].startswith("text/event-stream")
+        assert "Hello" in json.dumps(data(got.body))
+
+
+async def test_an_answer_that_a_provider_streams_unasked_is_told_whole() -> None:
+    chat = await Memory(Given(*STREAM, headers=SSE)).chat()
+    assert chat.json()["choices"][0]["message"]["content"] == "Hello"
+    message = await Memory(Given(*STREAM, headers=SSE)).message(GPT)
+    assert message.json()["content"] == [{"type": "text", "text": "Hello"}]
+
+
+@pytest.mark.parametrize("asked", [True, False])
+async def test_the_usage_of_a_stream_is_asked_for_and_shown_to_those_who_asked(asked: bool) -> None:
+    memory = Memory(Given(*STREAM, headers=SSE))
+    options: Any = {"stream_options": {"include_usage": True}} if asked else {}
+    got = await memory.chat(stream=True, **options)
+    assert json.loads(memory.provider.sent[0].body)["stream_options"] == {"include_usage": True}
+    assert got.body == b"".join(STREAM if asked else STREAM[:3] + STREAM[4:])
+    usage = memory.ledger.events[0].usage
+    assert usage is not None
+    assert (usage["input"], usage["output"]) == (3, 1)
+
+
+async def test_usage_without_its_blank_line_is_hidden_too() -> None:
+    got = await Memory(Given(*STREAM[:3], STREAM[3].rstrip(), headers=SSE)).chat(stream=True)
+    assert got.body == b"".join(STREAM[:3])
+
+
+async def test_bytes_pass_under_any_split() -> None:
+    whole = b"".join(STREAM)
+    for size in (1, 7, 1000):
+        pieces = [whole[at : at + size] for at in range(0, len(whole), size)]
+        got = await Memory(Given(*pieces, headers=SSE)).chat(stream=True, stream_options={"include_usage": True})
+        assert got.body == whole
+
+
+async def test_an_event_without_end_is_an_error() -> None:
+    memory = Memory(Given(*STREAM[:2], b"data: " + b"x" * (2 << 20), headers=SSE))
+    got = await memory.chat(stream=True)
+    assert data(got.body)[-1]["error"]["code"] == "upstream_event_too_long"
+    assert (got.complete, len(got.body) < 10_000) == (True, True)
+
+
+async def test_half_an_event_at_the_end_is_not_forwarded() -> None:
+    got = await Memory(Given(STREAM[0], STREAM[1], STREAM[2][:40], headers=SSE)).chat(stream=True)
+    assert got.body.startswith(STREAM[0] + STREAM[1] + b'data: {"error"')
+    assert data(got.body)[-1]["error"]["code"] == "upstream_stream_interrupted"
+
+
+async def test_nothing_goes_out_before_the_first_content_while_another_target_could_follow() -> None:
+    memory = Memory(Given(STREAM[0], UpstreamFailure("body", "reset"), headers=SSE), Given(*STREAM, headers=SSE))
+    got = await memory.chat("two", stream=True, stream_options={"include_usage": True})
+    assert got.body == b"".join(STREAM)
+    assert [sent.provider for sent in memory.provider.sent] == ["openai", "second"]
+
+
+async def test_an_error_body_with_status_200_goes_to_the_next_target_and_on_the_last_passes() -> None:
+    odd = Given(b'{"error": {"message": "overloaded", "code": 529}}')
+    memory = Memory(odd, Given(WHOLE))
+    assert (await memory.chat("two")).body == WHOLE
+    memory = Memory(Given(b'{"error": {"message": "overloaded", "code": 529}}'))
+    assert (await memory.chat()).json() == {"error": {"message": "overloaded", "code": 529}}
+    assert "overloaded" in (memory.ledger.events[0].error or "")
+
+
+async def test_a_whole_answer_that_is_no_json_is_an_error() -> None:
+    got = await Memory(Given(b"<html>", headers=JSON)).chat()
+    assert (got.status, got.json()["error"]["code"]) == (502, "upstream_invalid_response")
+
+
+async def test_every_answer_is_closed() -> None:
+    for given in (
+        Given(WHOLE),
+        Given(b'{"error": {"message": "m"}}', status=500),
+        Given(*STREAM, headers=SSE),
+        Given(STREAM[0], UpstreamFailure("body", "reset"), headers=SSE),
+    ):
+        await Memory(given).chat(stream=given.headers is SSE)
+        assert given.closed
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_bug_of_ours_is_an_error_of_the_client_s_dialect_and_on_the_ledger(stream: bool, caplog: Any) -> None:
+    pieces = (*STREAM[:2], RuntimeError("a bug")) if stream else (RuntimeError("a bug"),)
+    memory = Memory(Given(*pieces, headers=SSE if stream else JSON))
+    got = await memory.chat(stream=stream)
+    assert got.complete
+    if stream:
+        assert data(got.body)[-1]["error"]["type"] == "server_error"
+        assert DONE not in got.body
+    else:
+        assert (got.status, got.json()["error"]["type"]) == (500, "server_error")
+    assert "a bug" not in got.body.decode()
+    (event,) = memory.ledger.events
+    assert event.error == "internal: the gateway failed: RuntimeError"
+    assert event.status == (200 if stream else 500)
+
+
+async def test_bodies_are_kept_only_where_they_are_switched_on() -> None:
+    memory = Memory(Given(WHOLE))
+    await memory.chat()
+    assert (memory.ledger.events[0].request_body, memory.ledger.events[0].response_body) == (None, None)
+    memory = Memory(Given(*STREAM, headers=SSE), server=ServerSettings(bodies_in_log=True))
+    got = await memory.chat(stream=True)
+    assert memory.ledger.events[0].response_body == got.body.decode()
+    assert '"content": "Hi"' in (memory.ledger.events[0].request_body or "")
+
+
+async def test_the_ledger_tells_times_and_names() -> None:
+    memory = Memory(Given(WHOLE))
+    await memory.chat()
+    (event,) = memory.ledger.events
+    assert (event.request_id, event.attempt, event.key_name, event.route, event.target) == ("req_id1", 1, "tests", GPT, GPT)
+    assert (event.surface, event.provider, event.model, event.at) == ("chat_completions", "openai", "gpt-9", 1_700_000_000.0)
+    assert event.first_byte_ms is not None
+    assert event.duration_ms > event.first_byte_ms > 0
+
+
+async def test_long_receipts_are_cut_at_a_whole_loss() -> None:
+    tools = [{"type": "function", "function": {"name": f"t{n}", "parameters": {"type": "object"}}, "odd": n} for n in range(40)]
+    memory = Memory(
+        Given(
+            b'{"type":"message","id":"m","model":"c","role":"assistant","content":[{"type":"text","text":"x"}],'
+            b'"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}'
+        )
+    )
+    got = await memory.chat(CLAUDE, tools=tools)
+    receipt = got.headers["x-tidegate-receipt"]
+    assert len(receipt) < 600
+    assert receipt.endswith(" more")
+    assert len(memory.ledger.events[0].receipt) >= 40
+
+
+async def test_an_error_of_a_provider_keeps_its_status_and_its_bytes_within_the_dialect() -> None:
+    body = b'{ "error": {"message": "no", "type": "x", "param": null, "code": "y"}}'
+    got = await Memory(Given(body, status=418)).chat()
+    assert (got.status, got.body) == (418, body)
+    other = await Memory(Given(body, status=418)).message(GPT)
+    assert (other.status, other.json()["error"]["message"]) == (418, "no")
+
+
+async def test_an_error_of_a_provider_that_is_no_json_becomes_one() -> None:
+    got = await Memory(Given(b"<html>Bad gateway</html>", status=502, headers={"content-type": "text/html"})).chat()
+    assert got.status == 502
+    assert got.json()["error"]["message"]
+
+
+async def test_content_type_and_usage_of_odd_chunks() -> None:
+    odd = (chunk({"content": "a"}, usage=None), chunk({}, "stop", usage=USAGE), DONE)
+    memory = Memory(Given(*odd, headers={"content-type": "text/event-stream;charset=UTF-8"}))
+    got = await memory.chat(stream=True)
+    assert got.headers["content-type"] == "text/event-stream;charset=UTF-8"
+    assert got.body == b"".join(odd)
+    assert memory.ledger.events[0].usage is not None

@@ -1,0 +1,214 @@
+"""A gateway in memory: a provider that answers as the test says, and a client that speaks ASGI."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import msgspec
+from tests.unit.policy.values import key, snapshot, upstream
+
+from tidegate.adapters.metrics_prometheus import PrometheusMetrics
+from tidegate.adapters.thinking_memory import MemoryThinkingCache
+from tidegate.policy.route import Planner
+from tidegate.policy.snapshot import Route, ServerSettings
+from tidegate.policy.snapshot import Upstream as UpstreamConfig
+from tidegate.ports import UpstreamFailure, UsageEvent
+from tidegate.proxy.app import App, Live
+from tidegate.proxy.server import Gateway
+
+KEY = "the-key-of-the-caller"
+GPT, CLAUDE = "openai/gpt-9", "anthropic/claude-big"
+ROUTES = (
+    Route(name="two", targets=(("openai", "gpt-9"), ("second", "gpt-9"))),
+    Route(name="flip", targets=(("anthropic", "claude-big"), ("openai", "gpt-9"))),
+)
+SSE = {"content-type": "text/event-stream"}
+JSON = {"content-type": "application/json"}
+
+
+class Given:
+    """What a provider gives to one request: a head, and pieces that may end in a failure."""
+
+    def __init__(self, *pieces: bytes | Exception, status: int = 200, headers: Mapping[str, str] = JSON) -> None:
+        self.status = status
+        self.headers = headers
+        self.closed = False
+        self._pieces = pieces
+
+    async def read(self, limit: int) -> bytes:
+        return b"".join([piece async for piece in self.chunks()])[: limit + 1]
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces:
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Sent(msgspec.Struct):
+    provider: str
+    url: str
+    headers: dict[str, str]
+    body: bytes
+    stream: bool
+
+
+class Provider:
+    """The `Upstream` port: gives what is next in line."""
+
+    def __init__(self, *given: Given | Exception) -> None:
+        self.given = list(given)
+        self.sent: list[Sent] = []
+
+    async def open(self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool) -> Given:
+        self.sent.append(Sent(config.name, url, dict(headers), body, stream))
+        next_one = self.given.pop(0)
+        if isinstance(next_one, Exception):
+            raise next_one
+        return next_one
+
+    async def aclose(self) -> None:
+        pass
+
+
+class Kept:
+    """The `Events` port."""
+
+    def __init__(self) -> None:
+        self.events: list[UsageEvent] = []
+
+    def emit(self, event: UsageEvent) -> None:
+        self.events.append(event)
+
+    async def aclose(self) -> None:
+        pass
+
+
+class Ticks:
+    """The `Clock` port: a second passes with each look."""
+
+    def __init__(self) -> None:
+        self._now = 1000.0
+
+    def now(self) -> float:
+        return 1_700_000_000.0
+
+    def monotonic(self) -> float:
+        self._now += 1
+        return self._now
+
+
+class Numbers:
+    """The `Random` port."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def request_id(self) -> str:
+        self._last += 1
+        return f"id{self._last}"
+
+
+class Letters:
+    """The `TokenCounter` port."""
+
+    def count(self, text: str, model: str) -> int:
+        return len(text)
+
+
+class Got(msgspec.Struct):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    complete: bool
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Memory:
+    """A gateway and everything around it."""
+
+    def __init__(self, *given: Given | Exception, server: ServerSettings | None = None) -> None:
+        made = snapshot(
+            upstream("anthropic"), upstream("openai"), upstream("second", "openai"), routes=ROUTES, keys=(key("tests", token=KEY),)
+        )
+        if server is not None:
+            made = msgspec.structs.replace(made, server=server)
+        self.provider = Provider(*given)
+        self.ledger = Kept()
+        self.app = App(
+            live=Live(Planner(made)),
+            upstream=self.provider,
+            events=self.ledger,
+            metrics=PrometheusMetrics(),
+            clock=Ticks(),
+            random=Numbers(),
+            thinking=MemoryThinkingCache(),
+            tokens=Letters(),
+        )
+        self.gateway = Gateway(self.app)
+
+    async def call(self, path: str, body: Any = None, headers: Mapping[str, str] | None = None, method: str = "POST") -> Got:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        raw, _, query = path.partition("?")
+        sent = {"authorization": f"Bearer {KEY}", **(headers or {})}
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": raw,
+            "raw_path": raw.encode(),
+            "query_string": query.encode(),
+            "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
+            "state": {},
+        }
+        messages: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": data, "more_body": False}
+
+        async def send(message: dict[str, Any]) -> None:
+            messages.append(message)
+
+        await self.gateway(scope, receive, send)
+        assert [message["type"] for message in messages[:1]] == ["http.response.start"]
+        assert all(message["type"] == "http.response.body" for message in messages[1:])
+        assert all(message.get("more_body") for message in messages[1:-1])
+        head = {name.decode(): value.decode() for name, value in messages[0]["headers"]}
+        return Got(messages[0]["status"], head, b"".join(m["body"] for m in messages[1:]), not messages[-1].get("more_body"))
+
+    async def chat(self, model: str = GPT, **fields: Any) -> Got:
+        return await self.call("/v1/chat/completions", {"model": model, "messages": [{"role": "user", "content": "Hi"}], **fields})
+
+    async def message(self, model: str = CLAUDE, **fields: Any) -> Got:
+        body = {"model": model, "max_tokens": 10, "messages": [{"role": "user", "content": "Hi"}], **fields}
+        return await self.call("/v1/messages", body)
+
+
+def silence(phase: str = "headers") -> UpstreamFailure:
+    return UpstreamFailure(phase, "no answer within 1 s", timeout=True)
+
+
+def chunk(delta: dict[str, Any] | None = None, finish: str | None = None, **fields: Any) -> bytes:
+    """An event of OpenAI's stream."""
+    choices = [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish}]
+    value = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-9", "choices": choices, **fields}
+    return b"data: " + json.dumps(value).encode() + b"\n\n"
+
+
+DONE = b"data: [DONE]\n\n"
+USAGE = {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}
+STREAM = (chunk({"role": "assistant", "content": ""}), chunk({"content": "Hello"}), chunk({}, "stop"), chunk(None, usage=USAGE), DONE)
+WHOLE = json.dumps(
+    {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "gpt-9",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}],
+        "usage": USAGE,
+    }
+).encode()
