@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from tidegate.control.config import KeyEntry
-from tidegate.control.problems import Problems
+from tidegate.control.limits import Limits, budgets_of
+from tidegate.control.problems import Path, Problems
 from tidegate.control.secrets import Secrets
 from tidegate.policy import keys
 from tidegate.policy.keys import StoredKeys
@@ -33,7 +34,16 @@ def compile_keys(
             problems.error(("keys", index, "value"), f"this is the same key as `{digests[digest]}`: each needs its own")
         digests[digest] = entry.name
         public = keys.token_id(token)
-        key = Key(id=public or f"config:{entry.name}", name=entry.name, digest=digest, models=tuple(entry.models))
+        id = public or f"config:{entry.name}"
+        where: Path = ("keys", index)
+        key = Key(
+            id=id,
+            name=entry.name,
+            digest=digest,
+            models=tuple(entry.models),
+            tags=tuple(entry.tags),
+            limits=Limits(problems).of("key", id, where, entry.limits, budgets_of(where, entry.budget, entry.budgets)),
+        )
         if public is not None:
             by_id[public] = key
         else:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from tidegate.control.callers import check_patterns, compile_keys
 from tidegate.control.config import Config, ServerEntry
+from tidegate.control.limits import Limits
 from tidegate.control.problems import Problems
 from tidegate.control.routes import Routes
 from tidegate.control.secrets import Secrets
@@ -53,6 +54,7 @@ def compile_snapshot(
         keys_by_digest=by_digest,
         pepper=stored.pepper,
         server=server,
+        limits=Limits(problems).by_scope(config.limits, config.routes),
     )
     problems.check()
     _check_keys(config, snapshot, problems)

@@ -30,6 +30,43 @@ class TargetEntry(msgspec.Struct, frozen=True, kw_only=True):
     target: str
 
 
+class LimitsEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A `limits` setting: how much per time."""
+
+    requests_per_minute: int | None = None
+    requests_per_hour: int | None = None
+    requests_per_day: int | None = None
+    tokens_per_minute: int | None = None
+    tokens_per_hour: int | None = None
+    tokens_per_day: int | None = None
+    concurrent: int | None = None
+    mode: Literal["enforce", "observe"] = "enforce"
+    time_zone: str = "UTC"
+
+
+class BudgetEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A `budget`. Amounts are in dollars."""
+
+    usd: int | float | str
+    per: Literal["hour", "day", "week", "month", "total"]
+    mode: Literal["hard", "soft", "observe"] = "hard"
+    reserve: Literal["strict", "estimate"] = "strict"
+    alerts: list[int] = msgspec.field(default_factory=lambda: [80, 100])
+    ceiling_usd: int | float | str | None = None
+    max_output_tokens: int | None = None
+    time_zone: str = "UTC"
+
+
+class ScopeEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One of `limits`."""
+
+    scope: Literal["organisation", "team", "user", "key", "end_user", "route", "model", "tag"]
+    id: str = ""
+    limits: LimitsEntry | None = None
+    budget: BudgetEntry | None = None
+    budgets: list[BudgetEntry] = []
+
+
 class RouteEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One of `routes`."""
 
@@ -37,6 +74,9 @@ class RouteEntry(msgspec.Struct, frozen=True, kw_only=True):
     defaults: dict[str, Any] = {}
     on_loss: Literal["report", "refuse"] = "report"
     caller_keys: bool = False
+    limits: LimitsEntry | None = None
+    budget: BudgetEntry | None = None
+    budgets: list[BudgetEntry] = []
 
 
 class KeyEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +85,10 @@ class KeyEntry(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     value: str
     models: list[str] = []
+    tags: list[str] = []
+    limits: LimitsEntry | None = None
+    budget: BudgetEntry | None = None
+    budgets: list[BudgetEntry] = []
 
 
 class ServerEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,4 +105,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     providers: dict[str, ProviderEntry] = {}
     routes: dict[str, RouteEntry] = {}
     keys: list[KeyEntry] = []
+    limits: list[ScopeEntry] = []
     server: ServerEntry = ServerEntry()

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from tidegate.control.config import RouteEntry, TargetEntry
+from tidegate.control.limits import Limits, budgets_of
 from tidegate.control.problems import Path, Problems
 from tidegate.control.upstreams import CUSTOM, Upstreams
 from tidegate.policy.models import how_to_configure
@@ -63,7 +64,14 @@ class Routes:
         if targets and not entry.caller_keys and all(self._upstreams[provider].missing for provider, _ in targets):
             ways = "; or ".join(dict.fromkeys(str(self._upstreams[provider].missing) for provider, _ in targets))
             self._problems.warn(path, f"no target of this route has a key yet: {ways}")
-        return Route(name=name, targets=tuple(targets), defaults=entry.defaults, on_loss=entry.on_loss, caller_keys=entry.caller_keys)
+        return Route(
+            name=name,
+            targets=tuple(targets),
+            defaults=entry.defaults,
+            on_loss=entry.on_loss,
+            caller_keys=entry.caller_keys,
+            limits=Limits(self._problems).of("route", name, path, entry.limits, budgets_of(path, entry.budget, entry.budgets)),
+        )
 
     def _target(self, text: str, where: Path, *, prefix: bool, routes: Mapping[str, RouteEntry]) -> tuple[str, str] | None:
         provider, slash, model = text.partition("/")

@@ -48,7 +48,7 @@ def test_the_settings_are_found() -> None:
 
 @pytest.mark.parametrize(("section", "name"), SETTINGS)
 def test_every_setting_is_documented_in_its_section(section: str, name: str) -> None:
-    heading = "routes" if section == "targets" else section
+    heading = {"targets": "routes", "budgets": "budget"}.get(section, section)
     part = re.search(rf"^## `{heading}`\n(.*?)(?=^## |\Z)", CONFIGURATION.read_text(), re.M | re.S)
     assert part is not None
     assert re.search(rf"^\| `{name}` \|", part.group(1), re.M)
@@ -57,6 +57,6 @@ def test_every_setting_is_documented_in_its_section(section: str, name: str) -> 
 def test_every_documented_setting_exists() -> None:
     known = {name for _, name in SETTINGS}
     text = CONFIGURATION.read_text()
-    sections = re.findall(r"^## `(?:providers|routes|keys|server)`\n(.*?)(?=^## |\Z)", text, re.M | re.S)
-    assert len(sections) == 4
+    sections = re.findall(r"^## `(?:providers|routes|keys|limits|budget|server)`\n(.*?)(?=^## |\Z)", text, re.M | re.S)
+    assert len(sections) == 6
     assert {name for part in sections for name in re.findall(r"^\| `(\w+)` \|", part, re.M)} == known
