@@ -26,3 +26,12 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGener
         opened = databases.opened(url)
         yield opened
         await opened.aclose()
+
+
+@pytest.fixture
+async def postgres_database(postgres: dict[str, str]) -> AsyncGenerator[Database]:
+    """As `database`, for what only PostgreSQL has."""
+    async with databases.postgres_url(postgres) as url:
+        opened = databases.opened(url)
+        yield opened
+        await opened.aclose()

@@ -25,3 +25,9 @@ def of_the_data(error: Exception) -> bool:
     state = getattr(original, "sqlstate", None)
     # Class 22 is "data exception", 23 "integrity constraint violation". asyncpg refuses what it cannot encode as a ValueError.
     return (isinstance(state, str) and state[:2] in ("22", "23")) or isinstance(getattr(original, "__cause__", None), ValueError)
+
+
+def is_missing_reference(error: IntegrityError) -> bool:
+    """Whether a row names another that is not there, and not one that is there already."""
+    original: Any = error.orig
+    return getattr(original, "sqlstate", None) == "23503" or "FOREIGN KEY" in str(original)

@@ -1,0 +1,207 @@
+"""T-ISO-2: every statement on a tenant's table is limited to that tenant, whatever the repository; and on PostgreSQL the wall behind holds
+also where a statement is not."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Delete, Insert, Select, Table, Update, event, insert, select, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.elements import BinaryExpression
+from sqlalchemy.sql.visitors import iterate
+from tests.conformance.storage.test_directory import ALICE, OTHER, OWN, Directory
+from tests.support.usage import NOON, usage_event
+
+from tidegate.adapters import sql
+from tidegate.adapters.sql.columns import METADATA
+from tidegate.adapters.sql.engine import Database
+from tidegate.adapters.sql.ledger import LedgerStore
+from tidegate.adapters.sql.schema import organisation, team
+from tidegate.adapters.sql.schema_usage import TENANT_FREE, ledger
+from tidegate.records import EVERYONE, ApiKey, Organisation, ServiceAccount, Team, Tenant, User
+from tidegate.usage_report import UsageQuery
+
+TENANT_TABLES = {name for name in METADATA.tables if name not in TENANT_FREE}
+
+
+def tables_of(statement: Any) -> set[str]:
+    """Names of the tenants' tables that it touches."""
+    return {found.name for found in iterate(statement) if isinstance(found, Table)} & TENANT_TABLES
+
+
+def limited_to(statement: Any) -> set[str]:
+    """Names of the tables whose `org_id` its conditions compare with a value."""
+    return {
+        found.left.table.name
+        for part in iterate(statement)
+        if (condition := getattr(part, "whereclause", None)) is not None
+        for found in iterate(condition)
+        if isinstance(found, BinaryExpression) and found.operator is operators.eq and getattr(found.left, "name", "") == "org_id"
+    }
+
+
+def unlimited(statement: Any, parameters: Any) -> set[str]:
+    """Tables of tenants that the statement touches without saying whose rows."""
+    if isinstance(statement, Insert):
+        rows = parameters if isinstance(parameters, list | tuple) else [parameters]
+        named = all(any(name.startswith("org_id") for name in row) for row in rows) and bool(rows)
+        return set() if named else {statement.table.name}
+    return tables_of(statement) - limited_to(statement)
+
+
+class Seen:
+    """What was executed: statement and parameters."""
+
+    def __init__(self, database: Database) -> None:
+        self.statements: list[tuple[Any, Any]] = []
+        event.listen(database.engine.sync_engine, "before_execute", self._take)
+
+    def _take(self, _connection: Connection, statement: Any, many: Any, single: Any, _options: Any) -> None:
+        if isinstance(statement, Select | Insert | Update | Delete):
+            self.statements.append((statement, many or [{**single, **statement.compile().params}]))
+
+    def problems(self) -> Iterator[str]:
+        for statement, parameters in self.statements:
+            if tables_of(statement) | ({statement.table.name} if isinstance(statement, Insert) else set()):
+                for table in unlimited(statement, parameters):
+                    yield f"{table}: {statement}"
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        (select(team), {"team"}),
+        (select(team).where(team.c.org_id == "a"), set()),
+        (select(team.c.id).where(team.c.id == "a"), {"team"}),
+        (select(team).join(ledger, ledger.c.team_id == team.c.id).where(team.c.org_id == "a"), {"ledger"}),
+        (select(team).where(team.c.id.in_(select(ledger.c.team_id)), team.c.org_id == "a"), {"ledger"}),
+        (update(team).values(name="x").where(team.c.id == "a"), {"team"}),
+        (update(team).values(name="x").where(team.c.org_id == "a"), set()),
+    ],
+)
+def test_what_counts_as_limited(statement: Any, problem: set[str]) -> None:
+    assert unlimited(statement, {}) == problem
+
+
+def test_an_insert_names_the_tenant() -> None:
+    assert unlimited(insert(team), [{"org_id": "a"}, {"org_id": "b"}]) == set()
+    assert unlimited(insert(team), [{"org_id": "a"}, {"id": "b"}]) == {"team"}
+
+
+async def everything(database: Database) -> None:
+    """Every function of every repository that takes a tenant."""
+    made = Directory(database)
+    await made.teams.insert(OWN, ALICE, Team(id="team_1", name="core"))
+    await made.teams.update(OWN, ALICE, "team_1", {"name": "x"})
+    await made.users.insert(OWN, ALICE, User(id="user_1", name="u"))
+    await made.service_accounts.insert(OWN, ALICE, ServiceAccount(id="sa_1", name="s", team_id="team_1"))
+    await made.teams.add_member(OWN, ALICE, "team_1", "user_1")
+    await made.teams.members(OWN, "team_1")
+    await made.teams.remove_member(OWN, ALICE, "team_1", "user_1")
+    for rows in (made.teams, made.users, made.service_accounts, made.keys):
+        page = await rows.list(OWN, limit=1, only={"name": "x"})
+        await rows.list(OWN, cursor="WzEsImEiXQ")
+        await rows.get(OWN, "x")
+        assert len(page.items) <= 1
+    await made.keys.insert(OWN, ALICE, ApiKey(id="k1", name="k", digest=b"1"))
+    await made.keys.touch(OWN, {"k1": 1})
+    await made.keys.rotate(OWN, ALICE, "k1", ApiKey(id="k2", name="k", digest=b"2"), overlap_until=1)
+    await made.keys.revoke(OWN, ALICE, "k1")
+    await made.keys.load(OWN)
+    await made.organisations.get(OWN)
+    await made.organisations.list(OWN)
+    await made.organisations.update(OWN, ALICE, {"name": "x"})
+    await made.organisations.insert(ALICE, Organisation(org_id="org_b", name="b"))
+    await made.audit.list(OWN, cursor="5", subject=("team", "team_1"))
+    store = LedgerStore(database)
+    await store.post([usage_event(1, tags=["x"]), usage_event(2, org="org_b")])
+    await store.usage(OWN, UsageQuery(since=NOON, until=NOON + 9, by=("key",), bucket="hour", only={"tag": ("x",)}))
+
+
+async def test_every_statement_is_limited_to_its_tenant(database: Database) -> None:
+    seen = Seen(database)
+    await everything(database)
+    assert list(seen.problems()) == []
+    touched = {name for statement, _ in seen.statements for name in tables_of(statement)}
+    touched |= {statement.table.name for statement, _ in seen.statements if isinstance(statement, Insert)}
+    people = {"organisation", "team", "user_account", "team_member", "service_account", "api_key", "audit_event"}
+    assert touched >= people | {"ledger", "rollup_quarter", "rollup_hour", "rollup_day"}
+
+
+def test_the_audit_calls_every_function_that_takes_a_tenant() -> None:
+    """A new repository function must be added to `everything`."""
+    folder = Path(sql.__file__ or "").parent
+    public: set[str] = set()
+    for path in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.AsyncFunctionDef) and not node.name.startswith("_"):
+                names = {argument.arg for argument in node.args.args}
+                public |= {node.name} if names & {"tenant", "scope"} and "connection" not in names else set()
+    source = ast.parse(Path(__file__).read_text())
+    body = next(node for node in source.body if isinstance(node, ast.AsyncFunctionDef) and node.name == "everything")
+    called = {node.attr for node in ast.walk(body) if isinstance(node, ast.Attribute)}
+    assert public - called <= {"read", "write", "begin", "view", "change"}  # where the transactions of all of them come from
+
+
+def test_all_organisations_are_seen_by_few() -> None:
+    """Only these read or write across tenants; whoever joins them says why here."""
+    folder = Path(sql.__file__ or "").parent
+    users = {path.name for path in folder.glob("*.py") if "import EVERYONE" in path.read_text()}
+    assert users <= {
+        "changes.py",  # the generation belongs to nobody
+        "migrate.py",  # the schema too
+        "version.py",
+        "organisations.py",  # the operator makes organisations
+        "control_store.py",  # and does so by the control API
+    }
+
+
+@pytest.fixture
+async def walled(postgres_database: Database) -> Database:
+    """PostgreSQL with rows of two tenants. SQLite has no such wall: the audit of statements is its own."""
+    made = Directory(postgres_database)
+    await made.organisations.insert(ALICE, Organisation(org_id=OTHER.org_id, name="other"))
+    await everything_of(made, OWN)
+    await everything_of(made, OTHER)
+    await LedgerStore(postgres_database).post([usage_event(1), usage_event(2, org=OTHER.org_id)])
+    return postgres_database
+
+
+async def everything_of(made: Directory, tenant: Tenant) -> None:
+    await made.teams.insert(tenant, ALICE, Team(id="team_1", name="core"))
+    await made.users.insert(tenant, ALICE, User(id="user_1", name="u"))
+    await made.keys.insert(tenant, ALICE, ApiKey(id=f"k_{tenant.org_id}", name="k", digest=tenant.org_id.encode()))
+
+
+async def test_without_a_tenant_there_are_no_rows(walled: Database) -> None:
+    async with walled.engine.begin() as connection:
+        for name in sorted(TENANT_TABLES):
+            assert (await connection.execute(select(METADATA.tables[name]))).all() == [], name
+
+
+async def test_a_statement_that_forgets_the_tenant_meets_the_wall(walled: Database) -> None:
+    async with walled.read(OTHER) as connection:
+        for name in sorted(TENANT_TABLES):
+            table = METADATA.tables[name]
+            assert set((await connection.execute(select(table.c.org_id))).scalars()) <= {OTHER.org_id}, name
+        assert (await connection.execute(select(organisation.c.org_id))).scalars().all() == [OTHER.org_id]
+    async with walled.write(OTHER) as connection:
+        assert (await connection.execute(update(team).values(name="taken over"))).rowcount == 1
+    with pytest.raises(DBAPIError, match="row-level security"):
+        async with walled.write(OTHER) as connection:
+            row = {"org_id": OWN.org_id, "id": "team_9", "name": "x", "created_at": 0, "updated_at": 0, "revision": 1}
+            await connection.execute(insert(team).values(row))
+    async with walled.read(EVERYONE) as connection:
+        names = (await connection.execute(select(team.c.org_id, team.c.name).order_by(team.c.org_id))).all()
+    assert [tuple(row) for row in names] == [("default", "core"), ("org_b", "taken over")]
+
+
+async def test_the_tenant_does_not_outlive_its_transaction(walled: Database) -> None:
+    for _ in range(3):
+        async with walled.read(OWN) as connection:
+            assert (await connection.execute(select(team.c.org_id))).scalars().all() == [OWN.org_id]
+        async with walled.engine.begin() as connection:
+            assert (await connection.execute(select(team))).all() == []
