@@ -182,7 +182,7 @@ class LimitsMachine(RuleBasedStateMachine):
 
     def end(self, name: str, attempt: Attempt, actual: Actual) -> None:
         self.model.settle(attempt, actual)
-        run(self.counters.settle(name, attempt.claim.attempt, actual))
+        self.counters.settle(name, attempt.claim.attempt, actual)
         self.done.append(name)
 
     @rule(data=st.data())
@@ -190,8 +190,8 @@ class LimitsMachine(RuleBasedStateMachine):
         if self.done:
             name = data.draw(st.sampled_from(self.done))
             for attempt in (1, 2):
-                run(self.counters.settle(name, attempt, Actual(1000, 1000)))
-                run(self.counters.void(name, attempt))
+                self.counters.settle(name, attempt, Actual(1000, 1000))
+                self.counters.void(name, attempt)
 
     @rule(data=st.data())
     def void(self, data: st.DataObject) -> None:
@@ -199,7 +199,7 @@ class LimitsMachine(RuleBasedStateMachine):
             name = data.draw(st.sampled_from(sorted(self.open)))
             attempt = self.open.pop(name)
             self.model.settle(attempt, Actual(0, 0), void=True)
-            run(self.counters.void(name, attempt.claim.attempt))
+            self.counters.void(name, attempt.claim.attempt)
             self.done.append(name)
 
     @rule(data=st.data())
@@ -207,7 +207,7 @@ class LimitsMachine(RuleBasedStateMachine):
         if self.open:
             name = data.draw(st.sampled_from(sorted(self.open)))
             self.open[name].until = self.clock.passed + LEASE
-            run(self.counters.renew(name, self.open[name].claim.attempt))
+            self.counters.renew(name, self.open[name].claim.attempt)
 
     @rule(seconds=st.sampled_from([1, 2, 3, 10, 58, 61, 101, 3600, 18_000, 86_400, 400_000, 2_700_000]))
     def wait(self, seconds: int) -> None:

@@ -116,7 +116,7 @@ class MemoryCounters:
         self._open[claim.request_id, claim.attempt] = _Open(claim, reservation, holds, now + self._lease)
         return reservation
 
-    async def settle(self, request_id: str, attempt: int, actual: Actual) -> None:
+    def settle(self, request_id: str, attempt: int, actual: Actual) -> None:
         """The attempt used `actual`. Only the first time counts; after its lease had ended it corrects what was taken as used."""
         key = (request_id, attempt)
         found = self._open.pop(key, None)
@@ -129,13 +129,13 @@ class MemoryCounters:
             self._correct(*late, actual, self._now())
             _let_go(late[0].holds)
 
-    async def void(self, request_id: str, attempt: int) -> None:
+    def void(self, request_id: str, attempt: int) -> None:
         """Nothing was sent: everything is given back, the request too."""
         found = self._open.pop((request_id, attempt), None)
         if found is not None:
             self._undo(found.holds, self._now())
 
-    async def renew(self, request_id: str, attempt: int) -> None:
+    def renew(self, request_id: str, attempt: int) -> None:
         """The attempt still runs: its lease begins anew."""
         key = (request_id, attempt)
         found = self._open.get(key)

@@ -10,6 +10,8 @@ import msgspec
 
 from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
 from tidegate.ir.json import Json
+from tidegate.policy.charges import Book
+from tidegate.policy.identify import Callers
 from tidegate.policy.models import Models
 from tidegate.policy.near import Grams, ask, grams, nearest
 from tidegate.policy.snapshot import Key, OnLoss, Route, Snapshot, Target, Upstream
@@ -47,6 +49,8 @@ class Planner:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
+        self.callers = Callers(snapshot)
+        self.limits = Book(snapshot)
         self._models = Models(snapshot)
         self._plans: dict[str, Plan] = {}
         self._allowed: set[tuple[str, str]] = set()

@@ -30,14 +30,14 @@ _ABSURD_NANO = 10**14
 
 class Sizes(msgspec.Struct, frozen=True, gc=False):
     """What limits need to know of a call. `output` is what the client asked for at most, None where it said nothing; `most` what the model
-    can write, None where that is not known; `body` the bytes that go to the provider. `counted` counts the tokens of the input, where an
+    can write, None where that is not known; `body` the bytes that go to the provider. `counted` are the tokens of the input, where an
     operator wants them counted."""
 
     body: bytes
     output: int | None
     most: int | None
     price: Price | None
-    counted: Callable[[], int] | None = None
+    counted: int | None = None
 
 
 class Estimate(msgspec.Struct, frozen=True, gc=False):
@@ -72,7 +72,7 @@ def estimate(charges: Iterable[Charge], sizes: Sizes, scanned: Callable[[], Fiel
         if strict:
             nano, cap = _at_most(strict, sizes, price, scanned(), dialect)
         else:
-            prompt = prompt if sizes.counted is None or not hard else -(-sizes.counted() * 11 // 10)
+            prompt = prompt if sizes.counted is None or not hard else -(-sizes.counted * 11 // 10)
             nano = _likely(price, prompt, likely)
     return Estimate(prompt + likely, prompt, nano, cap)
 
@@ -80,7 +80,7 @@ def estimate(charges: Iterable[Charge], sizes: Sizes, scanned: Callable[[], Fiel
 def _unknown_price(hard: list[Charge]) -> GatewayError:
     return GatewayError(
         Error(
-            kind=ErrorKind.BAD_REQUEST,
+            kind=ErrorKind.UNSUPPORTED,
             message=f"The price of this model is not known, and {_whose(hard)} is hard: use a model with a known price, or let the "
             "operator set the budget to `mode: soft`.",
             code="budget_unknown_price",
@@ -135,7 +135,7 @@ def _ceiling(strict: list[Charge], reason: str) -> int:
     if missing:
         raise GatewayError(
             Error(
-                kind=ErrorKind.BAD_REQUEST,
+                kind=ErrorKind.UNSUPPORTED,
                 message=f"Nothing bounds what this call costs: it has {reason}, and {_whose(missing)} is hard. Send it without that (and "
                 "with `max_tokens`), or let the operator set `ceiling_usd` on the budget, or `reserve: estimate`.",
                 code="budget_unbounded_request",

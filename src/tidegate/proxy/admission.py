@@ -1,0 +1,158 @@
+"""Reserve before an attempt is sent, settle on every way out: what the pipeline does about limits and budgets.
+
+`Admission.admit` takes all limits of an attempt in one step and caps its answer where a hard budget needs it; what it gives back settles
+the attempt, and tells the client where its limits stand. Nothing is decided here: that is `policy.limits`.
+"""
+
+import asyncio
+import math
+
+import msgspec
+
+from tidegate.ir.errors import Error, GatewayError
+from tidegate.ir.loss import Loss
+from tidegate.ir.usage import Usage
+from tidegate.policy.limits.estimate import Estimate, Sizes, asked_output, estimate, used
+from tidegate.policy.limits.rules import SPEND, Charge, Refusal, Reservation, claim
+from tidegate.policy.limits.verdict import headers, refusal_headers, refused
+from tidegate.policy.route import Plan
+from tidegate.policy.snapshot import Target
+from tidegate.ports import Clock, Counters, TokenCounter
+from tidegate.proxy.call import Call
+from tidegate.proxy.counting import estimate as count
+from tidegate.proxy.headers import RawHeaders
+from tidegate.proxy.prepare import Prepared
+from tidegate.wire.splice import Fields, scan, splice
+
+_COMPLETION = "max_completion_tokens"
+_STRING = msgspec.json.Decoder(str)
+
+
+class _Metadata(msgspec.Struct, gc=False):
+    user_id: str | None = None
+
+
+_METADATA = msgspec.json.Decoder(_Metadata)
+
+
+class LimitError(GatewayError):
+    """A limit refuses the call. `headers` tell the client when to come back."""
+
+    def __init__(self, error: Error, headers: RawHeaders) -> None:
+        super().__init__(error)
+        self.headers = headers
+
+
+class Admitted:
+    """One attempt that was let through. It is settled or voided once; repeating either changes nothing."""
+
+    __slots__ = ("_attempt", "_counters", "_estimate", "_request_id", "_target", "reservation")
+
+    def __init__(self, counters: Counters, reservation: Reservation, estimate: Estimate, target: Target) -> None:
+        self._counters = counters
+        self._request_id = reservation.request_id
+        self._attempt = reservation.attempt
+        self._estimate = estimate
+        self._target = target
+        self.reservation = reservation
+
+    def headers(self, dialect: str, now: float) -> RawHeaders:
+        """Where the limits stand, for a client of `dialect`; `now` is Unix time."""
+        return headers(self.reservation, dialect, now)
+
+    def settle(self, usage: Usage | None, *, answered: bool, delivered: int | None = None) -> str | None:
+        """The attempt is over. `answered` = the provider gave an answer, or part of one; `delivered` are the output tokens that were
+        counted where it did not tell them. Gives why the figure is an estimate, None where it is the provider's."""
+        found = used(usage, self._target.price, self._estimate, answered=answered, delivered=delivered)
+        self._counters.settle(self._request_id, self._attempt, found.actual)
+        return found.estimated
+
+    def void(self) -> None:
+        """Nothing was sent."""
+        self._counters.void(self._request_id, self._attempt)
+
+    def renew(self) -> None:
+        """It still runs."""
+        self._counters.renew(self._request_id, self._attempt)
+
+
+class Admission:
+    """The gate of one gateway."""
+
+    def __init__(self, counters: Counters, clock: Clock, tokens: TokenCounter) -> None:
+        self.counters = counters
+        self._clock = clock
+        self._tokens = tokens
+
+    async def admit(self, call: Call, plan: Plan, target: Target, prepared: Prepared) -> tuple[Prepared, Admitted | None]:
+        """For the attempt that comes after the `call.attempts` there were: what goes to the provider now, and what to settle; None where
+        nothing limits the call. Raises `LimitError`, and `GatewayError` where a hard budget cannot be kept."""
+        route = plan.route if plan.by_route else ""
+        charges = call.planner.limits.charges(call.key, route, target.name, end_user(call.fields, call.dialect.name))
+        if not charges:
+            return prepared, None
+        fields: list[Fields] = []
+
+        def scanned() -> Fields:
+            if not fields:
+                fields.append(scan(prepared.body))
+            return fields[0]
+
+        sizes = Sizes(
+            body=prepared.body,
+            output=asked_output(call.fields),
+            most=target.profile.capabilities.max_output,
+            price=target.price,
+            counted=await self._counted(call, charges, target),
+        )
+        found = estimate(charges, sizes, scanned, prepared.dialect.name)
+        attempt = call.attempts + 1
+        wanted = claim(call.request_id, attempt, charges, tokens=found.tokens, least_tokens=found.input, nano=found.nano)
+        answer = await self.counters.reserve(wanted)
+        if isinstance(answer, Refusal):
+            raise self._refused(answer, call.dialect.name)
+        if found.cap is not None:
+            prepared = capped(prepared, scanned(), target, found.cap)
+        return prepared, Admitted(self.counters, answer, found, target)
+
+    async def _counted(self, call: Call, charges: tuple[Charge, ...], target: Target) -> int | None:
+        """The tokens of the prompt, where a budget reserves by them. Vocabularies load on first use, so it is not done on the loop."""
+        hard = [charge.limit for charge in charges if charge.measure == SPEND and charge.enforced]
+        if not hard or any(limit.strict for limit in hard):
+            return None
+        request = call.request or call.dialect.decode_request(call.body)
+        return await asyncio.to_thread(count, request, self._tokens, target.model)
+
+    def _refused(self, refusal: Refusal, dialect: str) -> LimitError:
+        error = refused(refusal)
+        told = refusal_headers(refusal, dialect, self._clock.now())
+        if error.retry_after is not None:
+            told.append((b"retry-after", b"%d" % math.ceil(error.retry_after)))
+        return LimitError(error, told)
+
+
+def capped(prepared: Prepared, fields: Fields, target: Target, cap: int) -> Prepared:
+    """The request with at most `cap` output tokens, under the name that the provider has for it, and a line on the receipt."""
+    names = [name for name in ("max_tokens", _COMPLETION) if name in fields.spans]
+    if not names:
+        names = ["max_tokens" if prepared.dialect.name == "anthropic" else _completion(target)]
+    value = b"%d" % cap
+    loss = Loss("mapped", names[0], f"a hard budget caps the answer at {cap} tokens")
+    return msgspec.structs.replace(prepared, body=splice(fields, dict.fromkeys(names, value)), losses=[*prepared.losses, loss])
+
+
+def _completion(target: Target) -> str:
+    quirks = target.upstream.spec.quirks
+    return "max_tokens" if _COMPLETION in quirks.drop else quirks.rename.get(_COMPLETION, _COMPLETION)
+
+
+def end_user(fields: Fields, dialect: str) -> str:
+    """Whom the client calls for: `metadata.user_id` of Anthropic's dialect, `user` of OpenAI's; empty where it does not say."""
+    try:
+        if dialect == "anthropic":
+            raw = fields.get("metadata")
+            return (raw is not None and _METADATA.decode(raw).user_id) or ""
+        raw = fields.get("user")
+        return "" if raw is None else _STRING.decode(raw)
+    except msgspec.DecodeError:
+        return ""
