@@ -152,21 +152,22 @@ class Ledger(Protocol):
 
 class Counters(Protocol):
     """Limits and budgets. An attempt is `request_id` and `attempt`; what it holds is settled or voided once, and repeating either changes
-    nothing. A reservation that is neither renewed, settled nor voided within its lease counts as used."""
+    nothing. Both never wait, so that they work on every way out of a call, also of one that is cancelled. A reservation that is neither
+    renewed, settled nor voided within its lease counts as used."""
 
     async def reserve(self, claim: Claim) -> Reservation | Refusal:
         """Takes everything that `claim` wants, or nothing."""
         ...
 
-    async def settle(self, request_id: str, attempt: int, actual: Actual) -> None:
+    def settle(self, request_id: str, attempt: int, actual: Actual) -> None:
         """The attempt is over and used `actual`, which may be more than it had reserved."""
         ...
 
-    async def void(self, request_id: str, attempt: int) -> None:
+    def void(self, request_id: str, attempt: int) -> None:
         """The attempt never began: everything is given back, its request too."""
         ...
 
-    async def renew(self, request_id: str, attempt: int) -> None:
+    def renew(self, request_id: str, attempt: int) -> None:
         """The attempt still runs."""
         ...
 
