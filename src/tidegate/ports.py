@@ -3,7 +3,7 @@
 All times are in seconds; `Clock.now` is Unix time, `Clock.monotonic` is for intervals.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
@@ -62,8 +62,8 @@ class UpstreamAnswer(Protocol):
         """The whole body. Raises `UpstreamFailure`, also where it is longer than `limit` bytes."""
         ...
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it comes. Raises `UpstreamFailure`."""
+    def piece(self) -> Awaitable[bytes]:
+        """What has come of the body since the last piece, waiting for it; nothing at its end. Raises `UpstreamFailure`."""
         ...
 
     def close(self) -> None:
@@ -72,7 +72,7 @@ class UpstreamAnswer(Protocol):
 
 
 class Upstream(Protocol):
-    async def open(self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool) -> UpstreamAnswer:
+    def open(self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool) -> Awaitable[UpstreamAnswer]:
         """Sends a POST and waits for the head of the answer, within the provider's `timeouts`. Raises `UpstreamFailure`."""
         ...
 
@@ -280,5 +280,9 @@ class ControlStore(Protocol):
     def view(self, scope: Scope) -> AbstractAsyncContextManager[View]: ...
 
     def change(self, tenant: Tenant, actor: Actor) -> AbstractAsyncContextManager[Change]:
-        """Kept where the block ends well, undone where it does not."""
+        """Kept where the block ends well, undone where it does not. Raises `Conflict` where the database finds one."""
+        ...
+
+    async def touch(self, tenant: Tenant, key_id: str, at: int) -> None:
+        """Notes when a key was last used, in microseconds. No change of configuration."""
         ...

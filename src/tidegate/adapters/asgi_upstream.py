@@ -2,7 +2,7 @@
 the port that it wraps."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,7 +28,7 @@ class AsgiUpstream:
 
     def open(
         self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool
-    ) -> Coroutine[Any, Any, UpstreamAnswer]:
+    ) -> Awaitable[UpstreamAnswer]:
         """As the port says."""
         if config.spec.name != self._name:
             return self._others.open(config, url, headers, body, stream=stream)
@@ -55,6 +55,7 @@ class AsgiAnswer:
         self._task: asyncio.Task[None] | None = None
         self._gone = asyncio.Event()
         self._complete = False
+        self._ended = False
 
     def start(self, app: AsgiApp, url: str, headers: Mapping[str, str], body: bytes) -> None:
         """Begins the call."""
@@ -121,18 +122,22 @@ class AsgiAnswer:
     async def read(self, limit: int) -> bytes:
         """The whole body. Raises `UpstreamFailure`."""
         pieces = bytearray()
-        async for piece in self.chunks():
+        while piece := await self.piece():
             pieces += piece
             if len(pieces) > limit:
                 raise UpstreamFailure("body", f"the answer is longer than {limit} bytes")
         return bytes(pieces)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it comes. Raises `UpstreamFailure` where the application stopped before its end."""
-        while (piece := await self._pieces.get()) is not None:
-            yield piece
+    async def piece(self) -> bytes:
+        """The next piece; nothing at the end. Raises `UpstreamFailure` where the application stopped before its end."""
+        if not self._ended:
+            piece = await self._pieces.get()
+            if piece is not None:
+                return piece
+            self._ended = True
         if not self._complete:
             raise UpstreamFailure("body", "the connection was closed before the end of the answer")
+        return b""
 
     def close(self) -> None:
         """Tells the application that its client has gone."""

@@ -5,7 +5,8 @@ One timer watches the silence of all connections, so that a call pays for none o
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Coroutine, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from tidegate.adapters.http_connection import Connection
@@ -144,20 +145,18 @@ class HttpAnswer:
         """The whole body. Raises `UpstreamFailure`, also where it is longer than `limit` bytes."""
         pieces: list[bytes] = []
         size = 0
-        async for piece in self.chunks():
+        while piece := await self.piece():
             size += len(piece)
             if size > limit:
                 raise UpstreamFailure("body", f"the answer is longer than {limit} bytes")
             pieces.append(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it comes. Raises `UpstreamFailure`."""
-        connection = self._connection
-        if connection is None:
+    def piece(self) -> Coroutine[Any, Any, bytes]:
+        """What has come of the body since the last piece; nothing at its end. Raises `UpstreamFailure`."""
+        if self._connection is None:
             raise UpstreamFailure("body", "the answer was closed")
-        while piece := await connection.piece():
-            yield piece
+        return self._connection.piece()
 
     def close(self) -> None:
         """Gives the connection back where the body was read to its end, and closes it at once where it was not."""

@@ -1,89 +1,129 @@
-"""The `Metrics` port with prometheus-client. Label values are bounded: route and target names come from clients, so that past `MAX_SERIES`
-different ones the rest is counted under `other`."""
+"""The `Metrics` port in the text format of Prometheus. Counting is plain arithmetic, because every call pays for it; prometheus-client puts
+the page together when it is asked for.
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+Label values are bounded: route and target names come from clients, so that past `MAX_SERIES` different ones the rest is counted under
+`other`.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
 
 from tidegate.ports import UsageEvent
 
 MAX_SERIES = 500
-_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
-_FIRST = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-_KINDS = ("input", "cache_read", "cache_write", "output", "reasoning")
+_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+_FIRST = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_KINDS = frozenset({"input", "cache_read", "cache_write", "output", "reasoning"})
 _OTHER = "other"
 
 
-class _Series:
-    """The children of one (route, target, status): resolved once, because `.labels()` costs more than the counting."""
+class _Times:
+    """A histogram over fixed bounds, in seconds."""
 
-    def __init__(self, metrics: "PrometheusMetrics", route: str, target: str, status: str) -> None:
-        self.calls = metrics.calls.labels(route, target, status)
-        self.duration = metrics.duration.labels(route, target)
-        self.first = metrics.first.labels(route, target)
-        self.cost = metrics.cost.labels(route, target)
-        self.tokens = {kind: metrics.tokens.labels(route, target, kind) for kind in _KINDS}
-        self.failed = metrics.errors.labels(route, target, status) if status[0] in "45" else None
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.counts[bisect_left(self.bounds, seconds)] += 1
+        self.total += seconds
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Cumulative, as Prometheus wants them."""
+        result: list[tuple[str, float]] = []
+        below = 0
+        for bound, count in zip((*(str(bound) for bound in self.bounds), "+Inf"), self.counts, strict=True):
+            below += count
+            result.append((bound, below))
+        return result
 
 
-class PrometheusMetrics:
+class _Place:
+    """What was counted for one route and target."""
+
+    __slots__ = ("cost_nano", "duration", "first", "statuses", "tokens")
+
+    def __init__(self) -> None:
+        self.statuses: dict[int, int] = {}
+        self.tokens: dict[str, int] = {}
+        self.cost_nano = 0
+        self.duration = _Times(_SECONDS)
+        self.first = _Times(_FIRST)
+
+
+class PrometheusMetrics(Collector):
     """A registry of its own, so that two gateways can live in one process."""
 
     def __init__(self) -> None:
-        registry = self._registry = CollectorRegistry()
-        self.calls = Counter("tidegate_attempts", "Attempts at a target", ("route", "target", "status"), registry=registry)
-        self.errors = Counter("tidegate_errors", "Attempts that failed", ("route", "target", "status"), registry=registry)
-        self.tokens = Counter("tidegate_tokens", "Tokens by kind", ("route", "target", "kind"), registry=registry)
-        self.cost = Counter("tidegate_cost_dollars", "Cost where the price is known", ("route", "target"), registry=registry)
-        self.duration = Histogram(
-            "tidegate_duration_seconds", "From the attempt's start to its end", ("route", "target"), registry=registry, buckets=_SECONDS
-        )
-        self.first = Histogram(
-            "tidegate_time_to_first_byte_seconds",
-            "From the attempt's start to the first byte for the client",
-            ("route", "target"),
-            registry=registry,
-            buckets=_FIRST,
-        )
-        self._refused = Counter(
-            "tidegate_refused", "Calls answered with an error of the gateway's own", ("surface", "status"), registry=registry
-        )
-        self._in_flight = Gauge("tidegate_in_flight", "Calls that run now", registry=registry)
-        self._count = 0
-        self._in_flight.set_function(lambda: self._count)
-        self._series: dict[tuple[str, str, int], _Series] = {}
+        self._places: dict[tuple[str, str], _Place] = {}
+        self._refused: dict[tuple[str, int], int] = {}
+        self._in_flight = 0
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
 
     def attempt(self, event: UsageEvent) -> None:
         """Counts one attempt."""
-        series = self._series.get((event.route, event.target, event.status)) or self._new(event)
-        series.calls.inc()
-        if series.failed is not None:
-            series.failed.inc()
-        series.duration.observe(event.duration_ms / 1000)
+        place = self._places.get((event.route, event.target)) or self._new(event)
+        place.statuses[event.status] = place.statuses.get(event.status, 0) + 1
+        place.duration.add(event.duration_ms / 1000)
         if event.first_byte_ms is not None:
-            series.first.observe(event.first_byte_ms / 1000)
+            place.first.add(event.first_byte_ms / 1000)
         if event.cost_nano:
-            series.cost.inc(event.cost_nano / 1e9)
-        for kind, value in (event.usage or {}).items():
-            if type(value) is int and value and kind in series.tokens:
-                series.tokens[kind].inc(value)
+            place.cost_nano += event.cost_nano
+        if event.usage is not None:
+            tokens = place.tokens
+            for kind, value in event.usage.items():
+                if kind in _KINDS and type(value) is int:
+                    tokens[kind] = tokens.get(kind, 0) + value
 
-    def _new(self, event: UsageEvent) -> _Series:
-        key = (event.route, event.target, event.status)
-        if len(self._series) >= MAX_SERIES:
-            key = (_OTHER, _OTHER, event.status)
-            known = self._series.get(key)
-            if known is not None:
-                return known
-        series = self._series[key] = _Series(self, key[0], key[1], str(event.status))
-        return series
+    def _new(self, event: UsageEvent) -> _Place:
+        key = (event.route, event.target)
+        if len(self._places) >= MAX_SERIES:
+            key = (_OTHER, _OTHER)
+        return self._places.setdefault(key, _Place())
 
     def refused(self, surface: str, status: int) -> None:
         """Counts a call that the gateway answered with an error of its own."""
-        self._refused.labels(surface or "none", str(status)).inc()
+        key = (surface or "none", status)
+        self._refused[key] = self._refused.get(key, 0) + 1
 
     def in_flight(self, change: int) -> None:
-        self._count += change
+        self._in_flight += change
 
     def render(self) -> tuple[bytes, str]:
         """The page of `/metrics` and its content type."""
         return generate_latest(self._registry), CONTENT_TYPE_LATEST
+
+    def collect(self) -> Iterable[Metric]:
+        """prometheus-client asks for the families here."""
+        attempts = CounterMetricFamily("tidegate_attempts", "Attempts at a target", labels=("route", "target", "status"))
+        errors = CounterMetricFamily("tidegate_errors", "Attempts that failed", labels=("route", "target", "status"))
+        tokens = CounterMetricFamily("tidegate_tokens", "Tokens by kind", labels=("route", "target", "kind"))
+        cost = CounterMetricFamily("tidegate_cost_dollars", "Cost where the price is known", labels=("route", "target"))
+        duration = HistogramMetricFamily("tidegate_duration_seconds", "From the attempt's start to its end", labels=("route", "target"))
+        first = HistogramMetricFamily(
+            "tidegate_time_to_first_byte_seconds", "From the attempt's start to the first byte for the client", labels=("route", "target")
+        )
+        for (route, target), place in self._places.items():
+            for status, count in place.statuses.items():
+                attempts.add_metric((route, target, str(status)), count)
+                if status >= 400:
+                    errors.add_metric((route, target, str(status)), count)
+            for kind, count in place.tokens.items():
+                tokens.add_metric((route, target, kind), count)
+            cost.add_metric((route, target), place.cost_nano / 1e9)
+            duration.add_metric((route, target), place.duration.buckets(), place.duration.total)
+            first.add_metric((route, target), place.first.buckets(), place.first.total)
+        refused = CounterMetricFamily("tidegate_refused", "Calls answered with an error of the gateway's own", labels=("surface", "status"))
+        for (surface, status), count in self._refused.items():
+            refused.add_metric((surface, str(status)), count)
+        in_flight = GaugeMetricFamily("tidegate_in_flight", "Calls that run now", value=self._in_flight)
+        return (attempts, errors, tokens, cost, duration, first, refused, in_flight)

@@ -16,6 +16,7 @@ KEY_HEADERS = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
 _HEADERS = frozenset(name.encode() for name in KEY_HEADERS)
 _QUERY_NAMES = frozenset({b"key", b"api_key", b"api-key", b"apikey", b"x-api-key", b"x-goog-api-key", b"access_token", b"token"})
 _LONGEST = 8192
+_REMEMBERED = 10_000
 _WHERE = "Send it in `Authorization: Bearer <key>`, `x-api-key` or `api-key`"
 _MAKE = "`tidegate keys create` makes a key, `tidegate keys list` shows those that exist"
 
@@ -63,6 +64,24 @@ def refuse_query_key(query: bytes) -> None:
                 f"A key does not belong in the URL, where logs see it. {_WHERE}, and replace this key: it may have been recorded.",
                 code="key_in_url",
             )
+
+
+class Callers:
+    """The keys of one snapshot. Tokens that were found are remembered, within bounds: a MAC for each call costs more than the rest."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._found: dict[str, Key] = {}
+
+    def identify(self, token: str) -> Key:
+        """The key behind a token. Raises `GatewayError` (AUTHENTICATION)."""
+        key = self._found.get(token)
+        if key is None:
+            key = identify(self._snapshot, token)
+            if len(self._found) >= _REMEMBERED:
+                self._found.clear()
+            self._found[token] = key
+        return key
 
 
 def identify(snapshot: Snapshot, token: str) -> Key:

@@ -4,7 +4,7 @@ Who calls, what do they ask for, where may it go, and then one target after the 
 """
 
 from tidegate.ir.errors import GatewayError
-from tidegate.policy.identify import identify, pick_token, refuse_query_key
+from tidegate.policy.identify import pick_token, refuse_query_key
 from tidegate.policy.retry import may_try_next
 from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Target
@@ -22,7 +22,7 @@ from tidegate.proxy.reply import JSON, Reply
 def identified(call: Call, headers: RawHeaders) -> None:
     """Finds the key of the caller, in all of the headers as they came. Raises `GatewayError`."""
     refuse_query_key(call.query)
-    call.key = identify(call.snapshot, pick_token(headers))
+    call.key = call.planner.callers.identify(pick_token(headers))
 
 
 async def generate(app: App, call: Call, reply: Reply) -> None:

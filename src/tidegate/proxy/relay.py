@@ -80,7 +80,7 @@ async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate:
     """A stream that fails before anything was sent is a `Failure`, except where its own bytes tell the client and nobody else could
     take over."""
     try:
-        async for chunk in answer.chunks():
+        while chunk := await answer.piece():
             out = stream.feed(chunk)
             if stream.error is not None and not gate.is_open and not (attempt.last and stream.told):
                 return Failure(stream.error, returned(answer.headers))

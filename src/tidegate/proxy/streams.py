@@ -166,6 +166,8 @@ class TranscodedStream:
     def _encode(self, event: ev.Event) -> bytes:
         if self.error is not None:
             return b""
+        if self.committed and type(event) is ev.TextDelta:
+            return self._encoder.feed(event)
         match event:
             case ev.Failed(error=error):
                 self.error = error

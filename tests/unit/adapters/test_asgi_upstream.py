@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from tests.unit.adapters.values import pieces_of
 
 from tidegate.adapters.asgi_upstream import AsgiUpstream
 from tidegate.policy.snapshot import Upstream as Config
@@ -52,7 +53,7 @@ async def test_the_application_gets_the_request_and_its_answer_comes_back_in_pie
 
     answer = await opened(app, b"body")
     assert (answer.status, answer.headers) == (201, {"content-type": "text/plain"})
-    assert [piece async for piece in answer.chunks()] == [b"one", b"two"]
+    assert [piece async for piece in pieces_of(answer)] == [b"one", b"two"]
     assert (seen["path"], seen["query_string"], seen["headers"], seen["body"]) == ("/v1/x", b"a=b", [(b"x-name", b"value")], b"body")
 
 
@@ -95,7 +96,7 @@ async def test_an_application_that_fails_is_a_connection_that_broke(error: Excep
     answer = await opened(within)
     pieces: list[bytes] = []
     with pytest.raises(UpstreamFailure) as failure:
-        async for piece in answer.chunks():
+        async for piece in pieces_of(answer):
             pieces.append(piece)
     assert (pieces, failure.value.phase) == ([b"half"], "body")
 

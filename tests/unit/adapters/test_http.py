@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.unit.adapters.values import pieces_of
 
 from tidegate.adapters import http
 from tidegate.adapters.http import HttpUpstream
@@ -171,7 +172,7 @@ async def test_silence_within_a_stream() -> None:
         answer = await upstream.open(config(timeouts=timeouts), server.url, {}, b"", stream=True)
         pieces: list[bytes] = []
         with pytest.raises(UpstreamFailure, match=r"nothing came for 0\.05 s") as failure:
-            async for piece in answer.chunks():
+            async for piece in pieces_of(answer):
                 pieces.append(piece)
         answer.close()
         assert (pieces, failure.value.phase, failure.value.timeout) == ([b"one"], "body", True)
@@ -186,7 +187,7 @@ async def test_the_head_of_a_stream_may_take_longer_than_its_pieces() -> None:
         timeouts = Timeouts(connect=5, answer=30, idle=0.05)
         for _ in range(2):
             answer = await upstream.open(config(timeouts=timeouts), server.url, {}, b"", stream=True)
-            assert [piece async for piece in answer.chunks()] == [b"one"]
+            assert [piece async for piece in pieces_of(answer)] == [b"one"]
             answer.close()
         assert server.connections == 1
 
@@ -200,7 +201,7 @@ async def test_a_stream_that_is_cut() -> None:
     async with serving(cut) as (server, upstream):
         answer = await upstream.open(config(), server.url, {}, b"", stream=True)
         with pytest.raises(UpstreamFailure) as failure:
-            async for _ in answer.chunks():
+            async for _ in pieces_of(answer):
                 pass
         answer.close()
         assert (failure.value.phase, failure.value.timeout) == ("body", False)

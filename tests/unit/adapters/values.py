@@ -1,6 +1,14 @@
-"""A usage event, for the tests of what takes them."""
+"""A usage event, for the tests of what takes them, and the pieces of an answer."""
 
-from tidegate.ports import UsageEvent
+from collections.abc import AsyncIterator
+
+from tidegate.ports import UpstreamAnswer, UsageEvent
+
+
+async def pieces_of(answer: UpstreamAnswer) -> AsyncIterator[bytes]:
+    while piece := await answer.piece():
+        yield piece
+
 
 EVENT = UsageEvent(
     request_id="req_1",

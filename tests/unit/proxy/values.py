@@ -1,7 +1,7 @@
 """A gateway in memory: a provider that answers as the test says, and a client that speaks ASGI."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -33,16 +33,19 @@ class Given:
         self.status = status
         self.headers = headers
         self.closed = False
-        self._pieces = pieces
+        self._pieces = iter([piece for piece in pieces if piece != b""])
 
     async def read(self, limit: int) -> bytes:
-        return b"".join([piece async for piece in self.chunks()])[: limit + 1]
+        whole = b""
+        while piece := await self.piece():
+            whole += piece
+        return whole[: limit + 1]
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        for piece in self._pieces:
-            if isinstance(piece, Exception):
-                raise piece
-            yield piece
+    async def piece(self) -> bytes:
+        piece = next(self._pieces, b"")
+        if isinstance(piece, Exception):
+            raise piece
+        return piece
 
     def close(self) -> None:
         self.closed = True
