@@ -78,3 +78,24 @@ def test_a_stream_is_gathered() -> None:
     collector.keep(cache, "k")
     after = restore(cache, "k", request(assistant(ToolUse("call_1", "f", "{}"))))
     assert after.messages[0].blocks == [THOUGHT, REDACTED, ToolUse("call_1", "f", "{}")]
+
+
+SIGNED = ToolUse("call_1", "f", "{}", signature='{"google":{"thought_signature":"abc"}}', origin=Origin("openai_chat", "gemini", "g"))
+
+
+def test_the_signature_of_a_call_is_put_back() -> None:
+    cache = MemoryThinkingCache()
+    remember(cache, "k", [SIGNED, ToolUse("call_2", "f", "{}")])
+    before = request(assistant(Text("I look."), ToolUse("call_1", "f", "{}"), ToolUse("call_2", "f", "{}")))
+    after = restore(cache, "k", before)
+    assert after.messages[0].blocks == [Text("I look."), SIGNED, ToolUse("call_2", "f", "{}")]
+    assert restore(cache, "another", before) is before
+    again = request(assistant(SIGNED))
+    assert restore(cache, "k", again) is again
+
+
+def test_signatures_of_calls_and_of_thinking_together() -> None:
+    cache = MemoryThinkingCache()
+    remember(cache, "k", [THOUGHT, SIGNED])
+    after = restore(cache, "k", request(assistant(ToolUse("call_1", "f", "{}"))))
+    assert after.messages[0].blocks == [THOUGHT, SIGNED]
