@@ -15,6 +15,8 @@ import msgspec
 from tidegate.policy.snapshot import Key
 
 KeyEnv = Literal["live", "test"]
+TokenEnv = Literal["live", "test", "svc", "adm"]
+"""`svc` is a program's key, `adm` one of the control API."""
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 PREFIX = "tgk_"
@@ -63,7 +65,7 @@ def checksum(text: str) -> str:
     return "".join(digits)
 
 
-def format_token(env: KeyEnv, id12: str, secret43: str) -> str:
+def format_token(env: TokenEnv, id12: str, secret43: str) -> str:
     """The whole token; both parts are base 62 and of their fixed lengths."""
     if len(id12) != ID_LENGTH or len(secret43) != SECRET_LENGTH:
         raise ValueError("an id has 12 characters and a secret 43")

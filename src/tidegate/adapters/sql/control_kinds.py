@@ -1,0 +1,47 @@
+"""The kinds of record that the control plane sees: in which table each is kept, what names one, how a list is ordered, what an edit may set
+and what an audit event may show. `control_store` alone uses it."""
+
+from typing import Any
+
+import msgspec
+
+from tidegate.adapters.sql import keys, service_accounts, teams, users
+from tidegate.adapters.sql.schema import api_key, audit_event, organisation, role_binding, service_account, team, team_member, user_account
+from tidegate.records import ApiKey, AuditEvent, Organisation, RoleBinding, ServiceAccount, Team, TeamMember, User
+
+_OF_ORGANISATION = ("name", "disabled_at")
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """`key` are the columns that name a row within its tenant; `order` those of a list, the last one unique; `edited` what `replace` may
+    change; `audited` what events show."""
+
+    name: str
+    table: Any
+    key: tuple[str, ...] = ("id",)
+    order: tuple[str, ...] = ("created_at", "id")
+    newest_first: bool = False
+    edited: frozenset[str] = frozenset()
+    audited: tuple[str, ...] = ()
+
+
+KINDS: dict[type[msgspec.Struct], Kept] = {
+    Organisation: Kept(
+        name="org", table=organisation, key=(), order=("org_id",), edited=frozenset(_OF_ORGANISATION), audited=_OF_ORGANISATION
+    ),
+    Team: Kept(name="team", table=team, edited=teams.KIND.edited, audited=teams.KIND.audited),
+    TeamMember: Kept(
+        name="team_member",
+        table=team_member,
+        key=("team_id", "user_id"),
+        order=("created_at", "user_id"),
+        audited=("team_id", "user_id"),
+    ),
+    User: Kept(name="user", table=user_account, edited=users.KIND.edited, audited=users.KIND.audited),
+    ServiceAccount: Kept(
+        name="service_account", table=service_account, edited=service_accounts.KIND.edited, audited=service_accounts.KIND.audited
+    ),
+    ApiKey: Kept(name="key", table=api_key, edited=keys.KIND.edited, audited=keys.KIND.audited),
+    RoleBinding: Kept(name="role_binding", table=role_binding, audited=("subject_kind", "subject_id", "role", "scope")),
+    AuditEvent: Kept(name="audit_event", table=audit_event, key=("seq",), order=("seq",), newest_first=True),
+}

@@ -1,0 +1,29 @@
+"""Types of fields that several resources share, and how times are told: RFC 3339 with an offset. What is stored is microseconds."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from msgspec import Meta
+
+_NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=_NO_CONTROLS, description="For people; not empty.")]
+Text = Annotated[str, Meta(max_length=2000, pattern=_NO_CONTROLS)]
+Short = Annotated[str, Meta(min_length=1, max_length=200, pattern=_NO_CONTROLS)]
+Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^\x00-\x20\x7f@]+@[^\x00-\x20\x7f@]+$")]
+Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[0-9A-Za-z_-]+$")]
+Moment = Annotated[datetime, Meta(tz=True)]
+
+
+def moment(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def moment_or_none(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else moment(microseconds)
+
+
+def microseconds(at: datetime) -> int:
+    """Exact, where a float of seconds would not be."""
+    return (at - _EPOCH) // timedelta(microseconds=1)

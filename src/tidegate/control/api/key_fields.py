@@ -1,0 +1,144 @@
+"""The fields of a key as they are sent and shown, and what is wrong with their values."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from tidegate.control.api.fields import Id, Moment, Name, Short, Text
+from tidegate.control.api.pagination import Paged
+from tidegate.control.api.problem import FieldError, invalid
+from tidegate.policy.bounds import Hours, flaw_of_address, flaw_of_pattern, flaw_of_time_of_day
+
+Env = Literal["live", "test", "svc", "adm"]
+OwnerKind = Literal["org", "team", "user", "service_account"]
+State = Literal["active", "disabled", "expired", "revoked", "replaced"]
+
+Names = Annotated[list[Short], Meta(max_length=200)]
+Patterns = Annotated[list[Short], Meta(max_length=500, description="Names, or beginnings with `*`; none is all.")]
+Networks = Annotated[list[Short], Meta(max_length=200, description="CIDRs that the key may be used from; none is all.")]
+Schedule = Annotated[list[Hours], Meta(max_length=50, description="When the key works; none is always.")]
+
+
+class KeyView(msgspec.Struct, frozen=True, kw_only=True):
+    """A key without what could be used. `id` is the public part of its token."""
+
+    id: str
+    name: str
+    env: Env
+    state: State
+    owner_kind: OwnerKind
+    owner_id: str
+    team_id: str | None
+    user_id: str | None
+    purpose: str
+    models: list[str]
+    routes: list[str]
+    addresses: list[str]
+    times: list[Hours]
+    tags: list[str]
+    expires_at: datetime | None
+    disabled_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    rotated_from: str | None
+    overlap_until: datetime | None
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+    revision: int
+
+
+class MadeKey(KeyView, frozen=True, kw_only=True):
+    """`token` is shown this once; null where the request was repeated."""
+
+    token: str | None
+
+
+class NewKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`env` is `adm` for a key of this API, which acts as its owner. Without an owner it is the caller's own. Without `expires_at` it holds
+    for 90 days, or as long as the key that makes it; null is for ever."""
+
+    name: Name
+    env: Env = "live"
+    owner_kind: OwnerKind | None = None
+    owner_id: Id | None = None
+    team_id: Id | None = None
+    purpose: Text = ""
+    models: Patterns = []
+    routes: Patterns = []
+    addresses: Networks = []
+    times: Schedule = []
+    tags: Names = []
+    expires_at: Moment | UnsetType | None = UNSET
+
+
+class KeyEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Only what is given is changed. Owner and team stay for ever: make another key instead."""
+
+    name: Name | UnsetType = UNSET
+    purpose: Text | UnsetType = UNSET
+    models: Patterns | UnsetType = UNSET
+    routes: Patterns | UnsetType = UNSET
+    addresses: Networks | UnsetType = UNSET
+    times: Schedule | UnsetType = UNSET
+    tags: Names | UnsetType = UNSET
+    expires_at: Moment | UnsetType | None = UNSET
+
+
+class Rotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How long the old key works beside the new one, in seconds; at most 30 days."""
+
+    overlap_seconds: Annotated[int, Meta(ge=0, le=30 * 86_400)] = 86_400
+
+
+class KeyQuery(Paged, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    team_id: Id | None = None
+    env: Env | None = None
+    owner_kind: OwnerKind | None = None
+    owner_id: Id | None = None
+    user_id: Id | None = None
+
+
+def check(
+    *, models: list[str] | UnsetType, routes: list[str] | UnsetType, addresses: list[str] | UnsetType, times: list[Hours] | UnsetType
+) -> None:
+    """Raises `Problem` with every mistake."""
+    errors = [
+        FieldError(f"{name}[{at}]", flaw)
+        for name, values, flaw_of in (
+            ("models", models, flaw_of_pattern),
+            ("routes", routes, flaw_of_pattern),
+            ("addresses", addresses, flaw_of_address),
+        )
+        if values is not UNSET
+        for at, flaw in _flaws(values, flaw_of)
+    ]
+    if times is not UNSET:
+        errors += [error for at, hours in enumerate(times) for error in _flaws_of_hours(f"times[{at}]", hours)]
+    if errors:
+        raise invalid(*errors)
+
+
+def _flaws(values: list[str], flaw_of: Callable[[str], str | None]) -> list[tuple[int, str]]:
+    return [(at, flaw) for at, value in enumerate(values) if (flaw := flaw_of(value))]
+
+
+def _flaws_of_hours(path: str, hours: Hours) -> list[FieldError]:
+    errors = [
+        FieldError(f"{path}.{name}", flaw)
+        for name, value in (("from", hours.from_), ("to", hours.to))
+        if (flaw := flaw_of_time_of_day(value))
+    ]
+    if not errors and hours.from_ == hours.to:
+        errors.append(FieldError(f"{path}.to", "it is the same as `from`"))
+    if not hours.days:
+        errors.append(FieldError(f"{path}.days", "at least one day"))
+    try:
+        ZoneInfo(hours.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        errors.append(FieldError(f"{path}.time_zone", "it is no time zone, like `Europe/Berlin`"))
+    return errors

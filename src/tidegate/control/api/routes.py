@@ -1,0 +1,16 @@
+"""The table of all routes of the control API, and nothing else."""
+
+from tidegate.control.api import audit, keys, me, orgs, role_bindings, service_accounts, teams, usage, users
+from tidegate.control.api.table import table
+
+ROUTES = table(
+    me.ROUTES,
+    orgs.ROUTES,
+    teams.ROUTES,
+    users.ROUTES,
+    service_accounts.ROUTES,
+    role_bindings.ROUTES,
+    keys.ROUTES,
+    usage.ROUTES,
+    audit.ROUTES,
+)
