@@ -9,7 +9,23 @@ from rich.console import Console
 from tidegate.cli.commands import app
 
 PAGE = Path(__file__).parents[1] / "docs/cli.md"
-COMMANDS = ("", "serve", "check", "keys", "keys create", "keys list", "keys revoke", "keys check", "models", "sandbox", "version")
+COMMANDS = (
+    "",
+    "serve",
+    "check",
+    "keys",
+    "keys create",
+    "keys list",
+    "keys revoke",
+    "keys check",
+    "models",
+    "sandbox",
+    "usage",
+    "migrate",
+    "migrate status",
+    "migrate upgrade",
+    "version",
+)
 INTRODUCTION = """# The command line
 
 Generated from `--help` by `scripts/write_cli_docs.py`. [Configuration](configuration.md) tells what the commands read.

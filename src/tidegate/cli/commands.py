@@ -22,9 +22,11 @@ app.command("tidegate.cli.check:check", name="check", help=texts.CHECK, sort_key
 app.command("tidegate.cli.keys:app", name="keys", help=texts.KEYS, sort_key=3)
 app.command("tidegate.cli.models:models", name="models", help=texts.MODELS, sort_key=4)
 app.command("tidegate.cli.sandbox:sandbox", name="sandbox", help=texts.SANDBOX, sort_key=5)
+app.command("tidegate.cli.usage:usage", name="usage", help=texts.USAGE, sort_key=6)
+app.command("tidegate.cli.migrate:app", name="migrate", help=texts.MIGRATE, sort_key=7)
 
 
-@app.command(sort_key=6)
+@app.command(sort_key=9)
 def version() -> None:
     """Print the version of Tidegate and of Python."""
     sys.stdout.write(f"{app.version}\n")

@@ -58,3 +58,24 @@ tidegate sandbox
 tidegate sandbox --port 9999
 ```
 """
+
+USAGE = """Print what was used and what it cost.
+
+The figures come from the ledger's sums and are exact; latencies are of successful attempts. INPUT has all tokens of the prompt, CACHED
+those of them that were read from a provider's cache, and SAVED what its caches saved.
+
+Examples
+
+```
+tidegate usage
+tidegate usage --by model --since 7d --bucket day
+tidegate usage --by team --by key --since 2026-06-01 --until 2026-07-01 --time-zone Europe/Berlin
+tidegate usage --by model --only team=core --json
+```
+"""
+
+MIGRATE = """Show and raise the version of the database's schema.
+
+The embedded SQLite database is brought up to date at every start. PostgreSQL (`TIDEGATE_DATABASE_URL`) is not: a gateway whose
+database is behind does not start, and says so.
+"""

@@ -70,10 +70,10 @@ async def test_a_migration_that_fails_leaves_nothing(empty: Database, monkeypatc
 async def test_every_tenant_table_has_its_wall(postgres_database: Database) -> None:
     async with postgres_database.read(EVERYONE) as connection:
         found = await connection.exec_driver_sql(
-            "SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity, count(p.polname) FROM pg_class c"
+            "SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity AS forced, count(p.polname) AS policies FROM pg_class c"
             " LEFT JOIN pg_policy p ON p.polrelid = c.oid WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace GROUP BY 1, 2"
         )
-        walls = {row[0]: (row[1], row[2]) for row in found}
+        walls = {row["relname"]: (row["forced"], row["policies"]) for row in found.mappings()}
     walls.pop("alembic_version")
     assert walls.keys() == METADATA.tables.keys()
     assert {name for name, wall in walls.items() if wall == (True, 1)} == walls.keys() - set(TENANT_FREE)

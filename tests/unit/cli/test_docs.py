@@ -14,15 +14,16 @@ def test_the_page_of_the_command_line_is_what_the_commands_say() -> None:
     assert PAGE.read_text() == page(), "run `python scripts/write_cli_docs.py`"
 
 
-@pytest.mark.parametrize("command", ["serve", "check", "keys create", "models", "sandbox"])
+@pytest.mark.parametrize("command", ["serve", "check", "keys create", "models", "sandbox", "usage"])
 def test_help_shows_examples(command: str) -> None:
     assert re.search(rf"Examples\n\s*tidegate {command}", help_of(command))
 
 
 def test_every_command_stands_on_the_page() -> None:
     listed = re.findall(r"^│ (\w+) ", help_of(""), re.M)
-    assert listed == ["serve", "check", "keys", "models", "sandbox", "version"]
-    listed += [f"keys {name}" for name in re.findall(r"^│ (\w+) ", help_of("keys"), re.M)]
+    assert listed == ["serve", "check", "keys", "models", "sandbox", "usage", "migrate", "version"]
+    for group in ("keys", "migrate"):
+        listed += [f"{group} {name}" for name in re.findall(r"^│ (\w+) ", help_of(group), re.M)]
     assert set(COMMANDS) == {"", *listed}
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import URL, ColumnElement, Connection, Table, event, func, selec
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from tidegate.adapters.sql.address import BadAddress
 from tidegate.records import Everyone, Scope, Tenant
 
 STATEMENT_SECONDS = 2.0
@@ -31,14 +32,17 @@ _ENCODE = msgspec.json.Encoder().encode
 
 class Database:
     """A pool of connections to one database. A statement that takes longer than `statement_seconds` fails: `STATEMENT_SECONDS` where a
-    call may wait for it, `ADMIN_SECONDS` for people's commands."""
+    call may wait for it, `ADMIN_SECONDS` for people's commands. Raises `BadAddress` where the driver is not installed."""
 
     def __init__(self, url: URL, *, statement_seconds: float = STATEMENT_SECONDS) -> None:
         self.is_sqlite = url.get_backend_name() == "sqlite"
         options = _sqlite(url, statement_seconds) if self.is_sqlite else _postgres(statement_seconds)
-        self.engine = create_async_engine(
-            url, json_serializer=_json, json_deserializer=msgspec.json.decode, hide_parameters=True, **options
-        )
+        try:
+            self.engine = create_async_engine(
+                url, json_serializer=_json, json_deserializer=msgspec.json.decode, hide_parameters=True, **options
+            )
+        except ModuleNotFoundError:
+            raise BadAddress("PostgreSQL needs its driver: `pip install 'tidegate[postgres]'`") from None
         if self.is_sqlite:
             event.listen(self.engine.sync_engine, "connect", _set_up_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
