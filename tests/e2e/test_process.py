@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +126,12 @@ def own(tmp_path: Path, provider: Provider) -> Any:
         yield started
 
 
+@pytest.fixture
+def client(own: GatewayProcess) -> Generator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{own.url}/v1", api_key=own.key, max_retries=0, timeout=20) as made:
+        yield made
+
+
 def configuration(provider: Provider, **routes: list[str]) -> dict[str, Any]:
     return {
         "providers": {"openai": {"base_url": f"{provider.url}/v1", "api_key": "env:UPSTREAM_KEY"}},
@@ -139,8 +145,7 @@ def ask(gateway: GatewayProcess, model: str = "openai/gpt-4o", key: str = "", te
     return call(f"{gateway.url}/v1/chat/completions", "POST", headers, body)
 
 
-def test_an_edit_goes_live_and_drops_no_stream(own: GatewayProcess, provider: Provider) -> None:
-    client = openai.OpenAI(base_url=f"{own.url}/v1", api_key=own.key, max_retries=0)
+def test_an_edit_goes_live_and_drops_no_stream(own: GatewayProcess, provider: Provider, client: openai.OpenAI) -> None:
     script = json.dumps({"sandbox": {"n": 400, "gap_ms": 10}})
     raw = client.chat.completions.with_raw_response.create(
         model="openai/gpt-4o", messages=[{"role": "user", "content": script}], stream=True
@@ -154,7 +159,6 @@ def test_an_edit_goes_live_and_drops_no_stream(own: GatewayProcess, provider: Pr
     rest = list(stream)
     assert sum(bool(chunk.choices and chunk.choices[0].delta.content) for chunk in rest) >= 399
     assert rest[-1].choices[0].finish_reason == "stop"
-    client.close()
 
 
 def test_an_invalid_edit_keeps_the_old_and_says_why(own: GatewayProcess, provider: Provider) -> None:
@@ -183,8 +187,7 @@ def test_a_key_made_while_it_runs_works_and_a_revoked_one_does_not(own: GatewayP
     assert made not in own.log()
 
 
-def test_sigterm_lets_an_open_stream_end_and_writes_its_event(own: GatewayProcess, provider: Provider) -> None:
-    client = openai.OpenAI(base_url=f"{own.url}/v1", api_key=own.key, max_retries=0)
+def test_sigterm_lets_an_open_stream_end_and_writes_its_event(own: GatewayProcess, client: openai.OpenAI) -> None:
     script = json.dumps({"sandbox": {"n": 60, "gap_ms": 10}})
     stream = client.chat.completions.create(model="openai/gpt-4o", messages=[{"role": "user", "content": script}], stream=True)
     chunks = iter(stream)
@@ -192,15 +195,13 @@ def test_sigterm_lets_an_open_stream_end_and_writes_its_event(own: GatewayProces
     os.kill(own.pid, signal.SIGTERM)
     rest = list(chunks)
     assert rest[-1].choices[0].finish_reason == "stop"
-    client.close()
     assert own.stop() == 0
     event = own.usage()[-1]
     assert (event["status"], event["usage"]["output"]) == (200, 60)
     assert "Traceback" not in own.log()
 
 
-def test_a_second_signal_cuts_open_streams_and_writes_their_events(own: GatewayProcess, provider: Provider) -> None:
-    client = openai.OpenAI(base_url=f"{own.url}/v1", api_key=own.key, max_retries=0)
+def test_a_second_signal_cuts_open_streams_and_writes_their_events(own: GatewayProcess, provider: Provider, client: openai.OpenAI) -> None:
     script = json.dumps({"sandbox": {"n": 5000, "gap_ms": 10}})
     stream = client.chat.completions.create(model="openai/gpt-4o", messages=[{"role": "user", "content": script}], stream=True)
     next(iter(stream))
@@ -210,7 +211,6 @@ def test_a_second_signal_cuts_open_streams_and_writes_their_events(own: GatewayP
         while True:
             socket.create_connection(("127.0.0.1", own.port), 1).close()
     assert own.stop() == 0
-    client.close()
     assert own.usage()[-1]["status"] == 499
     assert "Traceback" not in own.log()
     assert provider.attempts(1)[0]["end"] == "client_gone"
