@@ -137,7 +137,7 @@ async def test_every_answer_is_closed() -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_bug_of_ours_is_an_error_of_the_client_s_dialect_and_on_the_ledger(stream: bool, caplog: Any) -> None:
+async def test_a_bug_of_ours_is_an_error_of_the_client_s_dialect_and_on_the_ledger(stream: bool) -> None:
     pieces = (*STREAM[:2], RuntimeError("a bug")) if stream else (RuntimeError("a bug"),)
     memory = Memory(Given(*pieces, headers=SSE if stream else JSON))
     got = await memory.chat(stream=stream)
