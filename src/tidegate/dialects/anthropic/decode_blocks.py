@@ -5,18 +5,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from tidegate.dialects.anthropic.fields import (
-    as_list,
-    as_object,
-    join,
-    missing,
-    take_bool,
-    take_cache,
-    take_object,
-    take_opt_str,
-    take_str,
-    wrong,
-)
+from tidegate.dialects.anthropic.fields import take_cache
+from tidegate.dialects.reading import as_list, as_object, join, missing, take_bool, take_object, take_opt_str, take_str, wrong
 from tidegate.dialects.signature import unpack
 from tidegate.ir.content import (
     Base64Source,

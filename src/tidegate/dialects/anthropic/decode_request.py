@@ -5,12 +5,13 @@ import msgspec
 
 from tidegate.dialects.anthropic.decode_blocks import NAME, decode_content
 from tidegate.dialects.anthropic.decode_tools import decode_tool_choice, decode_tools
-from tidegate.dialects.anthropic.fields import (
+from tidegate.dialects.anthropic.fields import take_cache
+from tidegate.dialects.base import Head
+from tidegate.dialects.reading import (
     as_list,
     as_object,
     missing,
     take_bool,
-    take_cache,
     take_int,
     take_number,
     take_object,
@@ -19,7 +20,6 @@ from tidegate.dialects.anthropic.fields import (
     take_strings,
     wrong,
 )
-from tidegate.dialects.base import Head
 from tidegate.ir.errors import bad_request
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.request import Message, OutputFormat, Reasoning, Request, Role

@@ -1,12 +1,12 @@
 """`tools` and `tool_choice` of a request, from the wire to the neutral model."""
 
 from tidegate.dialects.anthropic.decode_blocks import NAME
-from tidegate.dialects.anthropic.fields import (
+from tidegate.dialects.anthropic.fields import take_cache
+from tidegate.dialects.reading import (
     as_list,
     as_object,
     join,
     take_bool,
-    take_cache,
     take_int,
     take_object,
     take_opt_str,

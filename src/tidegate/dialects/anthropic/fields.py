@@ -1,92 +1,8 @@
-"""Typed reading of decoded JSON objects for the anthropic dialect: every reader takes a field out of the object, so that what is left
-at the end is what nobody models. All raise `bad_request` with the path of the field; an explicit null counts as absent."""
+"""Cache marks as this dialect writes them."""
 
-from typing import cast
-
+from tidegate.dialects.reading import join, take_object, take_opt_str
 from tidegate.ir.content import CacheMark
-from tidegate.ir.errors import GatewayError, bad_request
-from tidegate.ir.json import Json, JsonObject
-
-
-def wrong(path: str, expected: str) -> GatewayError:
-    return bad_request(f"{path}: must be {expected}", path)
-
-
-def missing(path: str) -> GatewayError:
-    return bad_request(f"{path}: field required", path)
-
-
-def join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
-
-
-def as_object(value: Json, path: str) -> JsonObject:
-    if type(value) is not dict:
-        raise wrong(path, "an object")
-    return cast("JsonObject", value)
-
-
-def as_list(value: Json, path: str) -> list[Json]:
-    if type(value) is not list:
-        raise wrong(path, "an array")
-    return cast("list[Json]", value)
-
-
-def take_str(raw: JsonObject, name: str, path: str) -> str:
-    value = raw.pop(name, None)
-    if type(value) is str:
-        return value
-    where = join(path, name)
-    raise missing(where) if value is None else wrong(where, "a string")
-
-
-def take_opt_str(raw: JsonObject, name: str, path: str) -> str | None:
-    value = raw.pop(name, None)
-    if value is None or type(value) is str:
-        return value
-    raise wrong(join(path, name), "a string")
-
-
-def take_bool(raw: JsonObject, name: str, path: str) -> bool | None:
-    value = raw.pop(name, None)
-    if value is None or type(value) is bool:
-        return value
-    raise wrong(join(path, name), "a boolean")
-
-
-def take_int(raw: JsonObject, name: str, path: str) -> int | None:
-    value = raw.pop(name, None)
-    if value is None or type(value) is int:
-        return value
-    if type(value) is float and value.is_integer():
-        return int(value)
-    raise wrong(join(path, name), "an integer")
-
-
-def take_number(raw: JsonObject, name: str, path: str) -> float | None:
-    value = raw.pop(name, None)
-    if value is None or type(value) is int or type(value) is float:
-        return value
-    raise wrong(join(path, name), "a number")
-
-
-def take_object(raw: JsonObject, name: str, path: str) -> JsonObject | None:
-    value = raw.pop(name, None)
-    if value is None or type(value) is dict:
-        return cast("JsonObject | None", value)
-    raise wrong(join(path, name), "an object")
-
-
-def take_strings(raw: JsonObject, name: str, path: str) -> list[str] | None:
-    value = raw.pop(name, None)
-    if value is None:
-        return None
-    where = join(path, name)
-    items = as_list(value, where)
-    for item in items:
-        if type(item) is not str:
-            raise wrong(where, "an array of strings")
-    return cast("list[str]", items)
+from tidegate.ir.json import JsonObject
 
 
 def take_cache(raw: JsonObject, path: str) -> CacheMark | None:
@@ -100,14 +16,3 @@ def take_cache(raw: JsonObject, path: str) -> CacheMark | None:
     if control.get("type") == "ephemeral":
         del control["type"]
     return CacheMark(ttl, control)
-
-
-def merge(out: JsonObject, extras: JsonObject) -> None:
-    """Puts `extras` beside what is there: objects are merged, nothing that is there is replaced."""
-    for name, value in extras.items():
-        if name not in out:
-            out[name] = value
-        else:
-            there = out[name]
-            if type(there) is dict and type(value) is dict:
-                merge(cast("JsonObject", there), cast("JsonObject", value))

@@ -1,7 +1,8 @@
 """The content of messages and its parts, from the wire to blocks. Parts of a type that is not OpenAI's (Mistral's `document_url` and
 `thinking`, Qwen's `video_url`) are `Native` of this dialect."""
 
-from tidegate.dialects.openai_chat.fields import NAME, as_object, join, missing, take_cache, take_object, take_opt_str, take_str, wrong
+from tidegate.dialects.openai_chat.fields import NAME, take_cache
+from tidegate.dialects.reading import as_object, join, missing, take_object, take_opt_str, take_str, wrong
 from tidegate.ir.content import Audio, Base64Source, Block, Document, DocumentSource, FileSource, Image, Native, Refusal, Text, UrlSource
 from tidegate.ir.json import Json, JsonObject
 

@@ -1,20 +1,9 @@
 """`messages` of a request, from the wire to the neutral model, in every role that OpenAI has had (also `function`)."""
 
 from tidegate.dialects.openai_chat.decode_content import decode_content
-from tidegate.dialects.openai_chat.fields import (
-    as_list,
-    as_object,
-    dump_text,
-    join,
-    missing,
-    take_cache,
-    take_list,
-    take_object,
-    take_opt_str,
-    take_str,
-    wrong,
-)
+from tidegate.dialects.openai_chat.fields import dump_text, take_cache
 from tidegate.dialects.openai_chat.reasoning import OWN, blocks_of, sign_call
+from tidegate.dialects.reading import as_list, as_object, join, missing, take_list, take_object, take_opt_str, take_str, wrong
 from tidegate.ir.content import Block, Document, Image, Refusal, Text, ToolResult, ToolUse
 from tidegate.ir.errors import bad_request
 from tidegate.ir.json import Json, JsonObject

@@ -12,20 +12,8 @@ from tidegate.dialects.openai_chat.decode_tools import (
     decode_tools,
     decode_web_search,
 )
-from tidegate.dialects.openai_chat.fields import (
-    NAME,
-    as_list,
-    missing,
-    parse,
-    take_bool,
-    take_cache,
-    take_int,
-    take_number,
-    take_object,
-    take_opt_str,
-    take_str,
-    wrong,
-)
+from tidegate.dialects.openai_chat.fields import NAME, parse, take_cache
+from tidegate.dialects.reading import as_list, missing, take_bool, take_int, take_number, take_object, take_opt_str, take_str, wrong
 from tidegate.ir.errors import bad_request
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.request import OutputFormat, Reasoning, Request

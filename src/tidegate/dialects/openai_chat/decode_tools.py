@@ -1,18 +1,7 @@
 """`tools`, `tool_choice` and their forerunners `functions` and `function_call`, from the wire to the neutral model."""
 
-from tidegate.dialects.openai_chat.fields import (
-    NAME,
-    as_list,
-    as_object,
-    join,
-    missing,
-    take_bool,
-    take_cache,
-    take_object,
-    take_opt_str,
-    take_str,
-    wrong,
-)
+from tidegate.dialects.openai_chat.fields import NAME, take_cache
+from tidegate.dialects.reading import as_list, as_object, join, missing, take_bool, take_object, take_opt_str, take_str, wrong
 from tidegate.ir.errors import bad_request
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.request import AnyTool, NativeTool, Tool, ToolChoice, WebSearch

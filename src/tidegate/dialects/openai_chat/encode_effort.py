@@ -2,7 +2,7 @@
 
 from tidegate.dialects.effort import nearest
 from tidegate.dialects.openai_chat.encoding import Encoding
-from tidegate.dialects.openai_chat.fields import merge
+from tidegate.dialects.reading import merge
 from tidegate.ir.json import JsonObject
 from tidegate.ir.request import Reasoning
 

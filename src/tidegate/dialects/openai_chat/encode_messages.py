@@ -9,8 +9,8 @@ import re
 
 from tidegate.dialects.openai_chat.encode_content import Part, content_of, encode_block
 from tidegate.dialects.openai_chat.encoding import Encoding
-from tidegate.dialects.openai_chat.fields import merge
 from tidegate.dialects.openai_chat.reasoning import CALL_SIGNATURE, call_signature, detail_for_provider
+from tidegate.dialects.reading import merge
 from tidegate.ir.content import Refusal, Text, Thinking, ToolResult, ToolUse
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.request import Message

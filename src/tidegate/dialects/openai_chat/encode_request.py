@@ -11,7 +11,8 @@ from tidegate.dialects.openai_chat.encode_effort import encode_reasoning
 from tidegate.dialects.openai_chat.encode_messages import encode_messages, instruct
 from tidegate.dialects.openai_chat.encode_tools import encode_tools
 from tidegate.dialects.openai_chat.encoding import Encoding
-from tidegate.dialects.openai_chat.fields import cache_control, dump, dump_text, merge
+from tidegate.dialects.openai_chat.fields import cache_control, dump, dump_text
+from tidegate.dialects.reading import merge
 from tidegate.ir.errors import bad_request
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.request import OutputFormat, Request

@@ -4,10 +4,11 @@ from tidegate.dialects.base import Encoded, Stamp
 from tidegate.dialects.openai_chat.asked import Asked, unwrapped
 from tidegate.dialects.openai_chat.citations import encode_citation
 from tidegate.dialects.openai_chat.encode_content import media_url
-from tidegate.dialects.openai_chat.fields import NAME, dump, merge, object_or_empty
+from tidegate.dialects.openai_chat.fields import NAME, dump, object_or_empty
 from tidegate.dialects.openai_chat.finish import encode_finish
 from tidegate.dialects.openai_chat.reasoning import CALL_SIGNATURE, call_signature, detail_for_client
 from tidegate.dialects.openai_chat.usage import encode_usage
+from tidegate.dialects.reading import merge
 from tidegate.ir.content import Audio, Block, Image, Native, Refusal, Text, Thinking, ToolUse
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.loss import Loss

@@ -4,7 +4,8 @@ from typing import cast
 
 from tidegate.dialects.openai_chat.encode_messages import instruct
 from tidegate.dialects.openai_chat.encoding import Encoding
-from tidegate.dialects.openai_chat.fields import NAME, merge
+from tidegate.dialects.openai_chat.fields import NAME
+from tidegate.dialects.reading import merge
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.request import NativeTool, Tool, ToolChoice, WebSearch
 

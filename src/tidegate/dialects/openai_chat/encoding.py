@@ -1,7 +1,8 @@
 """What the parts of the request encoder share: whom they encode for, what got lost, and the names of fields in the client's own terms."""
 
 from tidegate.dialects.names import fits, shortened
-from tidegate.dialects.openai_chat.fields import NAME, cache_control, merge
+from tidegate.dialects.openai_chat.fields import NAME, cache_control
+from tidegate.dialects.reading import merge
 from tidegate.ir.content import Block, CacheMark, Origin, Refusal, Thinking, ToolResult, ToolUse
 from tidegate.ir.json import JsonObject
 from tidegate.ir.loss import Loss

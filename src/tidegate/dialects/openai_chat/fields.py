@@ -1,12 +1,10 @@
-"""Typed reading of decoded JSON for the openai_chat dialect. Every `take_` reader takes a field out of its object, so that what is left
-at the end is what nobody models. All raise `bad_request` with the path of the field; an explicit null counts as absent."""
+"""What the files of this dialect share: its name, its JSON, cache marks, and lenient looks at answers."""
 
 from typing import cast
 
 import msgspec
 
 from tidegate.ir.content import CacheMark
-from tidegate.ir.errors import GatewayError, bad_request
 from tidegate.ir.json import Json, JsonObject
 
 NAME = "openai_chat"
@@ -34,82 +32,6 @@ def dump_text(value: object) -> str:
     return _ENCODER.encode(value).decode()
 
 
-def wrong(path: str, expected: str) -> GatewayError:
-    return bad_request(f"Invalid type for '{path}': expected {expected}.", path, "invalid_type")
-
-
-def missing(path: str) -> GatewayError:
-    return bad_request(f"Missing required parameter: '{path}'.", path, "missing_required_parameter")
-
-
-def join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
-
-
-def as_object(value: Json, path: str) -> JsonObject:
-    if type(value) is not dict:
-        raise wrong(path, "an object")
-    return cast("JsonObject", value)
-
-
-def as_list(value: Json, path: str) -> list[Json]:
-    if type(value) is not list:
-        raise wrong(path, "an array")
-    return cast("list[Json]", value)
-
-
-def take_str(raw: JsonObject, name: str, path: str) -> str:
-    value = raw.pop(name, None)
-    if type(value) is str:
-        return value
-    where = join(path, name)
-    raise missing(where) if value is None else wrong(where, "a string")
-
-
-def take_opt_str(raw: JsonObject, name: str, path: str) -> str | None:
-    value = raw.pop(name, None)
-    if value is None or type(value) is str:
-        return value
-    raise wrong(join(path, name), "a string")
-
-
-def take_bool(raw: JsonObject, name: str, path: str) -> bool | None:
-    value = raw.pop(name, None)
-    if value is None or type(value) is bool:
-        return value
-    raise wrong(join(path, name), "a boolean")
-
-
-def take_int(raw: JsonObject, name: str, path: str) -> int | None:
-    value = raw.pop(name, None)
-    if value is None or type(value) is int:
-        return value
-    if type(value) is float and value.is_integer():
-        return int(value)
-    raise wrong(join(path, name), "an integer")
-
-
-def take_number(raw: JsonObject, name: str, path: str) -> float | None:
-    value = raw.pop(name, None)
-    if value is None or type(value) is int or type(value) is float:
-        return value
-    raise wrong(join(path, name), "a number")
-
-
-def take_object(raw: JsonObject, name: str, path: str) -> JsonObject | None:
-    value = raw.pop(name, None)
-    if value is None or type(value) is dict:
-        return cast("JsonObject | None", value)
-    raise wrong(join(path, name), "an object")
-
-
-def take_list(raw: JsonObject, name: str, path: str) -> list[Json] | None:
-    value = raw.pop(name, None)
-    if value is None or type(value) is list:
-        return cast("list[Json] | None", value)
-    raise wrong(join(path, name), "an array")
-
-
 def take_cache(raw: JsonObject) -> CacheMark | None:
     """`cache_control`, as OpenRouter, LiteLLM and DashScope accept it on OpenAI-shaped content. What is not an `ephemeral` mark stays
     where it is, among the extras."""
@@ -132,17 +54,6 @@ def cache_control(mark: CacheMark, *, own: bool) -> JsonObject:
     if own:
         out |= mark.extras
     return out
-
-
-def merge(out: JsonObject, extras: JsonObject) -> None:
-    """Puts `extras` beside what is there: objects are merged, nothing that is there is replaced."""
-    for name, value in extras.items():
-        if name not in out:
-            out[name] = value
-        else:
-            there = out[name]
-            if type(there) is dict and type(value) is dict:
-                merge(cast("JsonObject", there), cast("JsonObject", value))
 
 
 def object_or_empty(value: Json) -> JsonObject:

@@ -3,7 +3,7 @@ they agree. Odd numbers (negative, fractions, text, beyond all sense) are ignore
 
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
-from tidegate.dialects.openai_chat.fields import merge
+from tidegate.dialects.reading import merge
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.usage import Usage
 

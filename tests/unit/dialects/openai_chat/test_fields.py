@@ -1,8 +1,7 @@
 import pytest
 
-from tidegate.dialects.openai_chat.fields import merge, parse, take_bool, take_cache, take_int, take_number, take_str
+from tidegate.dialects.openai_chat.fields import parse, take_cache
 from tidegate.ir.content import CacheMark
-from tidegate.ir.errors import GatewayError
 from tidegate.ir.json import JsonObject
 
 
@@ -12,19 +11,6 @@ def test_parse_raises_one_kind_of_error(body: bytes) -> None:
         parse(body)
 
 
-def test_readers_take_fields_out_and_name_the_wrong_ones() -> None:
-    raw: JsonObject = {"a": "x", "b": True, "c": 2.0, "d": 1, "e": None, "f": True}
-    assert (take_str(raw, "a", "p"), take_bool(raw, "b", "p"), take_int(raw, "c", "p"), take_number(raw, "d", "p")) == ("x", True, 2, 1)
-    assert take_int(raw, "e", "p") is None
-    assert raw == {"f": True}
-    with pytest.raises(GatewayError) as raised:
-        take_int(raw, "f", "p")
-    assert (raised.value.error.param, raised.value.error.code) == ("p.f", "invalid_type")
-    with pytest.raises(GatewayError) as raised:
-        take_str(raw, "gone", "")
-    assert (raised.value.error.param, raised.value.error.code) == ("gone", "missing_required_parameter")
-
-
 def test_only_ephemeral_marks_are_taken() -> None:
     raw: JsonObject = {"cache_control": {"type": "ephemeral", "ttl": "1h", "scope": "x"}}
     assert take_cache(raw) == CacheMark("1h", {"scope": "x"})
@@ -32,9 +18,3 @@ def test_only_ephemeral_marks_are_taken() -> None:
     other: JsonObject = {"cache_control": {"type": "forever"}}
     assert take_cache(other) is None
     assert other == {"cache_control": {"type": "forever"}}
-
-
-def test_merge_adds_and_never_replaces() -> None:
-    out: JsonObject = {"a": {"b": 1}, "c": 2}
-    merge(out, {"a": {"b": 9, "d": 3}, "c": {"e": 4}, "f": 5})
-    assert out == {"a": {"b": 1, "d": 3}, "c": 2, "f": 5}
