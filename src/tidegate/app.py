@@ -101,8 +101,10 @@ def serve(settings: Settings) -> int:
     logs.set_up()
     try:
         # First the port: a start that fails must not use up the one showing of the first key.
-        sock = listener(settings.host, settings.port)
-        started = Started(settings)
+        with contextlib.ExitStack() as opened:
+            sock = opened.enter_context(listener(settings.host, settings.port))
+            started = Started(settings)
+            opened.pop_all()
     except ConfigError as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)

@@ -10,6 +10,14 @@ import msgspec
 from tidegate.providers.spec import AuthKind
 
 
+class TimeoutsEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a provider may be silent, in seconds."""
+
+    connect: int | float | None = None
+    answer: int | float | None = None
+    idle: int | float | None = None
+
+
 class ProviderEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One of `providers`. Secrets are references: `env:NAME` or `file:/path`."""
 
@@ -21,6 +29,7 @@ class ProviderEntry(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
     proxy: str | None = None
     ca_file: str | None = None
+    timeouts: TimeoutsEntry = TimeoutsEntry()
     models: list[str] = []
 
 

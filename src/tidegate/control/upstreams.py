@@ -14,7 +14,7 @@ from tidegate.control.secrets import Secrets, is_reference
 from tidegate.policy.models import how_to_configure
 from tidegate.policy.near import did_you_mean
 from tidegate.policy.route import SANDBOX
-from tidegate.policy.snapshot import Credential, Upstream
+from tidegate.policy.snapshot import Credential, Timeouts, Upstream
 from tidegate.providers.spec import AuthKind, ProviderSpec
 
 CUSTOM = "custom"
@@ -24,6 +24,7 @@ SANDBOX_MODELS = ("echo", "fixed", "story", "tools", "reasoner", "json", "vision
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OWN_HEADERS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "accept-encoding", "expect", "te"})
+_LONGEST_WAIT = 3600
 _PATHS = ("/chat/completions", "/v1/messages", "/messages", "/completions", "/responses", "/embeddings", "/models")
 
 
@@ -93,6 +94,7 @@ class Upstreams:
             headers=self._headers(spec, entry, path),
             proxy=self._proxy(entry, path),
             ca_file=self._ca_file(entry, path),
+            timeouts=self._timeouts(entry, path),
             models=tuple(entry.models),
         )
 
@@ -132,8 +134,24 @@ class Upstreams:
     def _secret(self, entry: ProviderEntry, spec: ProviderSpec, path: Path, *, other_origin: bool) -> str | None:
         if entry.api_key is not None:
             return self._secrets.resolve(entry.api_key, (*path, "api_key"), self._problems)
-        # The environment's key belongs to the provider's own address and goes nowhere else unless the file says so.
-        return None if other_origin else self._first(spec.env)
+        if entry.auth == "none":
+            return None
+        secret = self._first(spec.env)
+        if secret is not None and other_origin:
+            variable = next(name for name in spec.env if self._secrets.environ.get(name))
+            self._problems.warn(
+                (*path, "base_url"),
+                f"{variable} of the environment goes to this address, which is not {spec.title}'s own: "
+                f"write `api_key: env:{variable}` to say that it should, or give the entry a key of its own",
+            )
+        return secret
+
+    def _timeouts(self, entry: ProviderEntry, path: Path) -> Timeouts:
+        chosen = {name: seconds for name, seconds in msgspec.structs.asdict(entry.timeouts).items() if seconds is not None}
+        for name, seconds in chosen.items():
+            if not 0 < seconds <= _LONGEST_WAIT:
+                self._problems.error((*path, "timeouts", name), f"a wait is a number of seconds above 0 and up to {_LONGEST_WAIT}")
+        return msgspec.structs.replace(Timeouts(), **chosen)
 
     def _url(self, text: str, path: Path, spec: ProviderSpec) -> str | None:
         wrong = _url_flaw(text)

@@ -40,7 +40,7 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
 
     connect: float = 5.0
     answer: float = 300.0
-    idle: float = 60.0
+    idle: float = 120.0
 
 
 class Upstream(msgspec.Struct, frozen=True, kw_only=True):

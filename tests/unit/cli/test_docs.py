@@ -58,6 +58,6 @@ def test_every_setting_is_documented_in_its_section(section: str, name: str) -> 
 def test_every_documented_setting_exists() -> None:
     known = {name for _, name in SETTINGS}
     text = CONFIGURATION.read_text()
-    sections = re.findall(r"^## `(?:providers|routes|keys|limits|budget|server)`\n(.*?)(?=^## |\Z)", text, re.M | re.S)
-    assert len(sections) == 6
+    sections = re.findall(r"^## `(?:providers|timeouts|routes|keys|limits|budget|server)`\n(.*?)(?=^## |\Z)", text, re.M | re.S)
+    assert len(sections) == 7
     assert {name for part in sections for name in re.findall(r"^\| `(\w+)` \|", part, re.M)} == known

@@ -3,7 +3,7 @@ from tests.unit.control.configs import ENVIRON, Place
 from tests.unit.policy.values import PROVIDERS
 
 from tidegate.control.upstreams import SANDBOX_MODELS
-from tidegate.policy.snapshot import Upstream
+from tidegate.policy.snapshot import Timeouts, Upstream
 from tidegate.sandbox.answer import MODELS
 
 
@@ -90,14 +90,21 @@ def test_a_provider_without_a_key_says_which_variable(place: Place) -> None:
     assert found.missing == "set `OPENAI_API_KEY` for Openai"
 
 
-def test_the_environments_key_goes_to_the_providers_own_address_only(place: Place) -> None:
-    found = upstreams(place, "providers:\n  anthropic: {base_url: 'https://elsewhere.example'}\n")["anthropic"]
-    assert found.credential is None
-    assert "`api_key: env:ANTHROPIC_API_KEY`" in (found.missing or "")
-    same = upstreams(place, "providers:\n  anthropic: {base_url: 'https://api.anthropic.example/v1'}\n")["anthropic"]
-    assert secret(same) == "sk-ant-secret"
-    none = upstreams(place, "providers:\n  anthropic: {base_url: 'https://elsewhere.example', auth: none}\n")["anthropic"]
-    assert (none.auth, none.missing) == ("none", None)
+def test_the_environments_key_goes_to_another_address_with_a_warning(place: Place) -> None:
+    found = place.load("providers:\n  anthropic: {base_url: 'https://elsewhere.example'}\n")
+    assert secret(found.snapshot.upstreams["anthropic"]) == "sk-ant-secret"
+    assert [warning.where for warning in found.warnings] == ["providers.anthropic.base_url"]
+    assert "ANTHROPIC_API_KEY" in found.warnings[0].message
+    said = place.load("providers:\n  anthropic: {base_url: 'https://elsewhere.example', api_key: env:ANTHROPIC_API_KEY}\n")
+    same = place.load("providers:\n  anthropic: {base_url: 'https://api.anthropic.example/v1'}\n")
+    none = place.load("providers:\n  anthropic: {base_url: 'https://elsewhere.example', auth: none}\n")
+    assert [found.warnings for found in (said, same, none)] == [(), (), ()]
+    assert (none.snapshot.upstreams["anthropic"].auth, none.snapshot.upstreams["anthropic"].credential) == ("none", None)
+
+
+def test_timeouts(place: Place) -> None:
+    found = upstreams(place, "providers:\n  anthropic: {timeouts: {answer: 600, idle: 0.5}}\n")["anthropic"]
+    assert found.timeouts == Timeouts(connect=5, answer=600, idle=0.5)
 
 
 def test_a_base_url_of_the_environment(place: Place) -> None:
