@@ -14,6 +14,7 @@ import uvloop
 
 from tidegate.adapters import logs
 from tidegate.adapters.asgi_upstream import AsgiUpstream
+from tidegate.adapters.counters_memory import MemoryCounters
 from tidegate.adapters.events_file import FileEvents
 from tidegate.adapters.http import HttpUpstream
 from tidegate.adapters.keystore import KeyStore
@@ -29,6 +30,7 @@ from tidegate.control.load import Loaded, Loader
 from tidegate.control.problems import ConfigError, Problem
 from tidegate.control.settings import Settings
 from tidegate.control.watch import Watcher
+from tidegate.policy.limits.rules import Alert
 from tidegate.policy.route import SANDBOX, Planner
 from tidegate.proxy.app import App, Live
 from tidegate.proxy.server import Gateway
@@ -65,15 +67,17 @@ async def running(started: Started) -> AsyncGenerator[Gateway]:
     events = FileEvents(started.settings.home / USAGE_FILE)
     upstream = AsgiUpstream(SANDBOX, create_app(Sandbox(keep=0, lenient=True)), HttpUpstream())
     live = Live(Planner(started.loaded.snapshot))
+    clock = SystemClock()
     app = App(
         live=live,
         upstream=upstream,
         events=events,
         metrics=PrometheusMetrics(),
-        clock=SystemClock(),
+        clock=clock,
         random=SystemRandom(),
         thinking=MemoryThinkingCache(),
         tokens=SplintrCounter(),
+        counters=MemoryCounters(clock, on_alert=_alert),
     )
 
     def publish(loaded: Loaded) -> None:
@@ -125,6 +129,12 @@ def serve(settings: Settings) -> int:
     gc.set_threshold(*_COLLECT)
     uvloop.run(main())
     return 0
+
+
+def _alert(alert: Alert) -> None:
+    _LOG.warning(
+        "budget threshold passed", budget=alert.charge.limit.id, whose=alert.charge.whose, percent=alert.percent, used_nano=alert.used
+    )
 
 
 def _warn(problems: tuple[Problem, ...]) -> None:

@@ -1,6 +1,6 @@
 """Reserve before an attempt is sent, settle on every way out: what the pipeline does about limits and budgets.
 
-`Admission.admit` takes all limits of an attempt in one step and caps its answer where a hard budget needs it; what it gives back settles
+`admit` takes all limits of an attempt in one step and caps its answer where a hard budget needs it; what it gives back settles
 the attempt, and tells the client where its limits stand. Nothing is decided here: that is `policy.limits`.
 """
 
@@ -17,9 +17,10 @@ from tidegate.policy.limits.rules import SPEND, Charge, Refusal, Reservation, cl
 from tidegate.policy.limits.verdict import headers, refusal_headers, refused
 from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Target
-from tidegate.ports import Clock, Counters, TokenCounter
+from tidegate.ports import Counters
+from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
-from tidegate.proxy.counting import estimate as count
+from tidegate.proxy.estimate import estimate as count
 from tidegate.proxy.headers import RawHeaders
 from tidegate.proxy.prepare import Prepared
 from tidegate.wire.splice import Fields, scan, splice
@@ -76,59 +77,53 @@ class Admitted:
         self._counters.renew(self._request_id, self._attempt)
 
 
-class Admission:
-    """The gate of one gateway."""
+async def admit(app: App, call: Call, plan: Plan, target: Target, prepared: Prepared) -> tuple[Prepared, Admitted | None]:
+    """For the attempt that comes after the `call.attempts` there were: what goes to the provider now, and what to settle; None where
+    nothing limits the call. Raises `LimitError`, and `GatewayError` where a hard budget cannot be kept."""
+    route = plan.route if plan.by_route else ""
+    charges = call.planner.limits.charges(call.key, route, target.name, end_user(call.fields, call.dialect.name))
+    if not charges:
+        return prepared, None
+    fields: list[Fields] = []
 
-    def __init__(self, counters: Counters, clock: Clock, tokens: TokenCounter) -> None:
-        self.counters = counters
-        self._clock = clock
-        self._tokens = tokens
+    def scanned() -> Fields:
+        if not fields:
+            fields.append(scan(prepared.body))
+        return fields[0]
 
-    async def admit(self, call: Call, plan: Plan, target: Target, prepared: Prepared) -> tuple[Prepared, Admitted | None]:
-        """For the attempt that comes after the `call.attempts` there were: what goes to the provider now, and what to settle; None where
-        nothing limits the call. Raises `LimitError`, and `GatewayError` where a hard budget cannot be kept."""
-        route = plan.route if plan.by_route else ""
-        charges = call.planner.limits.charges(call.key, route, target.name, end_user(call.fields, call.dialect.name))
-        if not charges:
-            return prepared, None
-        fields: list[Fields] = []
+    sizes = Sizes(
+        body=prepared.body,
+        output=asked_output(call.fields),
+        most=target.profile.capabilities.max_output,
+        price=target.price,
+        counted=await _counted(app, call, charges, target),
+    )
+    found = estimate(charges, sizes, scanned, prepared.dialect.name)
+    attempt = call.attempts + 1
+    wanted = claim(call.request_id, attempt, charges, tokens=found.tokens, least_tokens=found.input, nano=found.nano)
+    answer = await app.counters.reserve(wanted)
+    if isinstance(answer, Refusal):
+        raise _refused(answer, call.dialect.name, app.clock.now())
+    if found.cap is not None:
+        prepared = capped(prepared, scanned(), target, found.cap)
+    return prepared, Admitted(app.counters, answer, found, target)
 
-        def scanned() -> Fields:
-            if not fields:
-                fields.append(scan(prepared.body))
-            return fields[0]
 
-        sizes = Sizes(
-            body=prepared.body,
-            output=asked_output(call.fields),
-            most=target.profile.capabilities.max_output,
-            price=target.price,
-            counted=await self._counted(call, charges, target),
-        )
-        found = estimate(charges, sizes, scanned, prepared.dialect.name)
-        attempt = call.attempts + 1
-        wanted = claim(call.request_id, attempt, charges, tokens=found.tokens, least_tokens=found.input, nano=found.nano)
-        answer = await self.counters.reserve(wanted)
-        if isinstance(answer, Refusal):
-            raise self._refused(answer, call.dialect.name)
-        if found.cap is not None:
-            prepared = capped(prepared, scanned(), target, found.cap)
-        return prepared, Admitted(self.counters, answer, found, target)
+async def _counted(app: App, call: Call, charges: tuple[Charge, ...], target: Target) -> int | None:
+    """The tokens of the prompt, where a budget reserves by them. Vocabularies load on first use, so it is not done on the loop."""
+    hard = [charge.limit for charge in charges if charge.measure == SPEND and charge.enforced]
+    if not hard or any(limit.strict for limit in hard):
+        return None
+    request = call.request or call.dialect.decode_request(call.body)
+    return await asyncio.to_thread(count, request, app.tokens, target.model)
 
-    async def _counted(self, call: Call, charges: tuple[Charge, ...], target: Target) -> int | None:
-        """The tokens of the prompt, where a budget reserves by them. Vocabularies load on first use, so it is not done on the loop."""
-        hard = [charge.limit for charge in charges if charge.measure == SPEND and charge.enforced]
-        if not hard or any(limit.strict for limit in hard):
-            return None
-        request = call.request or call.dialect.decode_request(call.body)
-        return await asyncio.to_thread(count, request, self._tokens, target.model)
 
-    def _refused(self, refusal: Refusal, dialect: str) -> LimitError:
-        error = refused(refusal)
-        told = refusal_headers(refusal, dialect, self._clock.now())
-        if error.retry_after is not None:
-            told.append((b"retry-after", b"%d" % math.ceil(error.retry_after)))
-        return LimitError(error, told)
+def _refused(refusal: Refusal, dialect: str, now: float) -> LimitError:
+    error = refused(refusal)
+    told = refusal_headers(refusal, dialect, now)
+    if error.retry_after is not None:
+        told.append((b"retry-after", b"%d" % math.ceil(error.retry_after)))
+    return LimitError(error, told)
 
 
 def capped(prepared: Prepared, fields: Fields, target: Target, cap: int) -> Prepared:

@@ -4,7 +4,7 @@ import msgspec
 
 from tidegate.policy.route import Planner
 from tidegate.policy.snapshot import Snapshot
-from tidegate.ports import Clock, Events, Metrics, Random, ThinkingCache, TokenCounter, Upstream
+from tidegate.ports import Clock, Counters, Events, Metrics, Random, ThinkingCache, TokenCounter, Upstream
 
 
 class Live(msgspec.Struct):
@@ -26,3 +26,4 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     random: Random
     thinking: ThinkingCache
     tokens: TokenCounter
+    counters: Counters

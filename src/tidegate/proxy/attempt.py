@@ -13,21 +13,35 @@ from tidegate.policy.price import cost
 from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Target
 from tidegate.ports import UsageEvent
+from tidegate.proxy.admission import Admitted, end_user
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
 from tidegate.proxy.headers import RawHeaders, header_value
 from tidegate.proxy.prepare import Prepared
 from tidegate.proxy.reply import Reply
 
+OK = 200
 CLIENT_GONE = 499
 MAX_RECEIPT = 512
 """Bytes of `x-tidegate-receipt`; the whole receipt goes with the usage event."""
 
 
 class Attempt:
-    """One try at one target. `last` says that no other target follows, so that nothing is held back for one."""
+    """One try at one target. `admitted` is what it holds of the limits, where there are any. `last` says that no other target follows, so
+    that nothing is held back for one."""
 
-    def __init__(self, app: App, call: Call, plan: Plan, target: Target, prepared: Prepared, reply: Reply, *, last: bool) -> None:
+    def __init__(
+        self,
+        app: App,
+        call: Call,
+        plan: Plan,
+        target: Target,
+        prepared: Prepared,
+        admitted: Admitted | None,
+        reply: Reply,
+        *,
+        last: bool,
+    ) -> None:
         self.app = app
         self.call = call
         self.target = target
@@ -41,6 +55,7 @@ class Attempt:
         self.model: str | None = None
         self.usage: Usage | None = None
         self.losses = prepared.losses
+        self._admitted = admitted
         self._route = plan.route
         self._started = app.clock.monotonic()
         self._first_byte: float | None = None
@@ -61,7 +76,10 @@ class Attempt:
     def headers(self) -> RawHeaders:
         """Where the call went and what became of its fields, for the client."""
         receipt = b"identity" if self.prepared.identity and not self.losses else _short(self.losses)
-        return [(b"x-tidegate-target", header_value(self.target.name)), (b"x-tidegate-receipt", receipt)]
+        told = [(b"x-tidegate-target", header_value(self.target.name)), (b"x-tidegate-receipt", receipt)]
+        if self._admitted is not None:
+            told += self._admitted.headers(self.call.dialect.name, self.app.clock.now())
+        return told
 
     def settle(self) -> None:
         """Leaves the attempt's line in the ledger, once: before the last bytes of an answer go out, or where it ended without one."""
@@ -73,6 +91,7 @@ class Attempt:
         usage = self.usage
         priced = cost(usage, target.price)
         error = self.error
+        estimated = self._admitted.settle(usage, answered=self.upstream_status == OK) if self._admitted is not None else None
         event = UsageEvent(
             request_id=call.request_id,
             attempt=call.attempts,
@@ -90,7 +109,7 @@ class Attempt:
             upstream_status=self.upstream_status,
             error=None if error is None else f"{error.kind.word}: {error.message}"[:500],
             usage=None if usage is None else _told(usage),
-            estimated="client_disconnect" if self.gone else None,
+            estimated="client_disconnect" if self.gone else estimated,
             cost_nano=None if priced is None else priced.nano,
             price_source=None if priced is None else priced.label,
             duration_ms=round((now - self._started) * 1000, 3),
@@ -98,6 +117,11 @@ class Attempt:
             receipt=[{"kind": loss.kind, "field": loss.field, "reason": loss.reason} for loss in self.losses],
             request_body=call.body.decode("utf-8", "replace") if self._bodies else None,
             response_body=b"".join(self._given).decode("utf-8", "replace") if self._given else None,
+            org=call.key.org,
+            team=call.key.team,
+            user=call.key.user,
+            end_user=end_user(call.fields, call.dialect.name),
+            tags=list(call.key.tags),
             lines=[]
             if priced is None
             else [{"kind": line.kind, "count": line.count, "price": line.price, "nano": line.nano} for line in priced.lines],

@@ -6,7 +6,11 @@ from typing import Any
 from tidegate.proxy.headers import RawHeaders
 from tidegate.proxy.reply import Reply, Send
 
-_EXPOSED = b"x-request-id, x-tidegate-target, x-tidegate-receipt, x-tidegate-config-gen"
+_EXPOSED = (
+    b"x-request-id, x-tidegate-target, x-tidegate-receipt, x-tidegate-config-gen, retry-after, "
+    b"x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
+    b"x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
+)
 
 
 def allowed(origins: tuple[str, ...], headers: Mapping[bytes, bytes]) -> RawHeaders:

@@ -9,15 +9,14 @@ import msgspec
 
 from tidegate.dialects.choose import Identity, carries_foreign, choose
 from tidegate.dialects.table import DIALECTS
-from tidegate.ir.content import Audio, Block, Document, Image, Native, Refusal, Text, TextSource, Thinking, ToolResult, ToolUse
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
-from tidegate.ir.request import NativeTool, Request, Tool
 from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Target
-from tidegate.ports import TokenCounter, UpstreamFailure
+from tidegate.ports import UpstreamFailure
 from tidegate.proxy.app import App
 from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
+from tidegate.proxy.estimate import estimate
 from tidegate.proxy.failure import failure_of
 from tidegate.proxy.headers import RawHeaders, header_value, returned
 from tidegate.proxy.prepare import prepare
@@ -26,12 +25,6 @@ from tidegate.proxy.reply import JSON, Reply
 
 _PATH = "/count_tokens"
 _NO_SUCH_SURFACE = (404, 405, 501)
-IMAGE_TOKENS = 1600
-"""Anthropic's documented upper bound for one image at its largest useful size."""
-PAGE_TOKENS = 2000
-"""Anthropic's documented 1,500 to 3,000 tokens per PDF page; a document counts as one page for every 100 kB."""
-MESSAGE_TOKENS = 4
-"""Role and separators of one message in the chat formats that are published."""
 
 
 async def count_tokens(app: App, call: Call, reply: Reply) -> None:
@@ -78,46 +71,3 @@ async def _asked(app: App, call: Call, plan: Plan, reply: Reply) -> bool:
 
 async def _send(reply: Reply, status: int, body: bytes, target: Target, headers: RawHeaders) -> None:
     await reply.whole(status, JSON, body, [(b"x-tidegate-target", header_value(target.name)), *headers])
-
-
-def estimate(request: Request, counter: TokenCounter, model: str) -> int:
-    """Tokens of a request by the model's vocabulary where we have it, else by a near one."""
-    texts: list[str] = []
-    fixed = MESSAGE_TOKENS * len(request.messages)
-    for message in request.messages:
-        for block in message.blocks:
-            fixed += _gather(block, texts)
-    for tool in request.tools:
-        match tool:
-            case Tool():
-                texts += [tool.name, tool.description or "", msgspec.json.encode(tool.schema).decode()]
-            case NativeTool(raw=raw):
-                texts.append(msgspec.json.encode(raw).decode())
-            case _:
-                fixed += 100
-    return fixed + counter.count("\n".join(texts), model)
-
-
-def _gather(block: Block, texts: list[str]) -> int:
-    """Adds the block's text and gives the tokens of what is no text."""
-    match block:
-        case Text(text=text) | Refusal(text=text) | Thinking(text=text):
-            texts.append(text)
-            return 0
-        case ToolUse():
-            texts += [block.name, block.arguments]
-            return 0
-        case ToolResult():
-            return sum(_gather(inner, texts) for inner in block.blocks)
-        case Native(raw=raw):
-            texts.append(msgspec.json.encode(raw).decode())
-            return 0
-        case Image():
-            return IMAGE_TOKENS
-        case Document(source=TextSource(text=text)):
-            texts.append(text)
-            return 0
-        case Document():
-            return PAGE_TOKENS * (1 + len(getattr(block.source, "data", "")) // 133_000)
-        case Audio():
-            return len(block.data) // 1000

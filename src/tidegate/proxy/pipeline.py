@@ -8,6 +8,7 @@ from tidegate.policy.identify import pick_token, refuse_query_key
 from tidegate.policy.retry import may_try_next
 from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Target
+from tidegate.proxy.admission import LimitError, admit
 from tidegate.proxy.app import App
 from tidegate.proxy.attempt import Attempt
 from tidegate.proxy.body import scanned
@@ -44,11 +45,13 @@ async def generate(app: App, call: Call, reply: Reply) -> None:
 
 async def _try(app: App, call: Call, plan: Plan, target: Target, reply: Reply, *, last: bool) -> Failure | None:
     try:
-        prepared = prepare(app, call, plan, target)
+        prepared, admitted = await admit(app, call, plan, target, prepare(app, call, plan, target))
+    except LimitError as limited:
+        return Failure(limited.error, limited.headers)
     except GatewayError as refused:
         return Failure(refused.error)
     call.attempts += 1
-    return await run(Attempt(app, call, plan, target, prepared, reply, last=last))
+    return await run(Attempt(app, call, plan, target, prepared, admitted, reply, last=last))
 
 
 async def _refuse(call: Call, reply: Reply, target: Target, failure: Failure) -> None:

@@ -8,14 +8,14 @@ import msgspec
 from tidegate.ir.json import JsonObject
 from tidegate.policy.limits.rules import Standing
 from tidegate.policy.limits.verdict import moment, usd
-from tidegate.ports import Counters
+from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
 from tidegate.proxy.reply import JSON, Reply
 
 
-async def quota(counters: Counters, call: Call, reply: Reply) -> None:
+async def quota(app: App, call: Call, reply: Reply) -> None:
     """The limits of the caller's key and of what the key belongs to."""
-    standings = await counters.quota(call.planner.limits.charges(call.key))
+    standings = await app.counters.quota(call.planner.limits.charges(call.key))
     body: JsonObject = {
         "object": "quota",
         "key": {"id": call.key.id, "name": call.key.name},

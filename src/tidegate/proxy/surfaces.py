@@ -13,6 +13,7 @@ from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
 from tidegate.proxy import counting, listing, pipeline
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
+from tidegate.proxy.quota import quota
 from tidegate.proxy.reply import Reply
 
 Handler: TypeAlias = Callable[[App, Call, Reply], Awaitable[None]]
@@ -34,6 +35,7 @@ _SURFACES = (
     Surface("messages", "POST", b"/v1/messages", "anthropic", pipeline.generate),
     Surface("count_tokens", "POST", b"/v1/messages/count_tokens", "anthropic", counting.count_tokens),
     Surface("models", "GET", b"/v1/models", "", listing.models, body=False),
+    Surface("quota", "GET", b"/v1/tidegate/quota", "", quota, body=False),
 )
 _MODEL = Surface("model", "GET", b"/v1/models/", "", listing.model, body=False)
 _BY_PATH = {surface.path: surface for surface in _SURFACES}

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 from tests.unit.policy.limits.values import limit
 from tests.unit.policy.values import key, snapshot, upstream
-from tests.unit.proxy.values import CLAUDE, GPT, Letters, Memory, Ticks
+from tests.unit.proxy.values import CLAUDE, GPT, Memory, Ticks
 
 from tidegate.adapters.counters_memory import MemoryCounters
 from tidegate.dialects.table import DIALECTS
@@ -16,7 +16,7 @@ from tidegate.policy.limits.rules import Limit
 from tidegate.policy.route import Plan, Planner
 from tidegate.policy.snapshot import Route, Target
 from tidegate.providers.spec import Price
-from tidegate.proxy.admission import Admission, Admitted, LimitError, end_user
+from tidegate.proxy.admission import Admitted, LimitError, admit, end_user
 from tidegate.proxy.call import Call
 from tidegate.proxy.prepare import Prepared, prepare
 from tidegate.wire.splice import scan
@@ -29,11 +29,10 @@ class Gate:
 
     def __init__(self, *limits: Limit) -> None:
         self.counters = MemoryCounters(Ticks())
-        self.admission = Admission(self.counters, Ticks(), Letters())
         routes = (Route(name="smart", targets=(("openai", "gpt-9"),)),)
         made = snapshot(upstream("anthropic"), upstream("openai"), routes=routes)
         self.planner = Planner(msgspec.structs.replace(made, limits=limits))
-        self.app = Memory().app
+        self.app = msgspec.structs.replace(Memory().app, counters=self.counters)
         self.ids = 0
 
     def call(self, body: dict[str, Any], dialect: str = "openai_chat") -> Call:
@@ -55,7 +54,7 @@ class Gate:
         return await self.through(call, plan, msgspec.structs.replace(target, price=price, profile=profile))
 
     async def through(self, call: Call, plan: Plan, target: Target) -> tuple[Prepared, Admitted | None]:
-        return await self.admission.admit(call, plan, target, prepare(self.app, call, plan, target))
+        return await admit(self.app, call, plan, target, prepare(self.app, call, plan, target))
 
     async def used(self, call: Call) -> list[tuple[int, int]]:
         charges = self.planner.limits.charges(call.key)
@@ -120,7 +119,7 @@ async def test_a_strict_budget_caps_the_answer_where_the_provider_reads_it(
     spec = msgspec.structs.replace(target.upstream.spec, quirks=Quirks(**quirks))
     target = msgspec.structs.replace(target, price=PRICE, upstream=msgspec.structs.replace(target.upstream, spec=spec))
     before = prepare(gate.app, call, plan, target)
-    after, _ = await gate.admission.admit(call, plan, target, before)
+    after, _ = await admit(gate.app, call, plan, target, before)
     sent = json.loads(after.body)
     assert {name: value for name, value in sent.items() if name.startswith("max_")} == names
     told = [loss.reason for loss in after.losses if "hard budget" in loss.reason]

@@ -4,7 +4,7 @@ from typing import Any
 import msgspec
 from tests.unit.policy.limits.values import limit
 from tests.unit.policy.values import key, snapshot
-from tests.unit.proxy.values import Ticks
+from tests.unit.proxy.values import Memory, Ticks
 
 from tidegate.adapters.counters_memory import MemoryCounters
 from tidegate.dialects.table import DIALECTS
@@ -37,7 +37,7 @@ async def test_a_key_sees_what_it_has_left() -> None:
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    await quota(counters, call, Reply(send, []))
+    await quota(msgspec.structs.replace(Memory().app, counters=counters), call, Reply(send, []))
     body = json.loads(sent[1]["body"])
     assert body["key"] == {"id": "id-ci", "name": "ci"}
     requests, month, total, slots = body["limits"]

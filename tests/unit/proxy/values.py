@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from tests.unit.policy.values import key, snapshot, upstream
 
+from tidegate.adapters.counters_memory import MemoryCounters
 from tidegate.adapters.metrics_prometheus import PrometheusMetrics
 from tidegate.adapters.thinking_memory import MemoryThinkingCache
 from tidegate.policy.route import Planner
@@ -152,6 +153,7 @@ class Memory:
             random=Numbers(),
             thinking=MemoryThinkingCache(),
             tokens=Letters(),
+            counters=MemoryCounters(Ticks()),
         )
         self.gateway = Gateway(self.app)
 
