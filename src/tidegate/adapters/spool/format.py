@@ -15,7 +15,7 @@ FORMAT = 1
 """Of the file. A version that does not know it leaves the file alone."""
 MAGIC = b"TGSPOOL\n"
 MARKER = b"\xf1TGr"
-_HEADER = struct.Struct("<8sHHIQQ28x")
+_HEADER = struct.Struct("<8sHHIQQQ20x")
 _CRC = struct.Struct("<I")
 HEADER_SIZE = _HEADER.size + _CRC.size
 _BODY = struct.Struct("<IQBBH")
@@ -36,6 +36,9 @@ class Header(NamedTuple):
     version: int
     first: int
     """Sequence number of the first record."""
+    synced: int
+    """Sequence number up to which everything was on the disk when the segment was begun: what is torn up to there was not torn by a
+    crash."""
     created: int
     """Microseconds since the epoch."""
 
@@ -49,8 +52,8 @@ class Record(NamedTuple):
     """Bytes of the whole record in the file."""
 
 
-def pack_header(first: int, created: int) -> bytes:
-    front = _HEADER.pack(MAGIC, FORMAT, HEADER_SIZE, 0, first, created)
+def pack_header(first: int, synced: int, created: int) -> bytes:
+    front = _HEADER.pack(MAGIC, FORMAT, HEADER_SIZE, 0, first, synced, created)
     return front + _CRC.pack(zlib.crc32(front))
 
 
@@ -58,10 +61,10 @@ def read_header(data: bytes) -> Header | None:
     """None where the bytes are no header."""
     if len(data) < HEADER_SIZE:
         return None
-    magic, version, _size, _flags, first, created = _HEADER.unpack_from(data)
+    magic, version, _size, _flags, first, synced, created = _HEADER.unpack_from(data)
     if magic != MAGIC or _CRC.unpack_from(data, _HEADER.size)[0] != zlib.crc32(data[: _HEADER.size]):
         return None
-    return Header(version, first, created)
+    return Header(version, first, synced, created)
 
 
 def pack_record(seq: int, kind: int, version: int, payload: bytes) -> bytes:

@@ -125,7 +125,10 @@ class Reader:
         """On to the next segment. False where there is none yet."""
         following = [(index, path) for index, path in segment_paths(self._folder, self._files) if index > self._index]
         for index, path in following:
-            segment = SegmentReader(self._files, path)
+            try:
+                segment = SegmentReader(self._files, path)
+            except FileNotFoundError:
+                continue  # given up meanwhile, and written again
             try:
                 usable = self._weigh(segment, is_last=index == following[-1][0])
             except BaseException:

@@ -1,7 +1,8 @@
 """What a process finds in the spool's folder: where to write on, what was torn, and which attempts never ended.
 
-`find_end` runs before anything is written and is the only thing that changes a segment after the fact: it cuts the torn end of the last
-one, once every legible record behind the tear, and the bytes that are none, are in the quarantine.
+`find_end` runs before anything is written. The end is torn at the first record that is not whole and was not known to be on the disk (the
+last segment's header says up to which number all were): what lies behind is cut off, once every legible record of it, and the bytes that
+are none, are in the quarantine. This is the only thing that ever changes what was written. Harm before that is left for the reader to find.
 """
 
 from collections.abc import Iterator
@@ -18,10 +19,8 @@ from tidegate.adapters.spool.reader import Damage, Reader, SegmentReader
 from tidegate.adapters.spool.segment import DAMAGED, segment_paths
 
 BATCH = 500
-_DOUBLED = 3
-"""Segments at the end that may repeat each other, because some of them failed shortly before the process ended."""
 _MAX_KEPT = 1 << 20
-"""Bytes kept of what is no record."""
+"""Bytes kept of what is no record, of each segment."""
 
 
 class End(NamedTuple):
@@ -32,7 +31,7 @@ class End(NamedTuple):
     is_clean: bool
     """No attempt was open when the last process ended."""
     torn: int
-    """Bytes cut off."""
+    """Bytes cut off that were not zero."""
     behind: int
     """Unharmed records that were cut off with them; they are in the quarantine."""
 
@@ -56,64 +55,92 @@ def attempt_key(payload: bytes) -> tuple[str, int] | None:
 
 
 def find_end(folder: Path, files: Files, quarantine: Quarantine) -> End:
-    """Cuts the torn end. Raises `Damage` where the last segment is of a newer version, and OSError."""
-    paths = segment_paths(folder, files)
-    index = paths[-1][0] if paths else 0
-    seq, torn, behind, is_clean, looked = 0, 0, 0, True, 0
-    while paths and looked < _DOUBLED:
-        path = paths.pop()[1]
-        if path.suffix == DAMAGED:
-            seq = max([seq, *(record.seq for record in form.salvage(path.read_bytes(), 0))])
-            looked += 1
-            continue
-        reader = SegmentReader(files, path)
-        try:
-            if reader.header is not None and reader.first is None:
-                raise Damage(path.name, 0, f"written by a newer version (format {reader.header.version})")
-            last = _last(reader)
-            if looked == 0:
-                cut, behind = _cut(files, reader, quarantine)
-                torn += cut
-                # One that was not begun is not the last one; one whose header is torn is.
-                looked += reader.first is not None or cut > 0
-                is_clean = cut == 0 and (last is None or last.kind == form.CLOSE)
+    """Cuts the torn end, and brings what is left to the disk. Raises `Damage` where a segment is of a newer version, and OSError."""
+    listed = segment_paths(folder, files)
+    segments: list[SegmentReader] = []
+    torn = behind = 0
+    try:
+        synced = _open_end(files, [path for _index, path in listed], segments)
+        following, last, good = _walk(segments, synced)
+        for place, segment in enumerate(segments):
+            if place < good:
+                _sync(files, segment.path)
             else:
-                looked += 1
-            if reader.first is not None:
-                seq = max(seq, reader.next_seq - 1)
-        finally:
-            reader.close()
-    return End(seq, index, is_clean, torn, behind)
+                lost, legible = _cut(files, segment, quarantine, following, whole=place > good)
+                torn, behind = torn + lost, behind + legible
+    finally:
+        for segment in segments:
+            segment.close()
+    is_clean = torn == 0 and (last is None or last.kind == form.CLOSE)
+    return End(following - 1, listed[-1][0] if listed else 0, is_clean, torn, behind)
 
 
-def _last(reader: SegmentReader) -> Record | None:
-    last: Record | None = None
-    while (record := reader.record()) is not None:
-        last = record
-    return last
+def _open_end(files: Files, paths: list[Path], segments: list[SegmentReader]) -> int:
+    """Opens the segments that can hold what was not on the disk yet: from the last one back to the first that was begun before. The number
+    up to which all was on the disk."""
+    synced: int | None = None
+    for path in reversed(paths):
+        segment = SegmentReader(files, path)
+        segments.insert(0, segment)
+        if segment.header is None:
+            continue
+        if segment.first is None:
+            raise Damage(path.name, 0, f"written by a newer version (format {segment.header.version})")
+        synced = segment.header.synced if synced is None else synced
+        if segment.first <= synced:
+            break
+    return synced or 0
 
 
-def _cut(files: Files, reader: SegmentReader, quarantine: Quarantine) -> tuple[int, int]:
-    """Truncates the segment behind its last good record; (bytes that were not zero, records among them)."""
-    if reader.first is None:
-        reader.position = 0
-    rest = reader.rest()
+def _walk(segments: list[SegmentReader], synced: int) -> tuple[int, Record | None, int]:
+    """Reads to the end, or to the first gap that a crash explains: (number of the next record, the last one, the place of its segment)."""
+    following, last, good = 0, None, -1
+    lenient = True
+    for place, segment in enumerate(segments):
+        if segment.path.suffix == DAMAGED:
+            following = max([following, *(record.seq + 1 for record in form.salvage(segment.whole(), 0))])
+            good, lenient = place, True
+        elif segment.first is not None:
+            if segment.first > following > synced and not lenient:
+                break
+            while (record := segment.record()) is not None:
+                last = record
+            following = max(following, segment.next_seq)
+            good, lenient = place, False
+    return max(following, 1), last, good
+
+
+def _cut(files: Files, segment: SegmentReader, quarantine: Quarantine, following: int, *, whole: bool) -> tuple[int, int]:
+    """Truncates the segment behind its last good record, or removes it; (bytes that were not zero, records among them that were not
+    read)."""
+    if segment.path.suffix == DAMAGED and not whole:
+        return 0, 0
+    if whole:
+        segment.position = 0
+    rest = segment.rest()
     torn = rest.rstrip(b"\0")
-    records: list[tuple[str, Record]] = []
+    if whole and segment.first is not None and len(torn) <= form.HEADER_SIZE:
+        torn = b""
+    records = [record for record in form.salvage(torn, 0) if record.seq >= following]
     if torn:
-        records = [("behind a torn record", record) for record in form.salvage(torn, 0)]
-        quarantine.keep(records)
-        quarantine.keep_bytes("torn", reader.path.name, reader.position, torn[:_MAX_KEPT])
-    if reader.position <= form.HEADER_SIZE:
-        files.remove(reader.path)
-    elif rest:
-        fd = files.open(reader.path)
-        try:
-            files.truncate(fd, reader.position)
-            files.sync(fd)
-        finally:
-            files.close(fd)
+        quarantine.keep([("behind a torn record", record) for record in records])
+        quarantine.keep_bytes("torn", segment.path.name, segment.position, torn[:_MAX_KEPT])
+    if segment.position <= form.HEADER_SIZE:
+        files.remove(segment.path)
+        files.sync_folder(segment.path.parent)
+    else:
+        _sync(files, segment.path, segment.position if rest else None)
     return len(torn), len(records)
+
+
+def _sync(files: Files, path: Path, size: int | None = None) -> None:
+    fd = files.open(path)
+    try:
+        if size is not None:
+            files.truncate(fd, size)
+        files.sync(fd)
+    finally:
+        files.close(fd)
 
 
 def open_attempts(folder: Path, files: Files, drained: int, upto: int) -> Iterator[bytes]:

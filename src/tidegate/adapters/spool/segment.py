@@ -56,8 +56,8 @@ class Segment:
             raise
         return cls(files, path, fd, index, size)
 
-    def begin(self, first: int, created: int) -> None:
-        self.files.write(self.fd, form.pack_header(first, created), 0)
+    def begin(self, first: int, synced: int, created: int) -> None:
+        self.files.write(self.fd, form.pack_header(first, synced, created), 0)
         self.first = first
         self.end = form.HEADER_SIZE
 

@@ -59,6 +59,8 @@ class State(NamedTuple):
     drained: int
     """Sequence numbers; `written - drained` records wait for the ledger."""
     open_attempts: int
+    reserve: bool
+    """Whether there is room for what runs when the disk is full."""
     failures: int
     """Segments given up since the start."""
     quarantined: int
@@ -95,17 +97,22 @@ class Spool:
             self.quarantine = Quarantine(folder, files, now)
             end = find_end(folder, files, self.quarantine)
             self.offset = Offset(folder, files)
-        except BlockingIOError:
+        except BaseException as error:
             files.close(self._lock)
-            raise SpoolError(f"{folder} is in use by another process") from None
-        except Damage as damage:
-            files.close(self._lock)
-            raise SpoolError(str(damage)) from damage
+            if isinstance(error, BlockingIOError):
+                raise SpoolError(f"{folder} is in use by another process") from None
+            if isinstance(error, Damage):
+                raise SpoolError(str(error)) from error
+            raise
         if end.torn:
             log = _LOG.error if end.behind else _LOG.warning
             log("the end of the usage spool was torn", bytes=end.torn, records_set_aside=end.behind)
-        if not self.offset.known and not segment_paths(folder, files):
-            self.offset.advance(0)
+        try:
+            if not self.offset.known and not segment_paths(folder, files):
+                self.offset.advance(0)
+        except OSError:
+            self._let_go()
+            raise
         self._former = end.seq
         self._crashed = not end.is_clean
         self._open: dict[tuple[str, int], tuple[int, bytes]] = {}
@@ -156,6 +163,7 @@ class Spool:
             synced=writer.synced,
             drained=self.offset.seq,
             open_attempts=len(self._open),
+            reserve=writer.has_reserve,
             failures=writer.failures,
             quarantined=self.quarantine.count,
             damage=None if self.damage is None else str(self.damage),
@@ -247,6 +255,9 @@ class Spool:
             self._writer.append(form.CLOSE, rows.VERSION, b"")
         await asyncio.to_thread(self._writer.close)
         self._resolve(closing=True)
+        self._let_go()
+
+    def _let_go(self) -> None:
         self.offset.close()
         self.files.close(self._lock)
 
@@ -262,7 +273,10 @@ class Spool:
         return removable
 
     def _first(self, path: Path) -> int | None:
-        fd = self.files.open_reading(path)
+        try:
+            fd = self.files.open_reading(path)
+        except FileNotFoundError:
+            return None
         try:
             header = form.read_header(self.files.read(fd, form.HEADER_SIZE, 0))
         finally:

@@ -4,7 +4,7 @@
 no disk unless a segment runs full before the thread has made the next one. The thread syncs what has gathered, makes segments ahead, and
 looks how full the disk is. Until a record is synced its bytes are kept in memory too: a segment that failed is never synced again (the
 kernel tells a lost page once), all that it may have lost is written again into a new one with the same sequence numbers. Where that fails
-as well, `broken` says so, records wait in memory, and the thread tries again.
+as well, `broken` says so, records are kept in memory, and the thread tries again.
 """
 
 import contextlib
@@ -72,10 +72,12 @@ class Writer:
         self._given_up: list[Segment] = []
         """Failed; closed by the thread, which may be syncing them."""
         self._no_room = False
-        self._has_reserve = self._find_reserve()
+        self.has_reserve = self._find_reserve()
         self._wake = threading.Event()
         self._hurry = threading.Event()
-        self._closing = False
+        self._closing = threading.Event()
+        self._sync_failures = 0
+        """In a row."""
         self._active: Segment | None = None
         try:
             self._active = self._fresh(self._take(), next_seq)
@@ -130,7 +132,7 @@ class Writer:
 
     def close(self) -> None:
         """Syncs what is left and ends the thread. What cannot be synced any more is only logged."""
-        self._closing = True
+        self._closing.set()
         self.hurry()
         self._thread.join()
         with self._lock:
@@ -143,57 +145,50 @@ class Writer:
 
     def _run(self) -> None:
         while True:
-            self._wake.wait(IDLE if self.broken is None else RETRY)
-            if not self._closing and self._wake.is_set():
+            if self.broken is not None:
+                self._closing.wait(RETRY)
+            elif self._wake.wait(IDLE) and not self._closing.is_set():
                 self._hurry.wait(self._gather)
             self._wake.clear()
             self._hurry.clear()
-            closing = self._closing
-            self._mend()
+            closing = self._closing.is_set()
             self._sync()
             if closing:
-                self._last_tries()
+                for _more in range(2):
+                    self._sync()
                 return
             self._prepare()
-
-    def _last_tries(self) -> None:
-        for _try in range(2):
-            if self.synced < self.written:
-                self._mend()
-                self._sync()
-        self._bury()
-
-    def _mend(self) -> None:
-        if self.broken is None:
-            return
-        with self._lock:
-            is_well = self._replace(self.broken)
-        if is_well:
-            _LOG.warning("the usage spool works again", written=self.written)
 
     def _sync(self) -> None:
         """One group: everything that was appended when it began."""
         with self._lock:
+            if self._active is None and self.broken is not None:
+                self._replace(self.broken)
             target = self.written
             full, active = list(self._full), self._active
-        if self.broken is not None or active is None:
-            self._on_synced()
-            return
-        if target == self.synced:
-            return
-        for segment in (*full, active):
-            try:
-                segment.sync()
-            except OSError as error:
-                with self._lock:
-                    if segment is self._active or segment in self._full:
-                        self._replace(error)
-                break
-            segment.acked = True
-        else:
-            self._acknowledge(target, full, active)
+        if active is not None and (target > self.synced or self.broken is not None):
+            for segment in (*full, active):
+                try:
+                    segment.sync()
+                except OSError as error:
+                    self._sync_failed(segment, error)
+                    break
+                segment.acked = True
+            else:
+                self._acknowledge(target, full, active)
         self._bury()
         self._on_synced()
+
+    def _sync_failed(self, segment: Segment, error: OSError) -> None:
+        """The first in a row costs a segment; after the second no new work is taken until a sync comes back well."""
+        with self._lock:
+            if segment is not self._active and segment not in self._full:
+                return
+            self._sync_failures += 1
+            self._replace(error)
+            if self._sync_failures > 1:
+                self._break(error)
+        self.hurry()
 
     def _acknowledge(self, target: int, full: list[Segment], active: Segment) -> None:
         with self._lock:
@@ -204,17 +199,22 @@ class Writer:
             while self._unsynced and self._unsynced[0][0] <= target:
                 self._unsynced_bytes -= len(self._unsynced.popleft()[1])
             self.synced = target
+            self._sync_failures = 0
+            was_broken, self.broken = self.broken, None
         for segment in full:
             segment.close()
+        if was_broken is not None:
+            _LOG.warning("the usage spool works again", synced=target)
 
     def _bury(self) -> None:
-        """Closes what was given up. What never came back from a sync well holds nothing that is not elsewhere by now."""
+        """Closes what was given up. What never came back from a sync well holds nothing that is not written again elsewhere by now."""
         with self._lock:
-            given_up, self._given_up = self._given_up, []
-            is_elsewhere = self.broken is None
+            given_up = self._given_up
+            if self._active is not None:
+                self._given_up = []
         for segment in given_up:
             segment.close()
-            if is_elsewhere and not segment.acked:
+            if self._given_up is not given_up and not segment.acked:
                 segment.remove()
 
     def _rotate(self, first: int) -> Segment:
@@ -232,35 +232,35 @@ class Writer:
             return spare
         self._index += 1
         path = segment_path(self._folder, self._index)
-        if self._has_reserve and self._is_full:
+        if self.has_reserve and self._is_full:
             return self._take_reserve(path)
         try:
             return Segment.make(self._files, path, self._index, self._segment_bytes)
         except OSError:
-            if not self._has_reserve:
+            if not self.has_reserve:
                 raise
             return self._take_reserve(path)
 
     def _take_reserve(self, path: Path) -> Segment:
         _LOG.error("the disk is full: usage goes to the reserve segment", folder=str(self._folder))
-        self._has_reserve = False
+        self.has_reserve = False
         self._no_room = True
         self._files.rename(self._folder / RESERVE, path)
         return Segment(self._files, path, self._files.open(path), self._index, self._reserve_bytes)
 
     def _fresh(self, segment: Segment, first: int) -> Segment:
         try:
-            segment.begin(first, int(self._now() * 1_000_000))
+            segment.begin(first, self.synced, int(self._now() * 1_000_000))
         except OSError:
             segment.close()
             segment.remove()
             raise
         return segment
 
-    def _replace(self, error: OSError) -> bool:
-        """A segment failed: everything that is not synced is written again, into a new one. Whether that worked. The lock is held."""
-        first_time = self.broken is None
-        self._give_up(self._full, self._active)
+    def _replace(self, error: OSError) -> None:
+        """A segment failed: everything that is not synced is written again, into a new one. The lock is held."""
+        self._given_up += self._full if self._active is None else [*self._full, self._active]
+        self._full, self._active = [], None
         self.failures += 1
         try:
             active = self._rotate(self._unsynced[0][0] if self._unsynced else self.written + 1)
@@ -268,19 +268,21 @@ class Writer:
                 if not active.has_room(len(record)):
                     active = self._rotate(seq)
                 active.append(record)
-            self.broken = None
         except OSError as again:
-            self.broken = again
-            self._give_up(self._full, self._active)
-            if first_time:
-                _LOG.error("usage cannot be written; it waits in memory and no new work is taken", error=str(again), first_error=str(error))
+            for segment in (*self._full, self._active):
+                if segment is not None:
+                    segment.close()
+                    segment.remove()
+            self._full, self._active = [], None
+            self._break(again)
         else:
-            _LOG.error("a usage segment failed and was replaced", error=str(error), written_again=len(self._unsynced))
-        return self.broken is None
+            if self.broken is None:
+                _LOG.error("a usage segment failed and was replaced", error=str(error), written_again=len(self._unsynced))
 
-    def _give_up(self, full: list[Segment], active: Segment | None) -> None:
-        self._given_up += full if active is None else [*full, active]
-        self._full, self._active = [], None
+    def _break(self, error: OSError) -> None:
+        if self.broken is None:
+            _LOG.error("usage cannot be made durable: it is kept in memory, and no new work is taken", error=str(error))
+        self.broken = error
 
     def _prepare(self) -> None:
         """What `append` should not have to wait for: the next segment, and the reserve."""
@@ -309,18 +311,20 @@ class Writer:
             return False
         try:
             return self._files.size(fd) == self._reserve_bytes
+        except OSError:
+            return False
         finally:
             self._files.close(fd)
 
     def _make_reserve(self) -> None:
-        if self._has_reserve or self._reserve_bytes <= 0:
+        if self.has_reserve or self._reserve_bytes <= 0:
             return
         path = self._folder / RESERVE
         self._files.remove(path)
         made = Segment.make(self._files, path, 0, self._reserve_bytes)
         made.close()
         self._files.sync_folder(self._folder)
-        self._has_reserve = True
+        self.has_reserve = True
 
     def _make_spare(self) -> None:
         active = self._active
