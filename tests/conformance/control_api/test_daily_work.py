@@ -113,7 +113,7 @@ async def test_pages_end_and_their_cursors_are_for_one_list_only(each: World) ->
     for name in names:
         await made(api, owner, "/orgs/a/teams", {"name": name})
     seen: list[str] = []
-    first = cursor = None
+    first, cursor = "", None
     for _ in range(10):
         asked = {"limit": 2} | ({"cursor": cursor} if cursor else {})
         page = (await api.ask("GET", "/orgs/a/teams", owner, query=asked)).json

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from tidegate.control.api.problem import invalid_field
+
 _NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -22,6 +24,13 @@ def moment(microseconds: int) -> datetime:
 
 def moment_or_none(microseconds: int | None) -> datetime | None:
     return None if microseconds is None else moment(microseconds)
+
+
+def in_reach(field: str, at: datetime) -> datetime:
+    """Raises `Problem` for a time that no calendar here needs; beyond, arithmetic with zones and offsets overflows."""
+    if not 1970 <= at.year <= 2200:
+        raise invalid_field(field, "it is not between the years 1970 and 2200")
+    return at
 
 
 def microseconds(at: datetime) -> int:

@@ -7,6 +7,7 @@ unknown one.
 import hmac
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Never
 
 import msgspec
 
@@ -23,18 +24,28 @@ _TOUCH_AFTER = 60_000_000
 _MOST_BINDINGS = 500
 
 
-class Peppers(msgspec.Struct, frozen=True):
-    """The secrets of digests by version, and the version that new keys get."""
+class Peppers:
+    """The secrets of digests by version, and the version that new keys get. Nothing shows them."""
 
-    current: int
-    by_version: Mapping[int, bytes]
+    __slots__ = ("_by_version", "current")
+
+    def __init__(self, current: int, by_version: Mapping[int, bytes]) -> None:
+        self.current = current
+        self._by_version = dict(by_version)
 
     @property
     def secret(self) -> bytes:
-        return self.by_version[self.current]
+        """Of the present version."""
+        return self._by_version[self.current]
+
+    def of(self, version: int) -> bytes | None:
+        return self._by_version.get(version)
 
     def __repr__(self) -> str:
         return "Peppers(***)"
+
+    def __reduce__(self) -> Never:
+        raise TypeError("peppers are not copied out of the process")
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +139,7 @@ async def every_binding(view: View, only: dict[str, str]) -> list[RoleBinding]:
 
 
 def _is_right(key: ApiKey, peppers: Peppers, token: str) -> bool:
-    pepper = peppers.by_version.get(key.pepper_version)
+    pepper = peppers.of(key.pepper_version)
     return key.env == "adm" and pepper is not None and hmac.compare_digest(key.digest, keys.token_digest(pepper, token))
 
 

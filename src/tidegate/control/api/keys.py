@@ -12,7 +12,7 @@ import msgspec
 
 from tidegate.control.api import where
 from tidegate.control.api.call import Call
-from tidegate.control.api.fields import microseconds, moment, moment_or_none
+from tidegate.control.api.fields import in_reach, microseconds, moment, moment_or_none
 from tidegate.control.api.identify import bounds_of, ended, grants_of
 from tidegate.control.api.key_fields import KeyEdit, KeyQuery, KeyView, MadeKey, NewKey, OwnerKind, Rotation, State, check
 from tidegate.control.api.pagination import Listing
@@ -240,7 +240,7 @@ def _expiry(call: Call, asked: Any) -> int | None:
         return usual if bound is None else min(usual, bound)
     if asked is None:
         return None
-    at = microseconds(asked)
+    at = microseconds(in_reach("expires_at", asked))
     if at <= call.now:
         raise invalid_field("expires_at", "it has passed")
     return at

@@ -9,7 +9,7 @@ import msgspec
 
 from tidegate.control.api import where
 from tidegate.control.api.call import Call
-from tidegate.control.api.fields import Id, Moment, Short, moment
+from tidegate.control.api.fields import Id, Moment, Short, in_reach, moment
 from tidegate.control.api.problem import Problem, invalid_field
 from tidegate.control.api.table import Route
 from tidegate.records import Tenant
@@ -41,8 +41,8 @@ class UsageAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 async def get_usage(call: Call, asked: UsageAsked) -> UsageReport:
     if call.services.ledger is None:
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "no-ledger", "This gateway keeps no ledger that can be asked.")
-    until = asked.until or moment(call.now)
-    since = asked.since or until - _DEFAULT_SPAN
+    until = in_reach("until", asked.until or moment(call.now))
+    since = in_reach("since", asked.since or until - _DEFAULT_SPAN)
     if since >= until:
         raise invalid_field("since", "it is not before `until`")
     _refuse_no_zone(asked.time_zone)

@@ -1,0 +1,132 @@
+"""A request for every route that would succeed for whoever may make it, in the organisation `a`. Rows that it ends are made anew each time.
+
+A route without a sample fails the matrix: whoever adds one says here how it is asked.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from tests.support.control import ACTOR, World
+
+from tidegate.records import ServiceAccount, TeamMember, Tenant, User
+
+
+class Sample(msgspec.Struct):
+    """`path` is below `/api/v1`."""
+
+    path: str
+    body: Any = None
+    headers: dict[str, str] = {}
+
+
+Maker = Callable[[World], Awaitable[Sample]]
+ANY = {"if-match": "*"}
+ORG = "/orgs/a"
+
+
+def fixed(path: str, **fields: Any) -> Maker:
+    async def make(_api: World) -> Sample:
+        return Sample(path, **fields)
+
+    return make
+
+
+def of_new_key(path: str, **fields: Any) -> Maker:
+    """`{}` in the path is a key of team x."""
+
+    async def make(api: World) -> Sample:
+        row, _ = await api.key("a", None, env="live", team_id="x")
+        return Sample(path.format(row.id), **fields)
+
+    return make
+
+
+def of_new(kind: type[User] | type[ServiceAccount], path: str, body: Any) -> Maker:
+    async def make(api: World) -> Sample:
+        id, name = api.name("row_"), api.name("name ")
+        async with api.store.change(Tenant("a"), ACTOR) as change:
+            await (change.add(User(id=id, name=name)) if kind is User else change.add(ServiceAccount(id=id, name=name)))
+        return Sample(path.format(id), body, ANY if body is not None else {})
+
+    return make
+
+
+def named(path: str, **fields: Any) -> Maker:
+    async def make(api: World) -> Sample:
+        return Sample(path, {"name": api.name("name "), **fields})
+
+    return make
+
+
+async def new_member(api: World) -> Sample:
+    return Sample(f"{ORG}/teams/x/members", {"user_id": await api.user("a")})
+
+
+async def old_member(api: World) -> Sample:
+    user_id = await api.user("a")
+    async with api.store.change(Tenant("a"), ACTOR) as change:
+        await change.add(TeamMember(team_id="x", user_id=user_id, created_at=1))
+    return Sample(f"{ORG}/teams/x/members/{user_id}")
+
+
+async def new_binding(api: World) -> Sample:
+    return Sample(f"{ORG}/role-bindings", {"subject_kind": "user", "subject_id": await api.user("a"), "role": "viewer"})
+
+
+async def old_binding(api: World) -> Sample:
+    return Sample(f"{ORG}/role-bindings/{await api.bind('a', await api.user('a'), 'viewer', 'org/a')}")
+
+
+async def new_org(api: World) -> Sample:
+    return Sample("/orgs", {"name": api.name("org ")})
+
+
+SAMPLES: dict[str, Maker] = {
+    "get_me": fixed("/me"),
+    "list_roles": fixed("/roles"),
+    "list_orgs": fixed("/orgs"),
+    "create_org": new_org,
+    "get_org": fixed(ORG),
+    "edit_org": fixed(ORG, body={"name": "a"}, headers=ANY),
+    "disable_org": fixed(f"{ORG}/disable"),
+    "enable_org": fixed(f"{ORG}/enable"),
+    "list_teams": fixed(f"{ORG}/teams"),
+    "create_team": named(f"{ORG}/teams"),
+    "get_team": fixed(f"{ORG}/teams/x"),
+    "edit_team": fixed(f"{ORG}/teams/x", body={"disabled": False}, headers=ANY),
+    "list_members": fixed(f"{ORG}/teams/x/members"),
+    "add_member": new_member,
+    "remove_member": old_member,
+    "list_users": fixed(f"{ORG}/users"),
+    "create_user": named(f"{ORG}/users"),
+    "get_user": of_new(User, ORG + "/users/{}", None),
+    "edit_user": of_new(User, ORG + "/users/{}", {"disabled": True}),
+    "list_service_accounts": fixed(f"{ORG}/service-accounts"),
+    "create_service_account": named(f"{ORG}/service-accounts"),
+    "get_service_account": of_new(ServiceAccount, ORG + "/service-accounts/{}", None),
+    "edit_service_account": of_new(ServiceAccount, ORG + "/service-accounts/{}", {"disabled": True}),
+    "list_role_bindings": fixed(f"{ORG}/role-bindings"),
+    "create_role_binding": new_binding,
+    "get_role_binding": old_binding,
+    "delete_role_binding": old_binding,
+    "list_keys": fixed(f"{ORG}/keys"),
+    "create_key": named(f"{ORG}/keys", owner_kind="team", owner_id="x"),
+    "get_key": of_new_key(ORG + "/keys/{}"),
+    "edit_key": of_new_key(ORG + "/keys/{}", body={"name": "n"}, headers=ANY),
+    "rotate_key": of_new_key(ORG + "/keys/{}/rotate"),
+    "disable_key": of_new_key(ORG + "/keys/{}/disable"),
+    "enable_key": of_new_key(ORG + "/keys/{}/enable"),
+    "revoke_key": of_new_key(ORG + "/keys/{}/revoke"),
+    "get_usage": fixed(f"{ORG}/usage"),
+    "list_audit_events": fixed(f"{ORG}/audit-events"),
+}
+OF_TEAM_X = frozenset(
+    {
+        *("get_team", "edit_team", "list_members", "add_member", "remove_member"),
+        *("create_key", "get_key", "edit_key", "rotate_key", "disable_key", "enable_key", "revoke_key"),
+    }
+)
+"""Routes whose sample is about team x alone."""
+OF_THE_GATEWAY = frozenset({"create_org", "disable_org", "enable_org"})
+OF_NOBODY = frozenset({"get_me", "list_roles"})

@@ -1,0 +1,57 @@
+"""Refusals name the field by its path, in the client's words."""
+
+import json
+from http import HTTPStatus
+
+import msgspec
+import pytest
+
+from tidegate.control.api.problem import FieldError, invalid, not_found, of_validation, unauthenticated
+
+
+class Inner(msgspec.Struct, forbid_unknown_fields=True):
+    n: int = 0
+
+
+class Outer(msgspec.Struct, forbid_unknown_fields=True):
+    inner: Inner
+    many: list[Inner] = []
+    named: dict[str, int] = {}
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("{}", ""),
+        ('{"inner": 1}', "inner"),
+        ('{"inner": {"n": "x"}}', "inner.n"),
+        ('{"inner": {"m": 1}}', "inner.m"),
+        ('{"inner": {}, "more": 1}', "more"),
+        ('{"inner": {}, "many": [{}, {"n": null}]}', "many[1].n"),
+        ('{"inner": {}, "many": [{}, {"z": null}]}', "many[1].z"),
+        ('{"inner": {}, "named": {"a": "b"}}', "named[...]"),
+        ("[]", ""),
+    ],
+)
+def test_the_path_of_a_mistake(text: str, field: str) -> None:
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.json.decode(text, type=Outer)
+    problem = of_validation(caught.value)
+    assert problem.status == HTTPStatus.BAD_REQUEST
+    assert [error.field for error in problem.errors] == [field]
+    assert problem.errors[0].message
+    assert "$" not in problem.errors[0].message
+
+
+def test_the_document() -> None:
+    body = json.loads(invalid(FieldError("a", "it is wrong"), FieldError("", "all of it")).body("r1"))
+    assert body == {
+        "type": "urn:tidegate:problem:invalid",
+        "title": "Bad Request",
+        "status": 400,
+        "detail": "a: it is wrong; all of it",
+        "request_id": "r1",
+        "errors": [{"field": "a", "message": "it is wrong"}, {"field": "", "message": "all of it"}],
+    }
+    assert json.loads(not_found().body("r2"))["type"] == "urn:tidegate:problem:not-found"
+    assert unauthenticated("no").headers["www-authenticate"].startswith("Bearer ")
