@@ -1,0 +1,163 @@
+"""A process that forks children which use a spool, and kills them in the middle.
+
+`python -m tests.unit.adapters.spool.crashing MODE FOLDER SEED` prints one JSON object. It is a process of its own so that it may fork.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import struct
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+
+from tests.unit.adapters.spool.making import numbered, small
+
+from tidegate.adapters.spool.drainer import Drainer
+from tidegate.ports import UsageEvent
+
+STORM = 20_000
+
+
+class Table:
+    """A ledger in SQLite: the unique key, and a transaction for each batch."""
+
+    def __init__(self, path: Path, told: int | None = None) -> None:
+        self._told = told
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection.execute("PRAGMA synchronous = OFF")
+        self._connection.execute("CREATE TABLE IF NOT EXISTS ledger (request_id, attempt, entry, UNIQUE (request_id, attempt, entry))")
+        self._connection.execute("CREATE TABLE IF NOT EXISTS came (count)")
+
+    async def post(self, events: Sequence[UsageEvent]) -> int:
+        rows = [(event.request_id, event.attempt, event.entry) for event in events]
+        self._connection.execute("BEGIN IMMEDIATE")
+        new = self._connection.executemany("INSERT INTO ledger VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows).rowcount
+        self._connection.execute("INSERT INTO came VALUES (?)", (len(rows),))
+        self._connection.execute("COMMIT")
+        if self._told is not None:
+            os.write(self._told, b".")
+        return new
+
+    def entries(self) -> list[tuple[str, str]]:
+        return self._connection.execute(
+            "SELECT request_id, entry FROM ledger ORDER BY CAST(substr(request_id, 5) AS INTEGER), entry"
+        ).fetchall()
+
+    def came(self) -> int:
+        return self._connection.execute("SELECT coalesce(sum(count), 0) FROM came").fetchone()[0]
+
+
+def killed(work: Callable[[int], None], until: Callable[[int], bytes]) -> bytes:
+    """Runs `work` in a child with the end of a pipe, kills it when `until` returns, and gives what that read, and what else was written."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        try:
+            work(writing)
+        finally:
+            os._exit(0)
+    os.close(writing)
+    parts = [until(reading)]
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    while part := os.read(reading, 1 << 16):
+        parts.append(part)
+    os.close(reading)
+    return b"".join(parts)
+
+
+async def drain(folder: Path, table: Table) -> None:
+    spool = small(folder)
+    drainer = Drainer(spool, table, gather=0.001)
+    drainer.start()
+    await drainer.aclose(60)
+    await spool.aclose()
+
+
+def _work(folder: Path, first: int, pipe: int) -> None:
+    spool = small(folder)
+    for number in range(first, first + 50_000):
+        spool.begin(numbered(number, entry="unknown"))
+        os.write(pipe, struct.pack("<cI", b"b", number))
+        if number % 7:
+            spool.emit(numbered(number))
+            os.write(pipe, struct.pack("<cI", b"s", number))
+
+
+def _read(pipe: int, enough: int, chance: Random) -> bytes:
+    told = b""
+    while len(told) < enough:
+        told += os.read(pipe, 4096)
+    time.sleep(chance.random() / 500)
+    return told
+
+
+def emits(folder: Path, chance: Random) -> dict[str, object]:
+    """Children that begin and settle attempts as fast as they can, each killed somewhere."""
+    begun: list[int] = []
+    settled: list[int] = []
+    first = 0
+    for _round in range(12):
+        enough = chance.randrange(1, 20_000)
+        told = killed(lambda pipe, first=first: _work(folder, first, pipe), lambda pipe, enough=enough: _read(pipe, enough, chance))
+        for kind, number in struct.iter_unpack("<cI", told):
+            (begun if kind == b"b" else settled).append(number)
+        first = max(begun) + 10
+    table = Table(folder.parent / "ledger.db")
+    asyncio.run(drain(folder, table))
+    rows = table.entries()
+    known = {name for name, _entry in rows}
+    told_settled = {f"req_{number}" for number in settled}
+    return {
+        "begun": len(begun),
+        "settled": len(settled),
+        "lost": sorted(told_settled - {name for name, entry in rows if entry == "settled"})[:5],
+        "hidden": sorted({f"req_{number}" for number in begun} - known)[:5],
+        "both": len(rows) - len(known),
+        "posted_again": table.came() - len(rows),
+    }
+
+
+def _read_batches(pipe: int, batches: int) -> bytes:
+    return b"".join(os.read(pipe, 1) for _batch in range(batches))
+
+
+def storm(folder: Path, chance: Random) -> dict[str, object]:
+    """A drainer that is killed twenty times over twenty thousand events."""
+    database = folder.parent / "ledger.db"
+
+    async def fill() -> None:
+        spool = small(folder, segment_bytes=1 << 20)
+        for number in range(STORM):
+            spool.emit(numbered(number))
+        await spool.aclose()
+
+    asyncio.run(fill())
+    kills = 0
+    for _kill in range(20):
+        batches = chance.randint(1, 2)
+        # Mostly between a commit and the offset that follows it.
+        told = killed(
+            lambda pipe: asyncio.run(drain(folder, Table(database, pipe))), lambda pipe, batches=batches: _read_batches(pipe, batches)
+        )
+        kills += len(told) > 0
+    asyncio.run(drain(folder, Table(database)))
+    table = Table(database)
+    rows = table.entries()
+    return {
+        "kills": kills,
+        "rows": len(rows),
+        "in_order": [name for name, _entry in rows] == [f"req_{number}" for number in range(STORM)],
+        "came": table.came(),
+    }
+
+
+if __name__ == "__main__":
+    done = {"emits": emits, "storm": storm}[sys.argv[1]](Path(sys.argv[2]), Random(int(sys.argv[3])))
+    print(json.dumps(done))

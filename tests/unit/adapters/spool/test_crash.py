@@ -1,0 +1,32 @@
+"""Processes that end by `kill -9`, for real: nothing that was acknowledged is lost, nothing is there twice."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.unit.adapters.spool.crashing import STORM
+
+ROOT = Path(__file__).parents[4]
+
+
+def crash(mode: str, folder: Path, seed: int) -> dict[str, object]:
+    command = [sys.executable, "-m", "tests.unit.adapters.spool.crashing", mode, str(folder / "spool"), str(seed)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True, timeout=120)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_kills_between_thousands_of_emits_lose_and_double_nothing(tmp_path: Path, seed: int) -> None:
+    found = crash("emits", tmp_path, seed)
+    assert isinstance(found["settled"], int)
+    assert found["settled"] > 3000
+    assert (found["lost"], found["hidden"], found["both"], found["posted_again"]) == ([], [], 0, 0)
+
+
+def test_a_drainer_that_is_killed_again_and_again_posts_each_event_once(tmp_path: Path) -> None:
+    found = crash("storm", tmp_path, 3)
+    assert (found["kills"], found["rows"], found["in_order"]) == (20, STORM, True)
+    assert isinstance(found["came"], int)
+    assert STORM < found["came"] <= STORM + 20 * 500
