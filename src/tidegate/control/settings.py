@@ -11,12 +11,15 @@ DEFAULT_CONFIG = Path("tidegate.yaml")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """`config_path` is a file that must exist; None means `./tidegate.yaml` if there is one. `environ` holds secrets."""
+    """`config_path` is a file that must exist; None means `./tidegate.yaml` if there is one. The control API listens on `admin_host` and
+    `admin_port`. `environ` holds secrets."""
 
     host: str = "127.0.0.1"
     port: int = 8080
     home: Path = Path(".tidegate")
     config_path: Path | None = None
+    admin_host: str = "127.0.0.1"
+    admin_port: int = 8081
     environ: Mapping[str, str] = {}
 
     @property
@@ -30,19 +33,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 def settings(
     environ: Mapping[str, str], *, host: str | None = None, port: int | None = None, home: Path | None = None, config: Path | None = None
 ) -> Settings:
-    """An option, else its variable (`TIDEGATE_HOST`, `_PORT`, `_HOME`, `_CONFIG`; an empty one counts as unset), else the default.
-    Raises `ConfigError` for a port that is none."""
+    """An option, else its variable (`TIDEGATE_HOST`, `_PORT`, `_HOME`, `_CONFIG`, `_ADMIN_HOST`, `_ADMIN_PORT`; an empty one counts as
+    unset), else the default. Raises `ConfigError` for a port that is none."""
     config_path = str(config or "") or environ.get("TIDEGATE_CONFIG")
     return Settings(
         host=host or environ.get("TIDEGATE_HOST") or "127.0.0.1",
-        port=_port(str(port) if port is not None else environ.get("TIDEGATE_PORT") or "8080"),
+        port=_port("TIDEGATE_PORT or --port", str(port) if port is not None else environ.get("TIDEGATE_PORT") or "8080"),
         home=home or Path(environ.get("TIDEGATE_HOME") or ".tidegate"),
         config_path=Path(config_path) if config_path else None,
+        admin_host=environ.get("TIDEGATE_ADMIN_HOST") or "127.0.0.1",
+        admin_port=_port("TIDEGATE_ADMIN_PORT", environ.get("TIDEGATE_ADMIN_PORT") or "8081"),
         environ=dict(environ),
     )
 
 
-def _port(text: str) -> int:
+def _port(name: str, text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= 65535):
-        raise ConfigError((Problem("TIDEGATE_PORT or --port", 0, "", f"`{text[:20]}` is not a port: it is a number from 0 to 65535"),))
+        raise ConfigError((Problem(name, 0, "", f"`{text[:20]}` is not a port: it is a number from 0 to 65535"),))
     return int(text)

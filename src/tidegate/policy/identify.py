@@ -16,6 +16,7 @@ KEY_HEADERS = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
 _HEADERS = frozenset(name.encode() for name in KEY_HEADERS)
 _QUERY_NAMES = frozenset({b"key", b"api_key", b"api-key", b"apikey", b"x-api-key", b"x-goog-api-key", b"access_token", b"token"})
 _LONGEST = 8192
+_ADMIN = "tgk_adm_"
 _REMEMBERED = 10_000
 _WHERE = "Send it in `Authorization: Bearer <key>`, `x-api-key` or `api-key`"
 _MAKE = "`tidegate keys create` makes a key, `tidegate keys list` shows those that exist"
@@ -92,6 +93,8 @@ def identify(snapshot: Snapshot, token: str) -> Key:
         public = keys.token_id(token)
         if public is None:
             raise _refused(f"The gateway key is malformed: {keys.flaw(token)}.", "invalid_api_key")
+        if token.startswith(_ADMIN):
+            raise _refused(f"`{public}` is an admin key: it works on the control API's own listener only. {_MAKE}.", "admin_key")
         key = snapshot.keys_by_id.get(public)
         if key is not None and hmac.compare_digest(key.digest, keys.token_digest(snapshot.pepper, token)):
             return key

@@ -32,5 +32,13 @@ def test_a_port_is_a_port(port: str) -> None:
         settings({"TIDEGATE_PORT": port})
 
 
+def test_the_control_api_has_a_listener_of_its_own() -> None:
+    assert (Settings().admin_host, Settings().admin_port) == ("127.0.0.1", 8081)
+    chosen = settings({"TIDEGATE_ADMIN_HOST": "::1", "TIDEGATE_ADMIN_PORT": "0", "TIDEGATE_HOST": "0.0.0.0", "TIDEGATE_PORT": "80"})
+    assert (chosen.admin_host, chosen.admin_port) == ("::1", 0)
+    with pytest.raises(ConfigError, match="TIDEGATE_ADMIN_PORT"):
+        settings({"TIDEGATE_ADMIN_PORT": "none"})
+
+
 def test_settings_never_show_the_environment() -> None:
     assert "s3cret" not in repr(settings({"KEY": "s3cret"}))

@@ -34,6 +34,7 @@ def test_both_kinds_of_keys_are_known() -> None:
 @pytest.mark.parametrize(
     ("token", "words"),
     [
+        (format_token("adm", OURS.id, "s" * 43), "admin key"),
         (TOKEN[:-3], "malformed"),
         (TOKEN.replace("ss", "tt", 1), "checksum"),
         (format_token("live", "4fGh71kLmN0p", "t" * 43), "`4fGh71kLmN0p` is not known"),
@@ -111,3 +112,11 @@ def test_other_queries_pass(query: bytes) -> None:
 
 def test_values_of_the_helpers_are_what_they_say() -> None:
     assert identify(snapshot(keys=(key("long-enough-for-a-key-123"),)), "long-enough-for-a-key-123").name == "long-enough-for-a-key-123"
+
+
+def test_an_admin_key_calls_nothing_even_where_its_digest_is_known() -> None:
+    token = format_token("adm", "4fGh71kLmN0p", "s" * 43)
+    admin = Key(id="4fGh71kLmN0p", name="admin", digest=token_digest(PEPPER, token))
+    with pytest.raises(GatewayError) as caught:
+        identify(msgspec.structs.replace(snapshot(), keys_by_id={admin.id: admin}), token)
+    assert caught.value.error.code == "admin_key"
