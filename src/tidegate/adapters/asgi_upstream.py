@@ -26,9 +26,7 @@ class AsgiUpstream:
         self._app = app
         self._others = others
 
-    def open(
-        self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool
-    ) -> Awaitable[UpstreamAnswer]:
+    def open(self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool) -> Awaitable[UpstreamAnswer]:
         """As the port says."""
         if config.spec.name != self._name:
             return self._others.open(config, url, headers, body, stream=stream)

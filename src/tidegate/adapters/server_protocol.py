@@ -132,7 +132,7 @@ class Protocol(HttpToolsProtocol):
             keep_alive=version != "1.0" and parser.should_keep_alive(),
             on_response=self.on_response_complete,
         )
-        app = cast("ASGI3Application", self.app)
+        app: ASGI3Application = cast("Any", self.app)
         if before is None or before.response_complete:  # pyright: ignore[reportUnnecessaryComparison] None before the first request
             self._start_asgi_task(self.cycle, app)
         else:
