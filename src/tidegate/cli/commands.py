@@ -24,9 +24,12 @@ app.command("tidegate.cli.models:models", name="models", help=texts.MODELS, sort
 app.command("tidegate.cli.sandbox:sandbox", name="sandbox", help=texts.SANDBOX, sort_key=5)
 app.command("tidegate.cli.usage:usage", name="usage", help=texts.USAGE, sort_key=6)
 app.command("tidegate.cli.migrate:app", name="migrate", help=texts.MIGRATE, sort_key=7)
+app.command("tidegate.cli.orgs:app", name="orgs", help=texts.ORGS, sort_key=8)
+app.command("tidegate.cli.teams:app", name="teams", help=texts.TEAMS, sort_key=9)
+app.command("tidegate.cli.users:app", name="users", help=texts.USERS, sort_key=10)
 
 
-@app.command(sort_key=9)
+@app.command(sort_key=99)
 def version() -> None:
     """Print the version of Tidegate and of Python."""
     sys.stdout.write(f"{app.version}\n")

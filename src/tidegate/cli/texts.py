@@ -79,3 +79,17 @@ MIGRATE = """Show and raise the version of the database's schema.
 The embedded SQLite database is brought up to date at every start. PostgreSQL (`TIDEGATE_DATABASE_URL`) is not: a gateway whose
 database is behind does not start, and says so.
 """
+
+ORGS = """List, make, disable and enable organisations, which are the tenants.
+
+These commands work on the database, also while a gateway runs. What files define belongs to the organisation `default`.
+"""
+
+TEAMS = """List and make the teams of an organisation, and put users into them.
+"""
+
+USERS = """List and add users, give them roles, and make their admin keys.
+
+A role says what somebody may do in the control API, which `docs/control-api.md` describes. `tidegate users admin-key` also helps
+where the first admin key was lost.
+"""

@@ -14,16 +14,18 @@ def test_the_page_of_the_command_line_is_what_the_commands_say() -> None:
     assert PAGE.read_text() == page(), "run `python scripts/write_cli_docs.py`"
 
 
-@pytest.mark.parametrize("command", ["serve", "check", "keys create", "models", "sandbox", "usage"])
+@pytest.mark.parametrize(
+    "command", ["serve", "check", "keys create", "models", "sandbox", "usage", "orgs create", "teams create", "users grant"]
+)
 def test_help_shows_examples(command: str) -> None:
     assert re.search(rf"Examples\n\s*tidegate {command}", help_of(command))
 
 
 def test_every_command_stands_on_the_page() -> None:
     listed = re.findall(r"^│ (\w+) ", help_of(""), re.M)
-    assert listed == ["serve", "check", "keys", "models", "sandbox", "usage", "migrate", "version"]
-    for group in ("keys", "migrate"):
-        listed += [f"{group} {name}" for name in re.findall(r"^│ (\w+) ", help_of(group), re.M)]
+    assert listed == ["serve", "check", "keys", "models", "sandbox", "usage", "migrate", "orgs", "teams", "users", "version"]
+    for group in ("keys", "migrate", "orgs", "teams", "users"):
+        listed += [f"{group} {name}" for name in re.findall(r"^│ ([\w-]+) ", help_of(group), re.M)]
     assert set(COMMANDS) == {"", *listed}
 
 

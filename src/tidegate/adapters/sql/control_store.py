@@ -1,6 +1,7 @@
 """What the control plane reads and changes, one transaction at a time: implements `ports.ControlStore` on `changes`. Everything that is
 special about a kind of record is in `control_kinds`."""
 
+import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -20,6 +21,8 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 MOST = 500
 """Rows of a page."""
+_ORG_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+"""`*` would stand for all of them."""
 _REMEMBERED = [idempotency_record.c[name] for name in Remembered.__struct_fields__]
 
 
@@ -103,6 +106,8 @@ class SqlChange(SqlView):
         await self._audit(f"{kept.name}.delete", kept, row, before=row)
 
     async def add_organisation(self, row: Organisation) -> None:
+        if _ORG_ID.fullmatch(row.org_id) is None:
+            raise ValueError("an organisation's id has 1 to 64 letters, digits, dashes and underscores")
         # No tenant's transaction may write a row of another one: for this statement it is everyone's.
         await self._database.enter(self._connection, EVERYONE)
         await self._connection.execute(insert(organisation).values(msgspec.structs.asdict(row)))

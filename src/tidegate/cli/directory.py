@@ -1,0 +1,82 @@
+"""What the commands about tenants and people share: the store, opened beside a gateway that may run, and who is named as the actor.
+
+These commands work on the database itself, as whoever may read it could anyway; roles are for the control API.
+"""
+
+import getpass
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from cyclopts import Parameter
+
+from tidegate.adapters.sql.address import BadAddress
+from tidegate.adapters.sql.changes import Changes
+from tidegate.adapters.sql.control_store import SqlControlStore
+from tidegate.adapters.sql.engine import Database
+from tidegate.adapters.sql.ready import ready
+from tidegate.adapters.sql.version import Behind
+from tidegate.adapters.system import SystemClock
+from tidegate.adapters.system_secrets import SystemSecrets
+from tidegate.cli.database import Unusable, with_database
+from tidegate.cli.options import complain
+from tidegate.control.problems import ConfigError
+from tidegate.ports import ControlStore, Listed
+from tidegate.records import Actor, ListQuery, Scope
+
+T = TypeVar("T")
+
+Org = Annotated[str, Parameter(help="The organisation's id.")]
+AsJson = Annotated[bool, Parameter(name="--json", negative=(), help="One JSON object per line.")]
+
+_ID_LENGTH = 16
+_PAGE = 500
+
+
+class NotThere(ValueError):
+    """Something that was named does not exist; the message says how to find it."""
+
+
+def actor() -> Actor:
+    """The person at the terminal, as the system knows them."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = "unknown"
+    return Actor(kind="cli", id=name)
+
+
+def now() -> int:
+    """Microseconds since 1970."""
+    return int(SystemClock().now() * 1_000_000)
+
+
+def new_id(prefix: str) -> str:
+    return f"{prefix}_{SystemSecrets().base62(_ID_LENGTH)}"
+
+
+def attempt(home: Path | None, work: Callable[[ControlStore], Awaitable[T]]) -> T | None:
+    """What `work` gives; None where it could not be done, which has been said."""
+
+    async def run(database: Database) -> T:
+        await ready(database)
+        return await work(SqlControlStore(Changes(database, SystemClock())))
+
+    try:
+        return with_database(home, run)
+    except (BadAddress, Behind, ConfigError, Unusable, ValueError) as error:
+        complain(f"error: {error}")
+        return None
+
+
+async def everything(store: ControlStore, scope: Scope, kind: type[Listed], only: dict[str, str] | None = None) -> list[Listed]:
+    """All rows of a kind, over all pages."""
+    found: list[Listed] = []
+    after: str | None = None
+    async with store.view(scope) as view:
+        while True:
+            page = await view.page(kind, ListQuery(limit=_PAGE, after=after, only=only or {}))
+            found += page.items
+            after = page.cursor
+            if after is None:
+                return found
