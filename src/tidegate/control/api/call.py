@@ -9,7 +9,7 @@ import msgspec
 from tidegate.control.api.identify import Caller, Peppers
 from tidegate.control.api.pagination import Listing, Paged, open_cursor, seal
 from tidegate.control.api.problem import Problem, forbidden, not_found
-from tidegate.policy.roles import Grant, allows, lacking
+from tidegate.policy.roles import Grant, lacking
 from tidegate.ports import Change, Clock, ControlStore, Ledger, Listed, Random, Row, Secrets, View
 from tidegate.records import ListQuery, Tenant
 
@@ -104,11 +104,6 @@ class Call:
         wanted = [text.strip() for text in self._if_match.split(",")]
         if "*" not in wanted and etag(revision) not in wanted:
             raise Problem(HTTPStatus.PRECONDITION_FAILED, "changed", "It was changed in the meantime: get it again, then edit.")
-
-    def require(self, permission: str, scope: str) -> None:
-        """Raises `Problem` where the caller does not hold the permission on the scope."""
-        if not allows(self.caller.grants, permission, scope):
-            raise forbidden(f"This needs the permission `{permission}` on `{scope}`.")
 
     def require_held(self, granted: tuple[Grant, ...], what: str) -> None:
         """Nobody gives what they do not hold. Raises `Problem`."""
