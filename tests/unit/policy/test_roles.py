@@ -115,7 +115,7 @@ grants = st.lists(
 )
 
 
-@settings(max_examples=2500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(holder=grants, granted=grants)
 def test_what_may_be_granted_is_exactly_what_is_held(holder: list[Grant], granted: list[Grant]) -> None:
     """T-AZ-2 for permissions, against a model that spells every scope out."""
