@@ -12,6 +12,7 @@ from tidegate.ir.content import Origin
 from tidegate.ir.errors import Error, ErrorKind, GatewayError, unsupported
 from tidegate.ir.loss import Loss
 from tidegate.ir.request import Request
+from tidegate.ir.target import Quirks
 from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Credential, Target, Upstream
 from tidegate.providers.auth import auth_headers
@@ -22,6 +23,7 @@ from tidegate.proxy.call import Call
 from tidegate.proxy.headers import outbound, outbound_query
 from tidegate.wire.splice import Fields, scan, splice
 
+_NO_QUIRKS = Quirks()
 CALLER_KEY = b"x-tidegate-provider-key"
 _ONE_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 """Two names of one field: where the client sent either, a route's default for the other is none."""
@@ -52,18 +54,11 @@ def prepare(app: App, call: Call, plan: Plan, target: Target) -> Prepared:
     credential = _credential(call, plan, target)
     fields = _with_defaults(call, plan)
     request: Request | None = None
-    losses: list[Loss] = []
-    changes: dict[str, bytes] = {}
+    hide_usage = False
     if isinstance(choose(call.dialect.name, provider.name, foreign=carries_foreign(call.body)), Identity):
-        changes["model"] = msgspec.json.encode(target.model)
+        body, losses, hide_usage = _passed(call, fields, provider, target)
     else:
-        request, fields, losses = _translated(app, call, fields, provider, target)
-    body, more = apply_quirks(fields, spec.quirks)
-    losses += more
-    if body is not fields.body:
-        fields = scan(body)
-    usage = provider.usage_fields(fields.get("stream_options")) if call.head.stream and spec.quirks.stream_usage else {}
-    changes.update(usage)
+        request, body, losses = _translated(app, call, fields, provider, target)
     if plan.on_loss == "refuse":
         _refuse(losses)
     headers = outbound(call, provider, identity=request is None)
@@ -72,12 +67,12 @@ def prepare(app: App, call: Call, plan: Plan, target: Target) -> Prepared:
     return Prepared(
         url=f"{upstream.base_url}{provider.path}?{query}" if query else upstream.base_url + provider.path,
         headers=headers,
-        body=splice(fields, changes),
+        body=body,
         dialect=provider,
         origin=Origin(provider.name, spec.name, target.model),
         losses=losses,
         request=request,
-        hide_usage=bool(usage),
+        hide_usage=hide_usage,
     )
 
 
@@ -90,11 +85,26 @@ def _authenticated(upstream: Upstream, credential: Credential | None) -> dict[st
     return headers
 
 
-def _translated(app: App, call: Call, fields: Fields, provider: Dialect, target: Target) -> tuple[Request, Fields, list[Loss]]:
+def _passed(call: Call, fields: Fields, provider: Dialect, target: Target) -> tuple[bytes, list[Loss], bool]:
+    """The client's own bytes with what is declared spliced in, and whether that asks for usage which the client did not ask for."""
+    quirks = target.upstream.spec.quirks
+    body, losses = apply_quirks(fields, quirks)
+    if body is not fields.body:
+        fields = scan(body)
+    usage = provider.usage_fields(fields.get("stream_options")) if call.head.stream and quirks.stream_usage else {}
+    return splice(fields, {"model": msgspec.json.encode(target.model), **usage}), losses, bool(usage)
+
+
+def _translated(app: App, call: Call, fields: Fields, provider: Dialect, target: Target) -> tuple[Request, bytes, list[Loss]]:
+    """What the neutral request is in the provider's dialect. Encoders ask for usage by themselves."""
     if call.request is None:
         call.request = thinking.restore(app.thinking, call.key.id, call.dialect.decode_request(fields.body))
     encoded = provider.encode_request(msgspec.structs.replace(call.request, model=target.model), target.profile)
-    return call.request, scan(encoded.body), list(encoded.losses)
+    quirks = target.upstream.spec.quirks
+    if quirks == _NO_QUIRKS:
+        return call.request, encoded.body, list(encoded.losses)
+    body, losses = apply_quirks(scan(encoded.body), quirks)
+    return call.request, body, [*encoded.losses, *losses]
 
 
 def _with_defaults(call: Call, plan: Plan) -> Fields:
