@@ -183,5 +183,5 @@ class Drainer:
 
     def _trouble(self, error: Exception) -> None:
         if self.failing is None:
-            _LOG.error("the ledger takes no usage; it waits in the spool", error=f"{type(error).__name__}: {error}"[:500])
+            _LOG.error("usage is not drained; it waits in the spool", error=f"{type(error).__name__}: {error}"[:500])
         self.failing = f"{type(error).__name__}: {error}"[:500]

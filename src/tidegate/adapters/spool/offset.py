@@ -22,27 +22,28 @@ class Offset:
 
     def __init__(self, folder: Path, files: Files) -> None:
         self._files = files
-        self._fd = files.open(folder / NAME)
+        self._path = folder / NAME
+        fd = files.open(self._path)
         try:
-            if files.size(self._fd) < 2 * SLOT_SIZE:
-                files.allocate(self._fd, 2 * SLOT_SIZE)
-            data = files.read(self._fd, 2 * SLOT_SIZE, 0)
-        except OSError:
-            files.close(self._fd)
-            raise
+            if files.size(fd) < 2 * SLOT_SIZE:
+                files.allocate(fd, 2 * SLOT_SIZE)
+            data = files.read(fd, 2 * SLOT_SIZE, 0)
+        finally:
+            files.close(fd)
         self._turn, self.seq = max(_slot(data, 0), _slot(data, SLOT_SIZE))
         self.known = self._turn > 0
 
     def advance(self, seq: int) -> None:
         """Returns once the disk has it. Raises OSError; the old number stays then."""
         front = _SLOT.pack(_MAGIC, self._turn + 1, seq)
-        self._files.write(self._fd, front + _CRC.pack(zlib.crc32(front)), (self._turn + 1) % 2 * SLOT_SIZE)
-        self._files.sync(self._fd)
+        fd = self._files.open(self._path)
+        try:
+            self._files.write(fd, front + _CRC.pack(zlib.crc32(front)), (self._turn + 1) % 2 * SLOT_SIZE)
+            self._files.sync(fd)
+        finally:
+            self._files.close(fd)
         self._turn += 1
         self.seq = seq
-
-    def close(self) -> None:
-        self._files.close(self._fd)
 
 
 def _slot(data: bytes, start: int) -> tuple[int, int]:

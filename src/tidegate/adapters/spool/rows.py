@@ -4,7 +4,7 @@ Versions may differ between who wrote and who reads. Fields that the reader does
 calls); a `VERSION` that it does not know is not read at all. Raise `VERSION` only where an old reader would book something wrong.
 """
 
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 
@@ -19,6 +19,17 @@ _DECODE = msgspec.json.Decoder().decode
 _FIELDS = frozenset(UsageEvent.__struct_fields__)
 _LONGEST = 500
 """Characters of a text in a row that had to be cut."""
+
+
+class Row(UsageEvent, kw_only=True, forbid_unknown_fields=True):
+    """A usage event with the types that a decoder can be made for; `JsonObject` is recursive."""
+
+    usage: dict[str, Any] | None
+    receipt: list[dict[str, Any]]
+    lines: list[dict[str, Any]] = []
+
+
+_DECODE_ROW = msgspec.json.Decoder(Row).decode
 
 
 class Unreadable(Exception):
@@ -43,14 +54,20 @@ def encode(event: UsageEvent) -> bytes:
 def decode(payload: bytes) -> tuple[UsageEvent, bool]:
     """The row, and whether the payload has fields that this version does not know. Raises `Unreadable`."""
     try:
+        return _DECODE_ROW(payload), False
+    except (ValueError, TypeError, RecursionError):
+        return _decode_strange(payload)
+
+
+def _decode_strange(payload: bytes) -> tuple[UsageEvent, bool]:
+    """A row with fields or types of another version. The ledger refuses what it cannot book."""
+    try:
         found = _DECODE(payload)
         if not isinstance(found, dict):
             raise Unreadable("not an object")
         fields = cast("JsonObject", found)
-        strange = not fields.keys() <= _FIELDS
-        if strange:
-            fields = {name: value for name, value in fields.items() if name in _FIELDS}
-        return UsageEvent(**fields), strange  # pyright: ignore[reportArgumentType] # we wrote it; the sink refuses what is not so
+        known = {name: value for name, value in fields.items() if name in _FIELDS}
+        return UsageEvent(**known), len(known) < len(fields)  # pyright: ignore[reportArgumentType] # types of another version
     except (ValueError, TypeError, RecursionError) as error:
         raise Unreadable(str(error)[:_LONGEST]) from error
 

@@ -111,7 +111,7 @@ class Spool:
             if not self.offset.known and not segment_paths(folder, files):
                 self.offset.advance(0)
         except OSError:
-            self._let_go()
+            files.close(self._lock)
             raise
         self._former = end.seq
         self._crashed = not end.is_clean
@@ -255,10 +255,6 @@ class Spool:
             self._writer.append(form.CLOSE, rows.VERSION, b"")
         await asyncio.to_thread(self._writer.close)
         self._resolve(closing=True)
-        self._let_go()
-
-    def _let_go(self) -> None:
-        self.offset.close()
         self.files.close(self._lock)
 
     def _drained_segments(self) -> list[tuple[int, Path]]:

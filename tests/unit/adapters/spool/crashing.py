@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -15,9 +16,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
-from tests.unit.adapters.spool.making import numbered, small
+from tests.unit.adapters.spool.making import numbered, small, until
 
 from tidegate.adapters.spool.drainer import Drainer
+from tidegate.adapters.spool.spool import Spool
 from tidegate.ports import UsageEvent
 
 STORM = 20_000
@@ -52,8 +54,8 @@ class Table:
         return self._connection.execute("SELECT coalesce(sum(count), 0) FROM came").fetchone()[0]
 
 
-def killed(work: Callable[[int], None], until: Callable[[int], bytes]) -> bytes:
-    """Runs `work` in a child with the end of a pipe, kills it when `until` returns, and gives what that read, and what else was written."""
+def killed(work: Callable[[int], None], watch: Callable[[int], bytes]) -> bytes:
+    """Runs `work` in a child with the end of a pipe, kills it when `watch` returns, and gives what that read, and what else was written."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -63,7 +65,7 @@ def killed(work: Callable[[int], None], until: Callable[[int], bytes]) -> bytes:
         finally:
             os._exit(0)
     os.close(writing)
-    parts = [until(reading)]
+    parts = [watch(reading)]
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     while part := os.read(reading, 1 << 16):
@@ -158,6 +160,40 @@ def storm(folder: Path, chance: Random) -> dict[str, object]:
     }
 
 
+def full(folder: Path, chance: Random) -> dict[str, object]:
+    """On a small disk that somebody else fills: what runs is settled into the reserve, and new work is taken once there is room again."""
+    filler = folder.parent / "filler"
+    table = Table(Path(":memory:"))
+
+    async def fill() -> dict[str, object]:
+        spool = Spool(folder, segment_bytes=256 << 10, reserve_bytes=1 << 20, gather=0.002)
+        await until(lambda: spool.state.reserve)
+        spool.emit(numbered(0))
+        with filler.open("wb", 0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        await until(lambda: not spool.accepting)
+        slowest = 0.0
+        for number in range(1, 2000):
+            start = time.perf_counter()
+            spool.emit(numbered(number))
+            slowest = max(slowest, time.perf_counter() - start)
+            if chance.random() < 0.1:
+                await asyncio.sleep(0)
+        await until(lambda: spool.state.synced == 2000)
+        refused = not spool.accepting
+        filler.unlink()
+        await until(lambda: spool.accepting and spool.state.reserve)
+        drainer = Drainer(spool, table, gather=0.001)
+        drainer.start()
+        await drainer.aclose(60)
+        state = spool.state
+        await spool.aclose()
+        return {"refused": refused, "rows": len(table.entries()), "failures": state.failures, "slowest_ms": round(slowest * 1000, 3)}
+
+    return asyncio.run(fill())
+
+
 if __name__ == "__main__":
-    done = {"emits": emits, "storm": storm}[sys.argv[1]](Path(sys.argv[2]), Random(int(sys.argv[3])))
+    done = {"emits": emits, "storm": storm, "full": full}[sys.argv[1]](Path(sys.argv[2]), Random(int(sys.argv[3])))
     print(json.dumps(done))

@@ -9,10 +9,11 @@ import pytest
 from tests.unit.adapters.spool.crashing import STORM
 
 ROOT = Path(__file__).parents[4]
+SMALL_DISK = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", 'mount -t tmpfs -o size=4m none "$0" && exec "$@"')
 
 
-def crash(mode: str, folder: Path, seed: int) -> dict[str, object]:
-    command = [sys.executable, "-m", "tests.unit.adapters.spool.crashing", mode, str(folder / "spool"), str(seed)]
+def crash(mode: str, folder: Path, seed: int, *around: str) -> dict[str, object]:
+    command = [*around, sys.executable, "-m", "tests.unit.adapters.spool.crashing", mode, str(folder / "spool"), str(seed)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True, timeout=120)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -30,3 +31,18 @@ def test_a_drainer_that_is_killed_again_and_again_posts_each_event_once(tmp_path
     assert (found["kills"], found["rows"], found["in_order"]) == (20, STORM, True)
     assert isinstance(found["came"], int)
     assert STORM < found["came"] <= STORM + 20 * 500
+
+
+def may_mount(folder: Path) -> bool:
+    """Whether this machine lets its users have small disks of their own (user and mount namespaces)."""
+    try:
+        return subprocess.run([*SMALL_DISK, str(folder), "true"], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def test_on_a_full_disk_what_runs_is_settled_and_new_work_waits(tmp_path: Path) -> None:
+    if not may_mount(tmp_path):
+        pytest.skip("no namespaces here; test_writer.py has the same with a disk that only says that it is full")
+    found = crash("full", tmp_path, 4, *SMALL_DISK, str(tmp_path))
+    assert (found["refused"], found["rows"], found["failures"]) == (True, 2000, 0)

@@ -8,7 +8,6 @@ from tidegate.adapters.spool.offset import NAME, SLOT_SIZE, Offset
 
 def opened(folder: Path) -> tuple[int, bool]:
     offset = Offset(folder, Roomy())
-    offset.close()
     return offset.seq, offset.known
 
 
@@ -20,7 +19,6 @@ def test_the_number_outlives_the_process(tmp_path: Path) -> None:
     for seq in (500, 1000, 1234):
         offset.advance(seq)
         assert opened(tmp_path) == (seq, True)
-    offset.close()
     assert (tmp_path / NAME).stat().st_size == 2 * SLOT_SIZE
 
 
@@ -29,7 +27,6 @@ def test_a_torn_write_leaves_the_number_before(tmp_path: Path, place: int) -> No
     offset = Offset(tmp_path, Roomy())
     offset.advance(500)
     offset.advance(1000)
-    offset.close()
     data = bytearray((tmp_path / NAME).read_bytes())
     data[place] ^= 0x55
     (tmp_path / NAME).write_bytes(data)
@@ -61,5 +58,4 @@ def test_a_write_that_fails_moves_nothing(tmp_path: Path) -> None:
     assert offset.seq == 500
     files.bad = False
     offset.advance(1000)
-    offset.close()
     assert opened(tmp_path) == (1000, True)
