@@ -3,7 +3,7 @@
 A segment's header is 64 bytes: magic, format version, its own size, the sequence number of its first record, when it was begun, CRC. A
 record is a marker, a CRC over all that follows, the payload's length, its sequence number (one more than the record before, over all
 segments), kind, version, and the payload. All integers are little-endian. The CRC is CRC-32 as in zlib and gzip:
-docs/decisions/0007-spool.md says why.
+docs/decisions/0009-spool.md says why.
 """
 
 import struct
