@@ -5,6 +5,7 @@ tokens that are not known at the start are restated by the final `message_delta`
 error event and nothing else.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -72,7 +73,7 @@ class AnthropicStreamEncoder:
         self._blocks = AnswerBlocks(stamp, self.losses, request, own=False)
         self._started = False
         self._current: _Current | None = None
-        self._held: dict[int, list[ev.Event]] = {}
+        self._held: OrderedDict[int, list[ev.Event]] = OrderedDict()
         self._next = 0
         self._usage: Usage | None = None
         self._more: JsonObject = {}
@@ -231,8 +232,8 @@ class AnthropicStreamEncoder:
         """Writes what was held back, until a block that has not stopped yet is the current one."""
         out: list[bytes] = []
         while self._held and self._current is None:
-            index = min(self._held)
-            for event in self._held.pop(index):
+            # Blocks start in the order of their indexes.
+            for event in self._held.popitem(last=False)[1]:
                 match event:
                     case ev.BlockStart():
                         out.append(self._open(event))

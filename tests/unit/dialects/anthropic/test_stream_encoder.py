@@ -237,3 +237,23 @@ def test_a_failure_is_an_error_and_no_end() -> None:
     read, _ = written([STARTED, ev.BlockStart(0, Text("")), ev.Failed(Error(kind=ErrorKind.UPSTREAM, message="m"))])
     assert read[-1] == {"type": "error", "error": {"type": "api_error", "message": "m"}}
     assert "message_stop" not in [event["type"] for event in read]
+
+
+def test_very_many_calls_that_wait_for_each_other_take_time_in_proportion() -> None:
+    """A provider that begins thousands of calls at once holds nobody else up: each is looked at once."""
+
+    class Counted(int):
+        compared = 0
+
+        def __lt__(self, other: int) -> bool:
+            Counted.compared += 1
+            return int(self) < int(other)
+
+        __hash__ = int.__hash__
+
+    many = [Counted(index) for index in range(500)]
+    starts = [ev.BlockStart(index, ToolUse(f"call_{int(index)}", "f", "{}")) for index in many]
+    blocks, stop, _ = _blocks(*starts, *(ev.BlockStop(index) for index in many))
+    assert [block["index"] for block in blocks if block["type"] == "content_block_start"] == list(range(500))
+    assert stop == "tool_use"
+    assert Counted.compared <= 10 * len(many)
