@@ -21,7 +21,8 @@ _NO_BODY = (204, 304)
 
 class Connection(asyncio.Protocol):
     """Carries one exchange at a time: `send`, `wait_head`, then `piece` until it gives nothing. A failure is kept in `failure` and raised
-    by whatever waits. `patience` is how long the provider may be silent, in seconds; `deadline` is when that ends, in loop time."""
+    by whatever waits. `patience` is how long the provider may be silent, in seconds; `deadline` is when that ends, in loop time. Before the
+    head is complete its pieces put nothing off: a head that drips is silence."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, lost: Callable[["Connection"], None]) -> None:
         self._loop = loop
@@ -31,7 +32,6 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._pieces: list[bytes] = []
         self._buffered = 0
-        self._head_bytes = 0
         self._paused = False
         self._framed = False
         self._keeps_alive = False
@@ -52,7 +52,7 @@ class Connection(asyncio.Protocol):
         """Begins an exchange."""
         self.is_busy = True
         self.exchanges += 1
-        self.received = self._head_bytes = 0
+        self.received = 0
         self.is_head_complete = self.is_complete = self._framed = False
         self.headers = {}
         self.patience = patience
@@ -143,13 +143,14 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         self.received += len(data)
-        self.deadline = self._loop.time() + self.patience
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self.fail(UpstreamFailure(self._phase, f"the answer is no HTTP: {error}"))
             return
-        if not self.is_head_complete and self._head_bytes > HEAD_LIMIT:
+        if self.is_head_complete:
+            self.deadline = self._loop.time() + self.patience
+        elif self.received > HEAD_LIMIT:
             self.fail(UpstreamFailure("headers", f"the answer's headers are longer than {HEAD_LIMIT} bytes"))
             return
         if self._buffered > BUFFER and not self._paused and self._transport is not None:
@@ -178,7 +179,6 @@ class Connection(asyncio.Protocol):
     # httptools calls these
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._head_bytes += len(name) + len(value)
         key = name.decode("latin-1").lower()
         text = value.decode("latin-1")
         self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text

@@ -262,3 +262,30 @@ async def test_a_kept_connection_that_dies_late_may_have_cost_an_answer(monkeypa
         with pytest.raises(UpstreamFailure):
             await upstream.open(config(), server.url, {}, b"", stream=False)
         assert len(server.heads) == 2
+
+
+@pytest.mark.parametrize("drop", [b"HTTP/1.1 200 OK\r\nx: ", b"HTTP/1.1 200 OK\r\n"])
+async def test_a_head_that_drips_is_silence(drop: bytes) -> None:
+    async def drips(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(drop)
+        while not writer.is_closing():
+            writer.write(b"y")
+            await writer.drain()
+            await asyncio.sleep(0.005)
+
+    async with serving(drips) as (server, upstream):
+        with pytest.raises(UpstreamFailure, match="no answer within") as failed:
+            await asyncio.wait_for(upstream.open(config(timeouts=QUICK), server.url, {}, b"", stream=False), 5)
+        assert failed.value.timeout
+
+
+async def test_one_endless_header_line_is_cut() -> None:
+    async def floods(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nx: ")
+        for _ in range(10_000):
+            writer.write(b"y" * 10_000)
+            await writer.drain()
+
+    async with serving(floods) as (server, upstream):
+        with pytest.raises(UpstreamFailure, match="headers are longer"):
+            await asyncio.wait_for(upstream.open(config(), server.url, {}, b"", stream=False), 5)
