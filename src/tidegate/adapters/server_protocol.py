@@ -6,6 +6,7 @@ values that reach `send` are printable already (`proxy.headers`).
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 from urllib.parse import unquote
@@ -15,6 +16,21 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 _NO_BODY = (204, 304)
+HEAD_LIMIT = 64 << 10
+"""Bytes of a request's line and headers that may wait for their end. Whoever sends them has shown no key yet."""
+LINGER = 2.0
+"""Seconds in which the rest of a body that nobody wants is read: closing at once would reset the connection, and the client would lose
+the answer that says why."""
+
+
+_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """Java's HTTP client offers h2c with every plain request. A server may ignore the offer; the parser would take what follows the head
+    for another protocol, and lose the body."""
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"\r\nx-offered-upgrade:", head) + end + rest
 
 
 class ClientConnection:
@@ -88,7 +104,10 @@ class Cycle(RequestResponseCycle):
         self.response_complete = True
         self.message_event.set()
         if not self.keep_alive:
-            self.transport.close()
+            if self.more_body:
+                asyncio.get_running_loop().call_later(LINGER, self.transport.close)
+            else:
+                self.transport.close()
         self.on_response()
 
 
@@ -99,6 +118,25 @@ class Protocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._connection = ClientConnection()
         self.app_state = {"connection": self._connection}
+        self._in_head = False
+        self._in_body = False
+        self._head_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        began = self._in_head
+        if b"pgrade:" in data and not self._in_body:
+            data = _without_upgrade(data)
+        super().data_received(data)
+        if began and self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_LIMIT:
+                self._in_head = False
+                self.send_400_response("The request's headers are too long.")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = True
+        self._head_bytes = 0
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -106,8 +144,16 @@ class Protocol(HttpToolsProtocol):
         if gone is not None:
             gone()
 
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._in_body = False
+        if self.cycle.response_complete and not self.cycle.keep_alive:
+            self.transport.close()
+
     def on_headers_complete(self) -> None:
         """As uvicorn's, without WebSockets and its limit of connections, and with our cycle."""
+        self._in_head = False
+        self._in_body = True
         parser: httptools.HttpRequestParser = self.parser  # pyright: ignore[reportAssignmentType] it is None after the connection only
         version = parser.get_http_version()
         scope = cast("dict[str, Any]", self.scope)

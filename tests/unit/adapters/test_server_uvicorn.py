@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -120,3 +121,61 @@ def test_it_serves_in_a_thread_too() -> None:
     thread.join(5)
     sock.close()
     assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("begin", [b"GET /", b"GET / HTTP/1.1\r\nx: ", b"GET / HTTP/1.1\r\n"])
+async def test_a_head_without_end_is_refused(begin: bytes) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("no request has arrived")
+
+    piece = b"y" * 1000 if not begin.endswith(b"\r\n") else b"x-more: " + b"y" * 990 + b"\r\n"
+    async with serving(app) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(begin)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(2000):
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0)
+        got = b""
+        with contextlib.suppress(ConnectionError):
+            got = await asyncio.wait_for(reader.read(), 5)
+        assert not got or got.startswith(b"HTTP/1.1 400 ")
+        assert writer.transport.is_closing() or reader.at_eof()
+        writer.close()
+
+
+async def test_who_is_refused_while_sending_gets_the_answer_before_the_end() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"no"})
+
+    async with serving(app) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 4000000\r\n\r\n")
+        for _ in range(40):
+            writer.write(b"y" * 100_000)
+            await writer.drain()
+        got = await asyncio.wait_for(reader.read(), 5)
+        assert got.startswith(b"HTTP/1.1 413 ")
+        assert got.endswith(b"no")
+        writer.close()
+
+
+async def test_an_offer_of_http2_is_ignored_and_the_body_is_read() -> None:
+    """As Java's HttpClient sends it, twice on one connection."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        body = (await receive())["body"]
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", str(len(body)).encode())]})
+        await send({"type": "http.response.body", "body": body})
+
+    said = b'{"text": "\r\nupgrade: 1"}'
+    head = b"POST / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nHost: x\r\nHTTP2-Settings: AAEAAEAA\r\nUpgrade: h2c\r\n"
+    async with serving(app) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(2):
+            writer.write(head + b"content-length: %d\r\n\r\n" % len(said) + said)
+            assert b" 200 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+            assert await asyncio.wait_for(reader.readexactly(len(said)), 5) == said
+        writer.close()
