@@ -5,17 +5,20 @@ then, and the provider's connection closed at once.
 """
 
 import asyncio
+from collections.abc import Mapping
 
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.ports import UpstreamAnswer, UpstreamFailure
 from tidegate.proxy.attempt import Attempt
 from tidegate.proxy.failure import Failure, failure_of
 from tidegate.proxy.headers import returned
-from tidegate.proxy.prepare import Prepared
 from tidegate.proxy.relay import is_object, streamed, whole
 
 ERROR_LIMIT = 1 << 20
 """Bytes of a provider's error body."""
+_SECRET_HEADERS = frozenset({"authorization", "x-api-key", "api-key"})
+_SHORTEST_SECRET = 8
+"""Bytes: a shorter one is no key, and its letters may stand in any text."""
 
 
 async def run(attempt: Attempt) -> Failure | None:
@@ -26,8 +29,8 @@ async def run(attempt: Attempt) -> Failure | None:
     try:
         answer = await attempt.app.upstream.open(attempt.target.upstream, prepared.url, prepared.headers, prepared.body, stream=stream)
         attempt.upstream_status = answer.status
-        if answer.status != 200:
-            failure = await _refused(prepared, answer)
+        if not 200 <= answer.status < 300:
+            failure = await _refused(attempt, answer)
         else:
             failure = await (streamed if stream else whole)(attempt, answer)
     except UpstreamFailure as broken:
@@ -52,7 +55,26 @@ async def run(attempt: Attempt) -> Failure | None:
     return failure
 
 
-async def _refused(prepared: Prepared, answer: UpstreamAnswer) -> Failure:
-    body = await answer.read(ERROR_LIMIT)
+async def _refused(attempt: Attempt, answer: UpstreamAnswer) -> Failure:
+    prepared = attempt.prepared
+    if not 400 <= answer.status < 600:
+        return Failure(
+            Error(
+                kind=ErrorKind.UPSTREAM,
+                message=f"{attempt.target.upstream.name} answered with status {answer.status}, which is neither an answer nor an error. "
+                "Check its `base_url`: redirects are not followed.",
+                code="upstream_invalid_status",
+            )
+        )
+    body = _without_secrets(await answer.read(ERROR_LIMIT), prepared.headers)
     error = prepared.dialect.decode_error(answer.status, body)
     return Failure(error, returned(answer.headers), body if prepared.identity and is_object(body) else None)
+
+
+def _without_secrets(body: bytes, headers: Mapping[str, str]) -> bytes:
+    """Some providers repeat the key that they refuse, and the client must not learn it."""
+    for name in _SECRET_HEADERS & headers.keys():
+        secret = headers[name].rpartition(" ")[2].encode()
+        if len(secret) >= _SHORTEST_SECRET:
+            body = body.replace(secret, b"***")
+    return body

@@ -209,3 +209,36 @@ async def test_content_type_and_usage_of_odd_chunks() -> None:
     assert got.headers["content-type"] == "text/event-stream;charset=UTF-8"
     assert got.body == b"".join(odd)
     assert memory.ledger.events[0].usage is not None
+
+
+@pytest.mark.parametrize("status", [302, 600, 999])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_status_that_is_neither_an_answer_nor_an_error_is_502(status: int, stream: bool) -> None:
+    for call in (Memory(Given(WHOLE, status=status)).chat, Memory(Given(WHOLE, status=status)).message):
+        got = await call(GPT, stream=stream)
+        assert got.status == 502
+        assert f"status {status}" in got.json()["error"]["message"]
+
+
+async def test_an_answer_with_another_good_status_is_an_answer() -> None:
+    memory = Memory(Given(WHOLE, status=201))
+    got = await memory.chat()
+    assert (got.status, got.json()["choices"][0]["message"]["content"]) == (201, "Hello")
+    (event,) = memory.ledger.events
+    assert (event.error, event.usage is not None) == (None, True)
+
+
+async def test_a_key_that_the_provider_repeats_does_not_reach_the_client() -> None:
+    first = Memory(Given(WHOLE))
+    await first.chat()
+    key = first.provider.sent[0].headers["authorization"].removeprefix("Bearer ")
+    assert len(key) >= 8
+    refused = {"error": {"message": f"Incorrect API key provided: {key}", "type": "invalid_request_error"}}
+    for call in (
+        Memory(Given(json.dumps(refused).encode(), status=401)).chat,
+        Memory(Given(json.dumps(refused).encode(), status=401)).message,
+    ):
+        got = await call(GPT)
+        assert got.status == 401
+        assert key.encode() not in got.body
+        assert got.json()["error"]["message"] == "Incorrect API key provided: ***"
