@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import msgspec
 import structlog
 
 from tidegate.adapters.spool import format as form
@@ -141,7 +142,7 @@ class Spool:
 
     @property
     def shedding(self) -> bool:
-        """Whether the disk is so full that what may be dropped (bodies) should not be written."""
+        """Whether the disk is so full that what may be dropped should not be written; `emit` leaves bodies out then."""
         return self._writer.watermark.level >= Level.SHED
 
     @property
@@ -179,6 +180,8 @@ class Spool:
 
     def emit(self, event: UsageEvent) -> None:
         """Returns once the event is where the end of the process cannot lose it. Settles what `begin` said of its attempt."""
+        if (event.request_body is not None or event.response_body is not None) and self.shedding:
+            event = msgspec.structs.replace(event, request_body=None, response_body=None)
         self._writer.append(form.EVENT, rows.VERSION, rows.encode(event))
         self._open.pop((event.request_id, event.attempt), None)
 

@@ -36,6 +36,10 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "IDLE", 0.02)
 
 
+def written(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.glob("*.seg"))
+
+
 async def durable(spool: Spool) -> None:
     """Until everything is on the disk; trouble that passes is waited for."""
     async with asyncio.timeout(20):
@@ -185,13 +189,17 @@ async def test_the_watermark_refuses_work_and_takes_it_again(tmp_path: Path) -> 
     files.used = 92
     await until(lambda: spool.shedding)
     assert spool.accepting
+    spool.emit(numbered(0, request_body="long", response_body="long"))
     files.used = 96
     await until(lambda: not spool.accepting)
-    spool.emit(numbered(0))
+    spool.emit(numbered(1))
     files.used = 50
     await until(lambda: spool.accepting)
+    spool.emit(numbered(2, request_body="short"))
     await spool.aclose()
-    assert await all_of(tmp_path) == ids(1)
+    assert b"long" not in written(tmp_path)
+    assert b"short" in written(tmp_path)
+    assert await all_of(tmp_path) == ids(3)
 
 
 async def test_the_write_comes_before_emit_returns_and_the_sync_before_synced_does(tmp_path: Path) -> None:
