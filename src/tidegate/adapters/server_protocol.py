@@ -121,12 +121,20 @@ class Protocol(HttpToolsProtocol):
         self._in_head = False
         self._in_body = False
         self._head_bytes = 0
+        self._close_at(self.loop.time() + self.timeout_keep_alive)
+
+    def _close_at(self, due: float) -> None:
+        """Closes the connection then, unless more comes before; uvicorn does so only after an answer."""
+        self._due = due
+        self.timeout_keep_alive_task = self.loop.call_at(due, self.timeout_keep_alive_handler)
 
     def data_received(self, data: bytes) -> None:
         began = self._in_head
         if b"pgrade:" in data and not self._in_body:
             data = _without_upgrade(data)
         super().data_received(data)
+        if self._in_head and not self.transport.is_closing():
+            self._close_at(self._due if began else self.loop.time() + self.timeout_keep_alive)
         if began and self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_LIMIT:

@@ -179,3 +179,25 @@ async def test_an_offer_of_http2_is_ignored_and_the_body_is_read() -> None:
             assert b" 200 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
             assert await asyncio.wait_for(reader.readexactly(len(said)), 5) == said
         writer.close()
+
+
+@pytest.mark.parametrize("pieces", [0, 1, 1000])
+async def test_who_never_ends_a_head_is_let_go(monkeypatch: pytest.MonkeyPatch, pieces: int) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("no request has arrived")
+
+    monkeypatch.setattr(server_uvicorn, "KEEP_ALIVE", 0.1)
+    async with serving(app) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+
+        async def drip() -> None:
+            for place in range(pieces):
+                writer.write(b"GET /" if not place else b"y")
+                await asyncio.sleep(0.01)
+
+        dripping = asyncio.create_task(drip())
+        with contextlib.suppress(ConnectionError):
+            await asyncio.wait_for(reader.read(), 5)
+        assert reader.at_eof() or reader.exception() is not None
+        dripping.cancel()
+        writer.close()
