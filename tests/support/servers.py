@@ -6,6 +6,7 @@ Packages that are missing are installed where that is possible, else the test is
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import pwd
@@ -42,8 +43,11 @@ def program(name: str, package: str) -> str:
 @contextmanager
 def shared(folder: Path, name: str, start: Callable[[], tuple[dict[str, str], int, str]]) -> Generator[dict[str, str]]:
     """What `start` gives as (facts, pid of the server, its folder), started once for all processes that share `folder`."""
-    note = folder / f"{name}.json"
-    with (folder / f"{name}.lock").open("w") as lock:
+    # Not in `folder` itself: pytest removes the temporary folders of older runs, and another run may think that ours is one.
+    place = Path(tempfile.gettempdir(), f"tidegate-{name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}")
+    place.mkdir(exist_ok=True)
+    note = place / "note.json"
+    with (place / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         known = json.loads(note.read_text()) if note.exists() else None
         if known is None:
@@ -60,7 +64,7 @@ def shared(folder: Path, name: str, start: Callable[[], tuple[dict[str, str], in
             known["users"] = [pid for pid in known["users"] if pid != os.getpid() and Path(f"/proc/{pid}").exists()]
             note.write_text(json.dumps(known))
             if not known["users"]:
-                note.unlink()
+                shutil.rmtree(place)
                 end(known["pid"], known["home"])
 
 
