@@ -122,6 +122,7 @@ def test_callers_may_bring_their_key_only_where_the_route_says_so(gateway: Gatew
     refused = chat(gateway, "same", own)
     assert (refused.status, provider.requests()) == (403, [])
     assert "caller_keys" in refused.json()["error"]["message"]
+    assert chat(gateway, "bring", {"x-tidegate-provider-key": ""}).status == 400
     assert chat(gateway, "bring").status == 200
     assert SECRET in provider.request().headers["authorization"]
 

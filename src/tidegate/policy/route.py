@@ -98,6 +98,8 @@ class Planner:
 
     def _resolve(self, model: str) -> Plan | Error | None:
         """A plan, or why there is none; None where nothing is known of the name."""
+        if model.endswith("/*"):
+            return None  # a pattern, not a name
         route, rest = self._route(model)
         if route is not None:
             return self._by_route(route, model, rest)

@@ -9,7 +9,7 @@ from tidegate.dialects.base import Dialect
 from tidegate.dialects.choose import Identity, carries_foreign, choose
 from tidegate.dialects.table import DIALECTS
 from tidegate.ir.content import Origin
-from tidegate.ir.errors import Error, ErrorKind, GatewayError, unsupported
+from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request, unsupported
 from tidegate.ir.loss import Loss
 from tidegate.ir.request import Request
 from tidegate.ir.target import Quirks
@@ -123,7 +123,10 @@ def _credential(call: Call, plan: Plan, target: Target) -> Credential | None:
     brought = call.headers.get(CALLER_KEY)
     if brought is not None:
         if plan.caller_keys:
-            return Credential(brought.decode("latin-1").strip())
+            own = brought.decode("latin-1").strip()
+            if not own:
+                raise bad_request("The header `x-tidegate-provider-key` is empty: put the provider's key there, or leave it out.")
+            return Credential(own)
         raise GatewayError(
             Error(
                 kind=ErrorKind.PERMISSION,

@@ -28,20 +28,32 @@ class SseTooLong(ValueError):
     """One event is longer than the parser's limit."""
 
 
+LIMIT = 16 << 20
+"""Bytes of one event: images and search results come in one piece."""
+
+
 class SseParser:
     """Feed it chunks as they come; ask `end` for the rest once the stream is over. `limit` caps one event, in bytes."""
 
-    __slots__ = ("_begun", "_buffer", "_limit", "_scanned")
+    __slots__ = ("_begun", "_buffer", "_later", "_later_size", "_limit", "_scanned")
 
-    def __init__(self, limit: int = 1 << 20) -> None:
+    def __init__(self, limit: int = LIMIT) -> None:
         self._buffer = b""
+        self._later: list[bytes] = []
+        self._later_size = 0
         self._scanned = 0
         self._begun = False
         self._limit = limit
 
     def feed(self, chunk: bytes) -> list[SseEvent]:
         """The events that are complete with this chunk. Raises `SseTooLong`."""
-        buffer = self._buffer + chunk if self._buffer else chunk
+        if self._buffer:
+            if b"\n" not in chunk and b"\r" not in chunk and b"\r" not in self._buffer:
+                return self._put_off(chunk)
+            chunk = b"".join((self._buffer, *self._later, chunk))
+            self._later.clear()
+            self._later_size = 0
+        buffer = chunk
         if b"\r" not in buffer:
             return self._feed_plain(buffer)
         events: list[SseEvent] = []
@@ -74,6 +86,14 @@ class SseParser:
         self._keep(buffer[at:])
         return events
 
+    def _put_off(self, chunk: bytes) -> list[SseEvent]:
+        """Within a line: a long event is put together once its line ends, and not anew with each chunk."""
+        self._later.append(chunk)
+        self._later_size += len(chunk)
+        if len(self._buffer) + self._later_size > self._limit:
+            raise SseTooLong(f"one event is longer than {self._limit} bytes")
+        return []
+
     def _keep(self, rest: bytes) -> None:
         self._buffer = rest
         if len(rest) > self._limit:
@@ -82,7 +102,8 @@ class SseParser:
 
     def end(self) -> list[SseEvent]:
         """What stood after the last blank line, as an event of its own (without data if it has none)."""
-        rest, self._buffer, self._scanned = self._buffer, b"", 0
+        rest, self._buffer, self._scanned = b"".join((self._buffer, *self._later)), b"", 0
+        self._later.clear()
         return [self._event(rest)] if rest else []
 
     def _event(self, raw: bytes) -> SseEvent:

@@ -161,6 +161,11 @@ def test_a_plan_is_made_once_and_memory_is_bounded() -> None:
     assert len(vars(planner)["_allowed"]) <= 4 * 4096
 
 
+@pytest.mark.parametrize("name", ["team/*", "anthropic/*"])
+def test_a_pattern_is_no_name(name: str) -> None:
+    assert refusal(snapshot(ANTHROPIC, routes=(TEAM,)), name).error.kind is ErrorKind.NOT_FOUND
+
+
 def test_the_list_of_models() -> None:
     given = snapshot(upstream("lab", "custom", models=("qwen",)), ANTHROPIC, NO_OPENAI, routes=(SMART, TEAM))
     planner = Planner(given)

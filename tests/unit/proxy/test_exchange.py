@@ -92,7 +92,7 @@ async def test_bytes_pass_under_any_split() -> None:
 
 
 async def test_an_event_without_end_is_an_error() -> None:
-    memory = Memory(Given(*STREAM[:2], b"data: " + b"x" * (2 << 20), headers=SSE))
+    memory = Memory(Given(*STREAM[:2], b"data: ", *[b"x" * (1 << 20)] * 17, headers=SSE))
     got = await memory.chat(stream=True)
     assert data(got.body)[-1]["error"]["code"] == "upstream_event_too_long"
     assert (got.complete, len(got.body) < 10_000) == (True, True)

@@ -65,5 +65,13 @@ def test_an_event_without_end_is_refused() -> None:
         parser.feed(b"23456789")
 
 
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n", b"\r\r"])
+def test_a_long_event_in_many_chunks(end: bytes) -> None:
+    parser = SseParser()
+    events = [event for chunk in [b"data: ", *[b"x" * 1000] * 1000, end, b"data: 2"] for event in parser.feed(chunk)]
+    events += parser.end()
+    assert [event.data for event in events] == [b"x" * 1_000_000, b"2"]
+
+
 def test_frames_are_parsed_back() -> None:
     assert told(frame(b"a") + frame(b"b", "x")) == [("", b"a"), ("x", b"b")]
