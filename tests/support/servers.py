@@ -61,7 +61,8 @@ def shared(folder: Path, name: str, start: Callable[[], tuple[dict[str, str], in
         finally:
             fcntl.flock(lock, fcntl.LOCK_EX)
             known = json.loads(note.read_text())
-            known["users"] = [pid for pid in known["users"] if pid != os.getpid() and Path(f"/proc/{pid}").exists()]
+            known["users"].remove(os.getpid())  # once: another fixture of this process may still use the server
+            known["users"] = [pid for pid in known["users"] if Path(f"/proc/{pid}").exists()]
             note.write_text(json.dumps(known))
             if not known["users"]:
                 shutil.rmtree(place)

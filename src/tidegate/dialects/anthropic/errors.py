@@ -55,7 +55,7 @@ def decode_error(status: int, body: bytes) -> Error:
         value: object = _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         text = body.decode("utf-8", "replace").strip()
-        return _error(status, text or f"HTTP status {status}", None, None)
+        return _error(status, text, None, None)
     return error_of(status, value)
 
 
@@ -77,6 +77,7 @@ def error_of(status: int, value: object) -> Error:
 
 
 def _error(status: int, message: str, kind: str | None, code: str | None) -> Error:
+    message = message if message.strip() else f"HTTP status {status}"
     known = _KINDS.get(kind) if kind is not None else None
     if known is None:
         known = kind_of_status(status) if status >= 400 else ErrorKind.UPSTREAM

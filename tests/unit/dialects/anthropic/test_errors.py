@@ -64,6 +64,7 @@ def test_what_only_the_message_says(message: str, expected: ErrorKind) -> None:
         (b"<html>502</html>", "<html>502</html>"),
         (b"\xff\xfe", "\ufffd\ufffd"),
         (b"", "HTTP status 502"),
+        (b'""', "HTTP status 502"),
     ],
 )
 def test_any_body(body: bytes, message: str) -> None:
