@@ -4,7 +4,7 @@ Tracebacks carry no local variables, because those hold bodies and credentials.
 """
 
 import sys
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -22,6 +22,7 @@ class _Stderr:
 def set_up() -> None:
     """Configures structlog for the process."""
     terminal = sys.stderr.isatty()
+    stream: TextIO = cast("Any", _Stderr())
     renderer = (
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if terminal
@@ -34,6 +35,6 @@ def set_up() -> None:
             *([] if terminal else [structlog.processors.format_exc_info]),
             renderer,
         ],
-        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Stderr())),
+        logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )
