@@ -228,6 +228,30 @@ class Secrets(Protocol):
         ...
 
 
+class Unsealable(ValueError):
+    """Sealed bytes that do not open: changed, moved from another place, or sealed with a key that is not there."""
+
+
+class Sealer(Protocol):
+    """Keeps bytes secret at rest. What they are for (`purpose`), whose they are, their id and their version are authenticated: sealed bytes
+    open with the same four only. Takes some 10 µs and never waits."""
+
+    @property
+    def kek_id(self) -> str:
+        """The id of the key that seals now. It is kept in a column beside the sealed bytes, so that a lost key is noticed at the start."""
+        ...
+
+    def seal(self, purpose: str, tenant: str, id: str, plaintext: bytes, *, version: int = 1) -> bytes: ...
+
+    def open(self, purpose: str, tenant: str, id: str, sealed: bytes, *, version: int = 1) -> bytes:
+        """Raises `Unsealable`."""
+        ...
+
+    def rewrap(self, purpose: str, tenant: str, id: str, sealed: bytes, *, version: int = 1) -> bytes:
+        """The same, under the key that seals now; nothing is decrypted but the key of these bytes. Raises `Unsealable`."""
+        ...
+
+
 class View(Protocol):
     """What one transaction sees of its tenant, or of all where its scope is `EVERYONE`."""
 

@@ -14,7 +14,8 @@ from tidegate.control.secrets import Secrets, is_reference
 from tidegate.policy.models import how_to_configure
 from tidegate.policy.near import did_you_mean
 from tidegate.policy.route import SANDBOX
-from tidegate.policy.snapshot import Credential, Timeouts, Upstream
+from tidegate.policy.secret import Secret
+from tidegate.policy.snapshot import Timeouts, Upstream
 from tidegate.providers.spec import AuthKind, ProviderSpec
 
 CUSTOM = "custom"
@@ -59,7 +60,7 @@ class Upstreams:
             spec=spec,
             base_url=base_url,
             auth=_auth(None, spec, secret),
-            credential=Credential(secret) if secret else None,
+            credential=Secret(secret) if secret else None,
             missing=how_to_configure(spec) if needs and not secret else None,
             headers=tuple(spec.headers.items()),
             models=SANDBOX_MODELS if spec.name == SANDBOX else (),
@@ -89,7 +90,7 @@ class Upstreams:
             spec=spec,
             base_url=base_url or self._base_url_from_environment(spec) or spec.base_url,
             auth=auth,
-            credential=Credential(secret) if secret else None,
+            credential=Secret(secret) if secret else None,
             missing=missing,
             headers=self._headers(spec, entry, path),
             proxy=self._proxy(entry, path),

@@ -3,35 +3,17 @@
 `control.compile` makes it; the data plane captures it once at the start of a call and reads nothing else.
 """
 
-from typing import Literal, Never
+from typing import Literal
 
 import msgspec
 
 from tidegate.ir.json import Json
 from tidegate.ir.target import Profile
 from tidegate.policy.limits.rules import Limit
+from tidegate.policy.secret import Secret
 from tidegate.providers.spec import AuthKind, ModelSpec, Price, ProviderSpec
 
 OnLoss = Literal["report", "refuse"]
-
-
-class Credential:
-    """A secret that goes upstream. Its text is never shown: `repr`, `str` and pickling give nothing of it."""
-
-    __slots__ = ("_secret",)
-
-    def __init__(self, secret: str) -> None:
-        self._secret = secret
-
-    def reveal(self) -> str:
-        """The secret itself, for the request that carries it and for nothing else."""
-        return self._secret
-
-    def __repr__(self) -> str:
-        return "Credential(***)"
-
-    def __reduce__(self) -> Never:
-        raise TypeError("a credential is not copied out of the process")
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +35,7 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     spec: ProviderSpec
     base_url: str
     auth: AuthKind
-    credential: Credential | None = None
+    credential: Secret | None = None
     missing: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
     proxy: str | None = None

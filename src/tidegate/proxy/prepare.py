@@ -14,7 +14,8 @@ from tidegate.ir.loss import Loss
 from tidegate.ir.request import Request
 from tidegate.ir.target import Quirks
 from tidegate.policy.route import Plan
-from tidegate.policy.snapshot import Credential, Target, Upstream
+from tidegate.policy.secret import Secret
+from tidegate.policy.snapshot import Target, Upstream
 from tidegate.providers.auth import auth_headers
 from tidegate.providers.quirks import apply_quirks
 from tidegate.proxy import thinking
@@ -76,7 +77,7 @@ def prepare(app: App, call: Call, plan: Plan, target: Target) -> Prepared:
     )
 
 
-def _authenticated(upstream: Upstream, credential: Credential | None) -> dict[str, str]:
+def _authenticated(upstream: Upstream, credential: Secret | None) -> dict[str, str]:
     try:
         headers = auth_headers(upstream.spec, credential.reveal() if credential is not None else None, upstream.auth)
     except ValueError as unusable:
@@ -118,7 +119,7 @@ def _with_defaults(call: Call, plan: Plan) -> Fields:
     return scan(splice(fields, missing)) if missing else fields
 
 
-def _credential(call: Call, plan: Plan, target: Target) -> Credential | None:
+def _credential(call: Call, plan: Plan, target: Target) -> Secret | None:
     upstream = target.upstream
     brought = call.headers.get(CALLER_KEY)
     if brought is not None:
@@ -126,7 +127,7 @@ def _credential(call: Call, plan: Plan, target: Target) -> Credential | None:
             own = brought.decode("latin-1").strip()
             if not own:
                 raise bad_request("The header `x-tidegate-provider-key` is empty: put the provider's key there, or leave it out.")
-            return Credential(own)
+            return Secret(own)
         raise GatewayError(
             Error(
                 kind=ErrorKind.PERMISSION,

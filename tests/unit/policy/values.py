@@ -2,7 +2,8 @@
 
 from tidegate.ir.target import Capabilities
 from tidegate.policy.keys import token_digest
-from tidegate.policy.snapshot import Credential, Key, Route, ServerSettings, Snapshot, Upstream
+from tidegate.policy.secret import Secret
+from tidegate.policy.snapshot import Key, Route, ServerSettings, Snapshot, Upstream
 from tidegate.providers.catalog import Catalog
 from tidegate.providers.spec import ModelSpec, Price, ProviderSpec
 
@@ -47,7 +48,7 @@ CATALOG = Catalog(PROVIDERS, MODELS)
 
 def upstream(name: str, kind: str | None = None, *, missing: str | None = None, models: tuple[str, ...] = ()) -> Upstream:
     found = PROVIDERS[kind or name]
-    credential = None if missing else Credential("upstream-secret")
+    credential = None if missing else Secret("upstream-secret")
     return Upstream(name=name, spec=found, base_url=found.base_url, auth=found.auth, credential=credential, missing=missing, models=models)
 
 
