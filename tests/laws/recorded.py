@@ -17,7 +17,7 @@ from tidegate.ir.content import Origin, Refusal, Text, Thinking, ToolUse
 from tidegate.ir.events import Event
 from tidegate.ir.response import Response
 from tidegate.ir.target import Capabilities, Profile, Quirks
-from tidegate.wire.sse import SseEvent, SseParser
+from tidegate.wire.sse import Frame, SseParser
 
 OWN = Path(__file__).parents[2] / "recordings"
 _ELIDED = re.compile(r"ELIDED_\d+_\w+")
@@ -57,13 +57,13 @@ def profile(**capabilities: Any) -> Profile:
     return Profile(provider="p", model="target-model", capabilities=Capabilities(**capabilities), quirks=Quirks())
 
 
-def sse_events(chunks: Iterable[bytes]) -> list[SseEvent]:
+def sse_events(chunks: Iterable[bytes]) -> list[Frame]:
     parser = SseParser(1 << 26)
     events = [event for chunk in chunks for event in parser.feed(chunk)]
     return [event for event in [*events, *parser.end()] if event.data is not None]
 
 
-def decoded(dialect: Dialect, events: Iterable[SseEvent], origin: Origin) -> list[Event]:
+def decoded(dialect: Dialect, events: Iterable[Frame], origin: Origin) -> list[Event]:
     decoder = dialect.stream_decoder(origin)
     out: list[Event] = []
     for event in events:

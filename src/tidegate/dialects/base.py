@@ -16,6 +16,7 @@ from tidegate.ir.request import Request
 from tidegate.ir.response import Response
 from tidegate.ir.target import Profile
 from tidegate.ir.usage import Usage
+from tidegate.wire.framings import SSE
 from tidegate.wire.splice import Fields
 
 
@@ -42,10 +43,10 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class StreamDecoder(Protocol):
-    """Server-sent events in, neutral events out."""
+    """Frames of the dialect's framing in (server-sent events, for most), neutral events out."""
 
     def feed(self, event: str, data: bytes) -> list[Event]:
-        """Decodes one server-sent event. Data that is not of the dialect becomes `Failed` (kind UPSTREAM)."""
+        """Decodes one frame. Data that is not of the dialect becomes `Failed` (kind UPSTREAM)."""
         ...
 
     def end(self) -> list[Event]:
@@ -56,7 +57,7 @@ class StreamDecoder(Protocol):
 
 
 class StreamEncoder(Protocol):
-    """Neutral events in, bytes of whole server-sent events out (possibly none)."""
+    """Neutral events in, bytes of whole frames out (possibly none)."""
 
     losses: list[Loss]
 
@@ -76,7 +77,7 @@ class Tap(Protocol):
     """An error event was seen: the stream failed, whatever its HTTP status was."""
 
     def feed(self, event: str, data: bytes) -> bool:
-        """Reads one server-sent event. True if it is the usage-only event that a client which did not ask for usage must not
+        """Reads one frame. True if it is the usage-only event that a client which did not ask for usage must not
         see (OpenAI's `choices: []` chunk with `usage`)."""
         ...
 
@@ -91,18 +92,26 @@ class Whole(msgspec.Struct, frozen=True):
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """One wire format.
 
-    `path` is appended to a provider's base URL. `headers` are sent upstream with every call of this dialect.
+    `path` is appended to a provider's base URL, `stream_path` for a streamed call where that is another; `{model}` in them is the model,
+    escaped. `in_url` are the top-level fields of a request that stand in the URL and not in the body. `framing` is that of its streams,
+    a name of `wire.framings`, and `stream_type` their content type. `headers` are sent upstream with every call of this dialect.
     `forward` are the names (lower case) of client request headers that go upstream when the client speaks the same dialect.
     """
 
     name: str
     path: str
+    stream_path: str = ""
+    in_url: tuple[str, ...] = ()
+    framing: str = SSE
+    stream_type: bytes = b"text/event-stream; charset=utf-8"
     headers: Mapping[str, str]
     forward: frozenset[str]
     forward_query: frozenset[str] = frozenset()
     """Query parameters that go upstream when the client speaks the same dialect."""
     head: Callable[[Fields], Head]
+    """For dialects that say it in the body. Where the URL says it, the surface gives the head."""
     decode_request: Callable[[bytes], Request]
+    """A dialect that has `model` and `stream` in the URL leaves them empty; `Call.asked` fills them in."""
     decode_count: Callable[[bytes], Request] | None = None
     """A request whose tokens are to be counted; None where the dialect has no such surface."""
     encode_request: Callable[[Request, Profile], Encoded]

@@ -50,7 +50,11 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of provider. `base_url` ends without a slash; paths of the dialect are appended to it. `env` are the variables that
     hold its key, first found wins; `base_url_env` may override the address. `default` are the capabilities of models that are not
     in the catalogue and of no `families` (`catalog.capabilities_for` asks both). `headers` are sent with every call. `local` providers
-    run without a key and are configured by their `base_url_env` or in the file only. `example` is a model to try first."""
+    run without a key and are configured by their `base_url_env` or in the file only. `example` is a model to try first.
+
+    `paths` are those that differ from the dialect's, by what is asked (`generate`, `stream`); `{model}` in them is the model, escaped.
+    `in_url` are top-level fields of a request which this provider has in the URL, so that they leave the body. `framing` is that of its
+    streams where it is not the dialect's."""
 
     name: str
     title: str
@@ -66,3 +70,6 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     local: bool = False
     docs: str = ""
     example: str = ""
+    paths: dict[str, str] = {}
+    in_url: tuple[str, ...] = ()
+    framing: str = ""

@@ -17,7 +17,8 @@ NO_KEY = Key(id="", name="", digest=b"")
 class Call(msgspec.Struct, kw_only=True, gc=False):
     """`headers` are the client's, names in lower case. `started` is monotonic, `at` Unix time, both in seconds. `planner`
     is that of the snapshot captured at the start. The fields below `body` are
-    filled as the call goes down the pipeline."""
+    filled as the call goes down the pipeline; `head` is there from the start where the URL says what it says, and `params` are the
+    parts of the path that the surface names."""
 
     id: str
     started: float
@@ -28,12 +29,19 @@ class Call(msgspec.Struct, kw_only=True, gc=False):
     path: bytes
     query: bytes
     surface: str = ""
+    params: Mapping[str, str] = {}
     body: bytes = b""
     key: Key = NO_KEY
     fields: Fields = NO_FIELDS
     head: Head = Head("", False)
     request: Request | None = None
     attempts: int = 0
+
+    def asked(self, body: bytes) -> Request:
+        """`body`, in the client's dialect, as a neutral request. Raises `GatewayError`."""
+        request = self.dialect.decode_request(body)
+        request.model, request.stream = self.head.model, self.head.stream
+        return request
 
     @property
     def snapshot(self) -> Snapshot:

@@ -33,7 +33,8 @@ async def count_tokens(app: App, call: Call, reply: Reply) -> None:
     if decode is None:
         raise GatewayError(Error(kind=ErrorKind.NOT_FOUND, message=f"{call.dialect.name} has no counting of tokens.", code="unknown_url"))
     call.fields = scanned(call.body)
-    call.head = call.dialect.head(call.fields)
+    if not call.head.model:
+        call.head = call.dialect.head(call.fields)
     # A route's defaults are for answers: a provider refuses `max_tokens` here.
     plan = msgspec.structs.replace(call.planner.plan(call.key, call.head.model), defaults={})
     target = plan.targets[0]

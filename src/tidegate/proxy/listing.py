@@ -4,7 +4,7 @@ Shapes: https://platform.openai.com/docs/api-reference/models and https://docs.a
 know when a model was released; Anthropic's documentation gives the epoch for that case.
 """
 
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs
 
 import msgspec
 
@@ -57,7 +57,7 @@ def _page(names: list[str], query: dict[str, list[str]]) -> tuple[int, int]:
 
 async def model(_app: App, call: Call, reply: Reply) -> None:
     """One model, by any name that a request may use. Raises `GatewayError` NOT_FOUND with near names."""
-    name = unquote(call.path.decode("latin-1"))[len(_PREFIX) :]
+    name = call.params["model"]
     listed = next((model for model in call.planner.models(call.key) if model.name == name), None)
     if listed is None:
         try:

@@ -29,7 +29,8 @@ def identified(call: Call, headers: RawHeaders) -> None:
 async def generate(app: App, call: Call, reply: Reply) -> None:
     """One generation. Raises `GatewayError` where the client has got nothing yet."""
     call.fields = scanned(call.body)
-    call.head = call.dialect.head(call.fields)
+    if not call.head.model:
+        call.head = call.dialect.head(call.fields)
     plan = call.planner.plan(call.key, call.head.model)
     for place, target in enumerate(plan.targets, 1):
         last = place == len(plan.targets)

@@ -3,6 +3,8 @@
 Called by `attempt` once for each target, because a fallback may change which of the two it is.
 """
 
+from urllib.parse import quote
+
 import msgspec
 
 from tidegate.dialects.base import Dialect
@@ -22,6 +24,7 @@ from tidegate.proxy import thinking
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
 from tidegate.proxy.headers import outbound, outbound_query
+from tidegate.wire.framings import SSE
 from tidegate.wire.splice import Fields, scan, splice
 
 _NO_QUIRKS = Quirks()
@@ -40,6 +43,7 @@ class Prepared(msgspec.Struct, frozen=True):
     origin: Origin
     losses: list[Loss]
     request: Request | None = None
+    framing: str = SSE
     hide_usage: bool = False
 
     @property
@@ -60,21 +64,42 @@ def prepare(app: App, call: Call, plan: Plan, target: Target) -> Prepared:
         body, losses, hide_usage = _passed(call, fields, provider, target)
     else:
         request, body, losses = _translated(app, call, fields, provider, target)
+    if spec.in_url:
+        body = _without(body, spec.in_url)
     if plan.on_loss == "refuse":
         _refuse(losses)
     headers = outbound(call, provider, identity=request is None)
     headers.update(_authenticated(upstream, credential))
     query = outbound_query(call, provider, identity=request is None)
     return Prepared(
-        url=f"{upstream.base_url}{provider.path}?{query}" if query else upstream.base_url + provider.path,
+        url=_url(call, target, provider, query),
         headers=headers,
         body=body,
         dialect=provider,
         origin=Origin(provider.name, spec.name, target.model),
         losses=losses,
         request=request,
+        framing=spec.framing or provider.framing,
         hide_usage=hide_usage,
     )
+
+
+def _url(call: Call, target: Target, provider: Dialect, query: str) -> str:
+    paths = target.upstream.spec.paths
+    path = paths.get("generate", provider.path)
+    if call.head.stream:
+        path = paths.get("stream", "") or (path if "generate" in paths else provider.stream_path or path)
+    if "{model}" in path:
+        path = path.replace("{model}", quote(target.model, safe=""))
+    url = target.upstream.base_url + path
+    return f"{url}{'&' if '?' in path else '?'}{query}" if query else url
+
+
+def _without(body: bytes, names: tuple[str, ...]) -> bytes:
+    """The body without the fields that stand in the URL."""
+    fields = scan(body)
+    drop = [name for name in names if name in fields.spans]
+    return splice(fields, {}, drop=drop) if drop else body
 
 
 def _authenticated(upstream: Upstream, credential: Secret | None) -> dict[str, str]:
@@ -93,13 +118,14 @@ def _passed(call: Call, fields: Fields, provider: Dialect, target: Target) -> tu
     if body is not fields.body:
         fields = scan(body)
     usage = provider.usage_fields(fields.get("stream_options")) if call.head.stream and quirks.stream_usage else {}
-    return splice(fields, {"model": msgspec.json.encode(target.model), **usage}), losses, bool(usage)
+    model = {} if "model" in provider.in_url else {"model": msgspec.json.encode(target.model)}
+    return splice(fields, {**model, **usage}) if model or usage else fields.body, losses, bool(usage)
 
 
 def _translated(app: App, call: Call, fields: Fields, provider: Dialect, target: Target) -> tuple[Request, bytes, list[Loss]]:
     """What the neutral request is in the provider's dialect. Encoders ask for usage by themselves."""
     if call.request is None:
-        call.request = thinking.restore(app.thinking, call.key.id, call.dialect.decode_request(fields.body))
+        call.request = thinking.restore(app.thinking, call.key.id, call.asked(fields.body))
     encoded = provider.encode_request(msgspec.structs.replace(call.request, model=target.model), target.profile)
     quirks = target.upstream.spec.quirks
     if quirks == _NO_QUIRKS:

@@ -16,13 +16,16 @@ from tidegate.proxy.failure import Failure, failure_of
 from tidegate.proxy.gate import Gate
 from tidegate.proxy.headers import header_value, returned
 from tidegate.proxy.prepare import Prepared
-from tidegate.proxy.reply import EVENT_STREAM, JSON
-from tidegate.proxy.streams import IdentityStream, Stream, TranscodedStream
+from tidegate.proxy.reply import JSON
+from tidegate.proxy.streams import IdentityStream, Stream, TranscodedStream, unreadable
 from tidegate.proxy.thinking import ThinkingCollector, remember
-from tidegate.wire.sse import SseParser
+from tidegate.wire.frame import FrameError
+from tidegate.wire.framings import FRAMINGS
 
 WHOLE_LIMIT = 32 << 20
 """Bytes of a whole answer."""
+LIMIT = 16 << 20
+"""Bytes of one event of a stream: images and search results come in one piece."""
 NO_JSON = Error(kind=ErrorKind.UPSTREAM, message="the provider's answer is no JSON object", code="upstream_invalid_response")
 
 
@@ -31,14 +34,14 @@ async def whole(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
     prepared, call = attempt.prepared, attempt.call
     body = await answer.read(WHOLE_LIMIT)
     try:
-        if prepared.identity and not _is_stream(answer):
+        if prepared.identity and not _is_stream(prepared, answer):
             read = prepared.dialect.tap_whole(body)
             attempt.model, attempt.usage = read.model, read.usage
             if read.model is None:
                 _check(prepared, body)
         else:
             response = _learned(attempt, _decoded(prepared, answer, body))
-            encoded = call.dialect.encode_response(response, call.stamp, prepared.request or call.dialect.decode_request(call.body))
+            encoded = call.dialect.encode_response(response, call.stamp, prepared.request or call.asked(call.body))
             attempt.losses += encoded.losses
             body = encoded.body
     except GatewayError as unusable:
@@ -56,14 +59,17 @@ async def whole(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
 async def streamed(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
     """An answer piece by piece, as the client asked for."""
     prepared, call = attempt.prepared, attempt.call
-    if _is_whole(answer):
+    if _is_whole(prepared, answer):
         return await _told_as_stream(attempt, answer)
+    framing = FRAMINGS[prepared.framing]
     if prepared.request is None:
         content_type = header_value(answer.headers.get("content-type", "text/event-stream"))
         gate = Gate(attempt, content_type, returned(answer.headers))
-        return await _relay(attempt, answer, IdentityStream(call.dialect, call.request_id, hide_usage=prepared.hide_usage), gate)
+        passed = IdentityStream(call.dialect, call.request_id, framing.framer(LIMIT), hide_usage=prepared.hide_usage)
+        return await _relay(attempt, answer, passed, gate)
     collector = ThinkingCollector()
     stream = TranscodedStream(
+        framing.framer(LIMIT),
         prepared.dialect.stream_decoder(prepared.origin),
         call.dialect.stream_encoder(call.stamp, prepared.request),
         call.dialect,
@@ -71,7 +77,7 @@ async def streamed(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
         collector,
     )
     try:
-        return await _relay(attempt, answer, stream, Gate(attempt, EVENT_STREAM, returned(answer.headers)))
+        return await _relay(attempt, answer, stream, Gate(attempt, call.dialect.stream_type, returned(answer.headers)))
     finally:
         collector.keep(attempt.app.thinking, call.key.id)
 
@@ -108,10 +114,10 @@ async def _told_as_stream(attempt: Attempt, answer: UpstreamAnswer) -> Failure |
     """The provider answered whole although a stream was asked for: its answer is told as one."""
     prepared, call = attempt.prepared, attempt.call
     response = _learned(attempt, prepared.dialect.decode_response(await answer.read(WHOLE_LIMIT), prepared.origin))
-    encoder = call.dialect.stream_encoder(call.stamp, prepared.request or call.dialect.decode_request(call.body))
+    encoder = call.dialect.stream_encoder(call.stamp, prepared.request or call.asked(call.body))
     body = b"".join(encoder.feed(event) for event in unfold(response))
     attempt.losses += encoder.losses
-    gate = Gate(attempt, EVENT_STREAM, returned(answer.headers))
+    gate = Gate(attempt, call.dialect.stream_type, returned(answer.headers))
     await gate.give(body, go=True)
     attempt.settle()
     await gate.close()
@@ -133,10 +139,15 @@ def _learned(attempt: Attempt, response: Response) -> Response:
 
 def _decoded(prepared: Prepared, answer: UpstreamAnswer, body: bytes) -> Response:
     """The whole answer, also where the provider streamed it unasked."""
-    if not _is_stream(answer):
+    if not _is_stream(prepared, answer):
         return prepared.dialect.decode_response(body, prepared.origin)
-    parser, decoder, folding = SseParser(WHOLE_LIMIT), prepared.dialect.stream_decoder(prepared.origin), Fold(prepared.dialect.name)
-    for framed in [*parser.feed(body), *parser.end()]:
+    framer, folding = FRAMINGS[prepared.framing].framer(WHOLE_LIMIT), Fold(prepared.dialect.name)
+    decoder = prepared.dialect.stream_decoder(prepared.origin)
+    try:
+        frames = [*framer.feed(body), *framer.end()]
+    except FrameError as error:
+        raise GatewayError(unreadable(error)) from None
+    for framed in frames:
         if framed.data is not None:
             for event in decoder.feed(framed.event, framed.data):
                 folding.add(event)
@@ -145,12 +156,12 @@ def _decoded(prepared: Prepared, answer: UpstreamAnswer, body: bytes) -> Respons
     return folding.response()
 
 
-def _is_stream(answer: UpstreamAnswer) -> bool:
-    return "event-stream" in answer.headers.get("content-type", "")
+def _is_stream(prepared: Prepared, answer: UpstreamAnswer) -> bool:
+    return FRAMINGS[prepared.framing].media_type in answer.headers.get("content-type", "")
 
 
-def _is_whole(answer: UpstreamAnswer) -> bool:
-    return "json" in answer.headers.get("content-type", "")
+def _is_whole(prepared: Prepared, answer: UpstreamAnswer) -> bool:
+    return "json" in answer.headers.get("content-type", "") and not _is_stream(prepared, answer)
 
 
 def is_object(body: bytes) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from tidegate.dialects.base import Head
 from tidegate.dialects.table import DIALECTS
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.ports import Connection
@@ -20,8 +21,9 @@ from tidegate.proxy.body import ClientGone, Receive, received
 from tidegate.proxy.call import Call
 from tidegate.proxy.cors import allowed, preflight
 from tidegate.proxy.headers import own
+from tidegate.proxy.paths import Surface
 from tidegate.proxy.reply import JSON, Reply, Send
-from tidegate.proxy.surfaces import Surface, match, spoken_dialect
+from tidegate.proxy.surfaces import SURFACES, spoken_dialect
 
 _LOG = structlog.get_logger("tidegate.proxy")
 
@@ -79,7 +81,7 @@ class Gateway:
 
     async def _answer(self, call: Call, scope: Mapping[str, Any], receive: Receive, reply: Reply) -> None:
         try:
-            surface = match(scope["method"], call.path)
+            surface, call.params = SURFACES.match(scope["method"], call.path)
             await self._handle(surface, call, scope, receive, reply)
         except GatewayError as refused:
             await self._refuse(call, reply, refused.error)
@@ -92,6 +94,8 @@ class Gateway:
 
     async def _handle(self, surface: Surface, call: Call, scope: Mapping[str, Any], receive: Receive, reply: Reply) -> None:
         call.surface = surface.name
+        if surface.stream is not None:
+            call.head = Head(call.params["model"], surface.stream)
         pipeline.identified(call, scope["headers"])
         if surface.body:
             call.body = await received(receive, call.headers, call.snapshot.server.body_limit)

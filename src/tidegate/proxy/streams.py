@@ -12,7 +12,7 @@ from tidegate.ir.errors import Error, ErrorKind
 from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
 from tidegate.proxy.thinking import ThinkingCollector
-from tidegate.wire.sse import SseParser, SseTooLong
+from tidegate.wire.frame import FrameError, Framer, FrameTooLong
 
 INTERRUPTED = Error(
     kind=ErrorKind.UPSTREAM,
@@ -60,9 +60,9 @@ class Stream(Protocol):
 class IdentityStream:
     """The client's dialect is the provider's. `hide_usage` drops the usage-only event that the client did not ask for."""
 
-    def __init__(self, dialect: Dialect, call_id: str, *, hide_usage: bool) -> None:
+    def __init__(self, dialect: Dialect, call_id: str, framer: Framer, *, hide_usage: bool) -> None:
         self.told = True
-        self._parser = SseParser()
+        self._framer = framer
         self._tap = dialect.tap()
         self._dialect = dialect
         self._call_id = call_id
@@ -84,9 +84,9 @@ class IdentityStream:
 
     def feed(self, chunk: bytes) -> bytes:
         try:
-            events = self._parser.feed(chunk)
-        except SseTooLong as error:
-            return self.fail(_too_long(error))
+            events = self._framer.feed(chunk)
+        except FrameError as error:
+            return self.fail(unreadable(error))
         out: list[bytes] = []
         feed = self._tap.feed
         for event in events:
@@ -101,7 +101,11 @@ class IdentityStream:
         if self.error is not None and not self.told:
             return b""
         out: list[bytes] = []
-        for event in self._parser.end():
+        try:
+            rest = self._framer.end()
+        except FrameError as error:
+            return self.fail(unreadable(error))
+        for event in rest:
             if event.data is None or not (self._tap.feed(event.event, event.data) and self._hide_usage):
                 out.append(event.raw)
         self.error = self._tap.error
@@ -118,8 +122,16 @@ class IdentityStream:
 class TranscodedStream:
     """The client's dialect is another one."""
 
-    def __init__(self, decoder: StreamDecoder, encoder: StreamEncoder, client: Dialect, call_id: str, thinking: ThinkingCollector) -> None:
-        self._parser = SseParser()
+    def __init__(
+        self,
+        framer: Framer,
+        decoder: StreamDecoder,
+        encoder: StreamEncoder,
+        client: Dialect,
+        call_id: str,
+        thinking: ThinkingCollector,
+    ) -> None:
+        self._framer = framer
         self._decoder = decoder
         self._encoder = encoder
         self._client = client
@@ -137,9 +149,9 @@ class TranscodedStream:
 
     def feed(self, chunk: bytes) -> bytes:
         try:
-            events = self._parser.feed(chunk)
-        except SseTooLong as error:
-            return self.fail(_too_long(error))
+            events = self._framer.feed(chunk)
+        except FrameError as error:
+            return self.fail(unreadable(error))
         out: list[bytes] = []
         for event in events:
             if event.data is not None:
@@ -148,12 +160,11 @@ class TranscodedStream:
         return b"".join(out)
 
     def end(self) -> bytes:
-        out = [
-            self._encode(decoded)
-            for event in self._parser.end()
-            if event.data is not None
-            for decoded in self._decoder.feed(event.event, event.data)
-        ]
+        try:
+            rest = self._framer.end()
+        except FrameError as error:
+            return self.fail(unreadable(error))
+        out = [self._encode(decoded) for event in rest if event.data is not None for decoded in self._decoder.feed(event.event, event.data)]
         out += [self._encode(decoded) for decoded in self._decoder.end()]
         return b"".join(out)
 
@@ -182,5 +193,7 @@ class TranscodedStream:
         return self._encoder.feed(event)
 
 
-def _too_long(error: SseTooLong) -> Error:
-    return Error(kind=ErrorKind.UPSTREAM, message=f"the provider's stream cannot be read: {error}", code="upstream_event_too_long")
+def unreadable(error: FrameError) -> Error:
+    """The word for a stream that is not of its framing."""
+    code = "upstream_event_too_long" if isinstance(error, FrameTooLong) else "upstream_invalid_stream"
+    return Error(kind=ErrorKind.UPSTREAM, message=f"the provider's stream cannot be read: {error}", code=code)

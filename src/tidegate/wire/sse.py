@@ -8,24 +8,11 @@ blank line counts when the stream ends.
 
 import re
 
-import msgspec
+from tidegate.wire.frame import Frame, FrameTooLong
 
 _BOM = b"\xef\xbb\xbf"
 _BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r|\r\n\n|\n\r\n|\r\n\r|\n\r")
 _LINE = re.compile(rb"\r\n|\n|\r")
-
-
-class SseEvent(msgspec.Struct, frozen=True, gc=False):
-    """`raw` is everything from the end of the event before to the end of this one's blank line. Comments and blank lines between events
-    are in `raw` of the event that follows, or stand as an event without data (`data` is None) when they end on their own."""
-
-    event: str
-    data: bytes | None
-    raw: bytes
-
-
-class SseTooLong(ValueError):
-    """One event is longer than the parser's limit."""
 
 
 LIMIT = 16 << 20
@@ -33,7 +20,8 @@ LIMIT = 16 << 20
 
 
 class SseParser:
-    """Feed it chunks as they come; ask `end` for the rest once the stream is over. `limit` caps one event, in bytes."""
+    """A `Framer`; comments and blank lines between events are in `raw` of the event that follows, or stand as an event without data when
+    they end on their own. Feed it chunks as they come; ask `end` for the rest once the stream is over. `limit` caps one event, in bytes."""
 
     __slots__ = ("_begun", "_buffer", "_later", "_later_size", "_limit", "_scanned")
 
@@ -45,8 +33,8 @@ class SseParser:
         self._begun = False
         self._limit = limit
 
-    def feed(self, chunk: bytes) -> list[SseEvent]:
-        """The events that are complete with this chunk. Raises `SseTooLong`."""
+    def feed(self, chunk: bytes) -> list[Frame]:
+        """The events that are complete with this chunk. Raises `FrameTooLong`."""
         if self._buffer:
             if b"\n" not in chunk and b"\r" not in chunk and b"\r" not in self._buffer:
                 return self._put_off(chunk)
@@ -56,7 +44,7 @@ class SseParser:
         buffer = chunk
         if b"\r" not in buffer:
             return self._feed_plain(buffer)
-        events: list[SseEvent] = []
+        events: list[Frame] = []
         at = 0
         search = self._scanned
         while True:
@@ -74,9 +62,9 @@ class SseParser:
         self._keep(buffer[at:])
         return events
 
-    def _feed_plain(self, buffer: bytes) -> list[SseEvent]:
+    def _feed_plain(self, buffer: bytes) -> list[Frame]:
         """As `feed`, where every line ends in LF."""
-        events: list[SseEvent] = []
+        events: list[Frame] = []
         at = 0
         while (end := buffer.find(b"\n\n", max(at, self._scanned))) >= 0:
             end += 2
@@ -86,45 +74,45 @@ class SseParser:
         self._keep(buffer[at:])
         return events
 
-    def _put_off(self, chunk: bytes) -> list[SseEvent]:
+    def _put_off(self, chunk: bytes) -> list[Frame]:
         """Within a line: a long event is put together once its line ends, and not anew with each chunk."""
         self._later.append(chunk)
         self._later_size += len(chunk)
         if len(self._buffer) + self._later_size > self._limit:
-            raise SseTooLong(f"one event is longer than {self._limit} bytes")
+            raise FrameTooLong(f"one event is longer than {self._limit} bytes")
         return []
 
     def _keep(self, rest: bytes) -> None:
         self._buffer = rest
         if len(rest) > self._limit:
-            raise SseTooLong(f"one event is longer than {self._limit} bytes")
+            raise FrameTooLong(f"one event is longer than {self._limit} bytes")
         self._scanned = max(0, len(rest) - 3)
 
-    def end(self) -> list[SseEvent]:
+    def end(self) -> list[Frame]:
         """What stood after the last blank line, as an event of its own (without data if it has none)."""
         rest, self._buffer, self._scanned = b"".join((self._buffer, *self._later)), b"", 0
         self._later.clear()
         return [self._event(rest)] if rest else []
 
-    def _event(self, raw: bytes) -> SseEvent:
+    def _event(self, raw: bytes) -> Frame:
         if not self._begun:
             self._begun = True
             if raw.startswith(_BOM):
                 parsed = _parse(raw[3:])
-                return SseEvent(parsed.event, parsed.data, raw)
+                return Frame(parsed.event, parsed.data, raw)
         return _parse(raw)
 
 
-def _parse(raw: bytes) -> SseEvent:
+def _parse(raw: bytes) -> Frame:
     # The two shapes that nearly every provider sends, without a loop over lines.
     if raw.startswith(b"data: "):
         data = raw[6:-2]
         if raw.endswith(b"\n\n") and b"\n" not in data and b"\r" not in data:
-            return SseEvent("", data, raw)
+            return Frame("", data, raw)
     elif raw.startswith(b"event: "):
         name, found, data = raw[7:-2].partition(b"\ndata: ")
         if found and raw.endswith(b"\n\n") and b"\n" not in data and b"\r" not in raw and b"\n" not in name:
-            return SseEvent(name.decode("utf-8", "replace"), data, raw)
+            return Frame(name.decode("utf-8", "replace"), data, raw)
     event = ""
     data_lines: list[bytes] = []
     for line in _LINE.split(raw):
@@ -137,7 +125,7 @@ def _parse(raw: bytes) -> SseEvent:
             data_lines.append(value)
         elif name == b"event":
             event = value.decode("utf-8", "replace")
-    return SseEvent(event, b"\n".join(data_lines) if data_lines else None, raw)
+    return Frame(event, b"\n".join(data_lines) if data_lines else None, raw)
 
 
 def frame(data: bytes, event: str = "") -> bytes:

@@ -1,7 +1,7 @@
 import pytest
 
 from tidegate.ir.errors import GatewayError
-from tidegate.proxy.surfaces import match, spoken_dialect
+from tidegate.proxy.surfaces import SURFACES, spoken_dialect
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from tidegate.proxy.surfaces import match, spoken_dialect
     ],
 )
 def test_surfaces(method: str, path: bytes, name: str) -> None:
-    assert match(method, path).name == name
+    assert SURFACES.match(method, path)[0].name == name
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_surfaces(method: str, path: bytes, name: str) -> None:
 )
 def test_paths_that_are_none(method: str, path: bytes, status: int, words: str) -> None:
     with pytest.raises(GatewayError) as raised:
-        match(method, path)
+        SURFACES.match(method, path)
     assert raised.value.error.http_status == status
     assert words in raised.value.error.message
     assert len(raised.value.error.message) < 500

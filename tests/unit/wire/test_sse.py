@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.wire.sse import SseEvent, SseParser, SseTooLong, frame
+from tidegate.wire.sse import Frame, FrameTooLong, SseParser, frame
 
 
-def parsed(*chunks: bytes) -> list[SseEvent]:
+def parsed(*chunks: bytes) -> list[Frame]:
     parser = SseParser()
     events = [event for chunk in chunks for event in parser.feed(chunk)]
     return events + parser.end()
@@ -61,7 +61,7 @@ def test_byte_by_byte() -> None:
 def test_an_event_without_end_is_refused() -> None:
     parser = SseParser(limit=8)
     assert parser.feed(b"data: 1") == []
-    with pytest.raises(SseTooLong):
+    with pytest.raises(FrameTooLong):
         parser.feed(b"23456789")
 
 
