@@ -93,6 +93,19 @@ def take_strings(raw: JsonObject, name: str, path: str) -> list[str] | None:
     return cast("list[str]", items)
 
 
+MOST_TOKENS = 10**15
+"""More than any answer has: what is above is no count."""
+
+
+def count(value: Json) -> int | None:
+    """A number of tokens; None for what is not one."""
+    if type(value) is float:
+        value = int(value) if value.is_integer() else None
+    if type(value) is not int or value > MOST_TOKENS:
+        return None
+    return max(value, 0)
+
+
 def merge(out: JsonObject, extras: JsonObject) -> None:
     """Puts `extras` beside what is there: objects are merged, nothing that is there is replaced."""
     for name, value in extras.items():

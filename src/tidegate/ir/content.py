@@ -133,7 +133,7 @@ class Audio(msgspec.Struct):
 class ToolUse(msgspec.Struct):
     """A call of a client's tool. `arguments` is JSON text for `function` tools, as the model wrote it (it can be cut
     short or invalid), and free text for `custom` tools. `signature` is what its provider wants back with the call (Gemini's thought
-    signature), as `origin` wrote it: like that of `Thinking` it is sent nowhere else."""
+    signature), as `origin` wrote it: like that of `Thinking` it is sent nowhere else. `builtin`: see `Tool`."""
 
     id: str
     name: str
@@ -143,16 +143,19 @@ class ToolUse(msgspec.Struct):
     extras: JsonObject = {}
     signature: str | None = None
     origin: Origin | None = None
+    builtin: str | None = None
 
 
 class ToolResult(msgspec.Struct):
-    """The answer to a `ToolUse` with the same `id`."""
+    """The answer to a `ToolUse` with the same `id`. `custom` = of a free-text tool; `builtin`: see `Tool`."""
 
     id: str
     blocks: "list[Block]"
     is_error: bool = False
     cache: CacheMark | None = None
     extras: JsonObject = {}
+    custom: bool = False
+    builtin: str | None = None
 
 
 class Native(msgspec.Struct):

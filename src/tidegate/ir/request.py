@@ -12,17 +12,20 @@ Role = Literal["system", "developer", "user", "assistant", "tool"]
 
 class Message(msgspec.Struct):
     """Roles as the client wrote them. Anthropic's top-level `system` is a leading `system` message. Tool results are
-    `ToolResult` blocks, in a `tool` message (one per OpenAI tool message) or in a `user` message (Anthropic)."""
+    `ToolResult` blocks, in a `tool` message (one per OpenAI tool message) or in a `user` message (Anthropic). `id` numbers the
+    item in dialects that do so (Responses); it means nothing elsewhere. A turn may be several messages of one role in a row."""
 
     role: Role
     blocks: list[Block]
     name: str | None = None
     extras: JsonObject = {}
+    id: str | None = None
 
 
 class Tool(msgspec.Struct):
     """A tool that the client runs. `schema` is JSON Schema for `function` tools; `format` is the grammar of a `custom`
-    (free text) tool as OpenAI writes it."""
+    (free text) tool as OpenAI writes it. `builtin` is the type of a tool that the client's dialect knows without a schema, though the
+    client runs it (Responses' `local_shell`): other dialects are offered it as a function."""
 
     name: str
     description: str | None = None
@@ -32,6 +35,7 @@ class Tool(msgspec.Struct):
     format: JsonObject | None = None
     cache: CacheMark | None = None
     extras: JsonObject = {}
+    builtin: str | None = None
 
 
 class WebSearch(msgspec.Struct):
@@ -87,7 +91,9 @@ class OutputFormat(msgspec.Struct, frozen=True):
 class Request(msgspec.Struct, kw_only=True):
     """`max_tokens` counts output tokens, reasoning included. `user` identifies the client's end user. `metadata` is
     OpenAI's key-value map. `cache` is a mark on the whole prompt (Anthropic's top-level `cache_control`). `legacy_functions`: the client
-    offered its tools as OpenAI's `functions`, and knows calls as `function_call` only."""
+    offered its tools as OpenAI's `functions`, and knows calls as `function_call` only. `instructions`: the first message stood apart from
+    the others (Responses' `instructions`). `store`: whoever answers is to keep the answer. `encrypted_reasoning`: the client keeps signed
+    reasoning itself."""
 
     dialect: str
     model: str
@@ -117,4 +123,7 @@ class Request(msgspec.Struct, kw_only=True):
     metadata: JsonObject | None = None
     service_tier: str | None = None
     cache: CacheMark | None = None
+    instructions: bool = False
+    store: bool | None = None
+    encrypted_reasoning: bool = False
     extras: JsonObject = {}

@@ -1,6 +1,8 @@
+from typing import Any
+
 import pytest
 
-from tidegate.dialects.reading import merge, take_bool, take_int, take_number, take_str
+from tidegate.dialects.reading import count, merge, take_bool, take_int, take_number, take_str
 from tidegate.ir.errors import GatewayError
 from tidegate.ir.json import JsonObject
 
@@ -22,3 +24,11 @@ def test_merge_adds_and_never_replaces() -> None:
     out: JsonObject = {"a": {"b": 1}, "c": 2}
     merge(out, {"a": {"b": 9, "d": 3}, "c": {"e": 4}, "f": 5})
     assert out == {"a": {"b": 1, "d": 3}, "c": 2, "f": 5}
+
+
+@pytest.mark.parametrize(
+    ("value", "tokens"),
+    [(7, 7), (0, 0), (7.0, 7), (7.5, None), (-3, 0), ("7", None), (None, None), (True, None), (10**18, None), (1e300, None), ([], None)],
+)
+def test_odd_numbers_never_crash(value: Any, tokens: int | None) -> None:
+    assert count(value) == tokens

@@ -100,7 +100,7 @@ def _tool_use(block: ToolUse, path: str, receipt: Receipt) -> JsonObject:
     else:
         arguments = parse_arguments(block.arguments)
         if arguments is None:
-            receipt.emulated(f"{path}.function.arguments", "the arguments are not a JSON object and were put into one")
+            receipt.emulated(receipt.inner(path, "function", "arguments"), "the arguments are not a JSON object and were put into one")
     if arguments is None:
         arguments = wrap_arguments(block.arguments, custom=block.kind == "custom")
     name = receipt.tool_name(block.name, path, block.kind)
@@ -113,7 +113,7 @@ def _tool_use(block: ToolUse, path: str, receipt: Receipt) -> JsonObject:
 
 
 def _tool_result(block: ToolResult, path: str, receipt: Receipt) -> JsonObject:
-    out: JsonObject = {"type": "tool_result", "tool_use_id": receipt.tool_id(block.id, f"{path}.tool_call_id")}
+    out: JsonObject = {"type": "tool_result", "tool_use_id": receipt.tool_id(block.id, f"{path}.{receipt.name('tool_call_id')}")}
     content = encode_content(block.blocks, f"{path}.content", receipt)
     if content is not None:
         out["content"] = content

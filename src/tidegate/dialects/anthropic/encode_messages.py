@@ -8,7 +8,8 @@ from typing import cast
 
 from tidegate.dialects.anthropic.encode_blocks import encode_block, plain
 from tidegate.dialects.anthropic.receipt import Receipt
-from tidegate.ir.content import Block, Text, Thinking, ToolResult, ToolUse
+from tidegate.dialects.terms import block_path, message_path
+from tidegate.ir.content import Block, Text, Thinking
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.request import Message, Request
 
@@ -48,26 +49,21 @@ def _own(messages: list[Message], receipt: Receipt) -> tuple[list[Json] | None, 
     first = messages[0] if messages else None
     shift = 0
     if first is not None and first.role == "system" and not first.extras and all(isinstance(block, Text) for block in first.blocks):
-        system, _ = _blocks(first.blocks, "system", receipt)
+        system, _ = _blocks(first.blocks, 0, receipt)
         shift = 1
     turns: list[Turn] = []
-    for index, message in enumerate(messages[shift:]):
-        content, lost = _blocks(message.blocks, f"messages[{index}].content", receipt)
+    for index, message in enumerate(messages[shift:], shift):
+        content, lost = _blocks(message.blocks, index, receipt)
         if content or not lost:
             turns.append(Turn(message.role, content, message.extras, lost_thinking=lost))
     return system, turns
 
 
-def _blocks(blocks: list[Block], path: str, receipt: Receipt) -> tuple[list[Json], bool]:
+def _blocks(blocks: list[Block], message: int, receipt: Receipt) -> tuple[list[Json], bool]:
     out: list[Json] = []
     lost = False
-    calls = 0
-    for index, block in enumerate(blocks):
-        at = f"{path}[{index}]"
-        if not receipt.own and isinstance(block, ToolUse):
-            at = f"{path.removesuffix('.content')}.tool_calls[{calls}]"
-            calls += 1
-        encoded = encode_block(block, at, receipt)
+    for at, block in enumerate(blocks):
+        encoded = encode_block(block, block_path(receipt.request, message, at), receipt)
         if encoded is not None:
             out.append(encoded)
         elif isinstance(block, Thinking):
@@ -79,15 +75,15 @@ def _foreign(messages: list[Message], receipt: Receipt) -> tuple[list[Json] | No
     system: list[Json] = []
     turns: list[Turn] = []
     for index, message in enumerate(messages):
-        path = f"messages[{index}]"
+        path = message_path(receipt.request, index)
         if message.name is not None:
             receipt.dropped(f"{path}.name", "Anthropic's messages have no names")
         if message.extras:
             receipt.foreign_extras(message.extras, path)
         if message.role == "tool":
-            content, lost = _results(message.blocks, path, receipt)
+            content, lost = _results(message.blocks, index, receipt)
         else:
-            content, lost = _blocks(message.blocks, f"{path}.content", receipt)
+            content, lost = _blocks(message.blocks, index, receipt)
         role = "assistant" if message.role == "assistant" else "user"
         if message.role in _SYSTEM_ROLES:
             if not turns:
@@ -108,11 +104,11 @@ def _foreign(messages: list[Message], receipt: Receipt) -> tuple[list[Json] | No
     return system or None, turns
 
 
-def _results(blocks: list[Block], path: str, receipt: Receipt) -> tuple[list[Json], bool]:
-    """A tool message: its one result has the path of the message itself."""
+def _results(blocks: list[Block], message: int, receipt: Receipt) -> tuple[list[Json], bool]:
+    """A tool message. Reasoning has no place in it."""
     out: list[Json] = []
-    for block in blocks:
-        encoded = encode_block(block, path if isinstance(block, ToolResult) else f"{path}.content", receipt)
+    for at, block in enumerate(blocks):
+        encoded = encode_block(block, block_path(receipt.request, message, at), receipt)
         if encoded is not None:
             out.append(encoded)
     return out, False
@@ -131,7 +127,7 @@ def _arrange(turns: list[Turn], receipt: Receipt) -> None:
             turn.content.sort(key=_result_first)
     if not turns or turns[0].role != "user":
         turns.insert(0, Turn("user", [{"type": "text", "text": _GO_AHEAD}]))
-        receipt.emulated("messages", "Anthropic wants a user message first: one was added")
+        receipt.emulated(receipt.name("messages"), "Anthropic wants a user message first: one was added")
     last = turns[-1]
     if last.role == "assistant":
         _trim(last, receipt)
@@ -147,7 +143,7 @@ def _trim(turn: Turn, receipt: Receipt) -> None:
     text = block.get("text")
     if type(text) is str and text != text.rstrip():
         block["text"] = text.rstrip()
-        receipt.mapped("messages", "trailing white space of the last assistant message was removed")
+        receipt.mapped(receipt.name("messages"), "trailing white space of the last assistant message was removed")
 
 
 def in_tool_loop_without_thinking(turns: list[Turn], *, own: bool) -> bool:

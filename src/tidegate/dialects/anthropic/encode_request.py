@@ -15,6 +15,7 @@ from tidegate.dialects.anthropic.receipt import Receipt
 from tidegate.dialects.anthropic.schema import adapt
 from tidegate.dialects.base import Encoded
 from tidegate.dialects.reading import merge
+from tidegate.dialects.terms import tool_field
 from tidegate.ir.errors import unsupported
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.request import OutputFormat, Request
@@ -150,15 +151,16 @@ def _output(output: OutputFormat | None, config: JsonObject, receipt: Receipt) -
     """Puts a schema into `config` where the model can hold to it; else the instruction that asks for it."""
     if output is None:
         return None
-    field = "response_format"
+    field = receipt.name("output")
     if output.kind == "json_schema" and output.schema is not None and receipt.profile.capabilities.structured == "native":
         adapted, changes = adapt(output.schema)
         if adapted is not None and adapted.get("type") == "object":
             if output.description is not None:
                 adapted.setdefault("description", output.description)
             config["format"] = {"type": "json_schema", "schema": adapted}
+            schema = tool_field(receipt.request, "json_schema", "schema")
             for change in changes:
-                receipt.emulated(f"{field}.json_schema.schema.{change}", "Anthropic's schemas have no such bound; it is said in words")
+                receipt.emulated(f"{field}.{schema}.{change}", "Anthropic's schemas have no such bound; it is said in words")
             return None
     receipt.emulated(field, "asked for in the system prompt: this model or schema has no native form")
     told = "Answer with one JSON object and nothing else: no other text before or after it, no code fence."
@@ -186,7 +188,7 @@ def _identity(request: Request, out: JsonObject, receipt: Receipt) -> None:
         user = request.user
         if len(user) > _LONGEST_USER:
             user = hashlib.sha256(user.encode("utf-8", "surrogatepass")).hexdigest()
-            receipt.mapped("user", f"Anthropic takes {_LONGEST_USER} characters: a digest stands for it")
+            receipt.mapped(receipt.name("user"), f"Anthropic takes {_LONGEST_USER} characters: a digest stands for it")
         out["metadata"] = {"user_id": user}
     if request.metadata is not None:
         receipt.dropped("metadata", "Anthropic keeps no metadata but the user's id")
@@ -205,7 +207,7 @@ def _hints(request: Request, receipt: Receipt) -> None:
     if values != _NO_HINTS:
         for name, value in zip(_HINTS, values, strict=True):
             if value is not None:
-                receipt.dropped(name, "Anthropic has no such setting")
+                receipt.dropped(receipt.name(name), "Anthropic has no such setting")
 
 
 def _limit_marks(receipt: Receipt) -> None:

@@ -41,7 +41,7 @@ def plan(request: Request, receipt: Receipt, *, forced_tool: bool, unsigned_loop
     reasoning = request.reasoning
     if reasoning is None:
         return out
-    field = _field(reasoning)
+    field = _field(reasoning, receipt)
     receipt.foreign_extras(reasoning.extras, "reasoning")
     asked_off = reasoning.mode == "disabled" or reasoning.effort == "none"
     style = capabilities.thinking
@@ -67,17 +67,19 @@ def plan(request: Request, receipt: Receipt, *, forced_tool: bool, unsigned_loop
     return out
 
 
-def _field(reasoning: Reasoning) -> str:
-    return "reasoning_effort" if reasoning.effort is not None else "reasoning"
+def _field(reasoning: Reasoning, receipt: Receipt) -> str:
+    if reasoning.effort is not None:
+        return receipt.name("effort")
+    return "reasoning" if receipt.request.dialect == "openai_chat" else receipt.name("reasoning")
 
 
 def _max_tokens(request: Request, receipt: Receipt, ceiling: int | None) -> int:
     if request.max_tokens is None:
         default = ceiling or _DEFAULT_MAX_TOKENS
-        receipt.mapped("max_tokens", f"Anthropic wants a limit: {default}")
+        receipt.mapped(receipt.name("max_tokens"), f"Anthropic wants a limit: {default}")
         return default
     if ceiling is not None and request.max_tokens > ceiling:
-        receipt.mapped("max_tokens", f"this model writes at most {ceiling} tokens")
+        receipt.mapped(receipt.name("max_tokens"), f"this model writes at most {ceiling} tokens")
         return ceiling
     return request.max_tokens
 
@@ -85,7 +87,7 @@ def _max_tokens(request: Request, receipt: Receipt, ceiling: int | None) -> int:
 def _budget(out: Plan, request: Request, reasoning: Reasoning, receipt: Receipt, ceiling: int | None) -> None:
     """A budget below `max_tokens`, of which it is a part. What the client gave is kept as far as the two fit together; else room is left
     for the answer."""
-    field = _field(reasoning)
+    field = _field(reasoning, receipt)
     budget = reasoning.budget if reasoning.budget is not None else _BUDGETS.get(reasoning.effort or "medium", _BUDGETS["medium"])
     if request.max_tokens is None:
         wanted = max(out.max_tokens, budget + _ANSWER_TOKENS)

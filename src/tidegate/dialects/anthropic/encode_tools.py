@@ -27,7 +27,7 @@ def encode_tools(request: Request, receipt: Receipt) -> list[Json]:
                 else:
                     out.append(_tool(tool, path, receipt))
             case WebSearch():
-                search = _web_search(tool, receipt)
+                search = _web_search(tool, path, receipt)
                 if search is not None:
                     out.append(search)
             case NativeTool(dialect=dialect, raw=raw):
@@ -71,29 +71,31 @@ def _schema(tool: Tool, schema: Json, out: JsonObject, path: str, receipt: Recei
     found: JsonObject = cast("JsonObject", schema) if type(schema) is dict else {}
     if found.get("type") != "object":
         if found:
-            receipt.mapped(f"{path}.function.parameters.type", "Anthropic wants an object schema")
+            receipt.mapped(receipt.inner(path, "function", "parameters.type"), "Anthropic wants an object schema")
         found = {**found, "type": "object"}
         found.setdefault("properties", {})
     if not tool.strict:
         return found
-    where = f"{path}.function"
     if receipt.profile.capabilities.structured != "native":
-        receipt.dropped(f"{where}.strict", "this model has no strict tools")
+        receipt.dropped(receipt.inner(path, "function", "strict"), "this model has no strict tools")
         return found
     adapted, changes = adapt(found)
     if adapted is None:
-        receipt.dropped(f"{where}.strict", "Anthropic cannot hold to this schema strictly")
+        receipt.dropped(receipt.inner(path, "function", "strict"), "Anthropic cannot hold to this schema strictly")
         return found
     out["strict"] = True
     for change in changes:
-        receipt.emulated(f"{where}.parameters.{change}", "Anthropic's strict schemas take no such bound; it is said in the description")
+        receipt.emulated(
+            receipt.inner(path, "function", f"parameters.{change}"),
+            "Anthropic's strict schemas take no such bound; it is said in the description",
+        )
     return adapted
 
 
-def _web_search(tool: WebSearch, receipt: Receipt) -> JsonObject | None:
+def _web_search(tool: WebSearch, path: str, receipt: Receipt) -> JsonObject | None:
     if receipt.own:
         return tool.raw
-    where = "web_search_options"
+    where = "web_search_options" if receipt.request.dialect == "openai_chat" else path
     if not receipt.profile.capabilities.web_search:
         receipt.dropped(where, "this model has no web search")
         return None

@@ -6,6 +6,7 @@ from typing import cast
 
 from tidegate.dialects.anthropic.decode_blocks import NAME
 from tidegate.dialects.names import fits, shortened
+from tidegate.dialects.terms import term, tool_field
 from tidegate.ir.content import CacheMark, Origin
 from tidegate.ir.json import JsonObject
 from tidegate.ir.loss import Loss
@@ -36,16 +37,25 @@ _TOOL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 class Receipt:
     """Collects losses. `own` says that the request is of this dialect, so that its extras and native parts are emitted."""
 
-    __slots__ = ("_renamed", "losses", "marked", "own", "profile", "target")
+    __slots__ = ("_renamed", "losses", "marked", "own", "profile", "request", "target")
 
     def __init__(self, request: Request, profile: Profile) -> None:
         self.own = request.dialect == NAME
+        self.request = request
         self.profile = profile
         self.target = Origin(NAME, profile.provider, profile.model)
         self.losses: list[Loss] = []
         self._renamed: set[str] = set()
         self.marked: list[tuple[JsonObject, str]] = []
         """Objects with a cache mark in the order of the prompt, with their paths; kept only for other dialects' requests."""
+
+    def name(self, field: str) -> str:
+        """A field of the neutral request under the client's name for it."""
+        return term(self.request, field)
+
+    def inner(self, path: str, kind: str, field: str) -> str:
+        """The path of a field of a tool or call."""
+        return f"{path}.{tool_field(self.request, kind, field)}"
 
     def mapped(self, path: str, reason: str) -> None:
         self.losses.append(Loss("mapped", path, reason))
@@ -81,7 +91,7 @@ class Receipt:
         if name not in self._renamed:
             self._renamed.add(name)
             self.mapped(
-                f"{path}.{kind}.name",
+                self.inner(path, kind, "name"),
                 f"Anthropic takes {_LONGEST_NAME} letters, digits, _ and - in tool names: the answer has the client's again",
             )
         return shortened(name)

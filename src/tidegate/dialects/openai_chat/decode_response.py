@@ -3,11 +3,11 @@ slip and are passed over; only an answer that is none (an error, no choice, no J
 
 from tidegate.dialects.openai_chat.citations import decode_annotations, decode_sources
 from tidegate.dialects.openai_chat.decode_content import media_source
-from tidegate.dialects.openai_chat.errors import error_of
 from tidegate.dialects.openai_chat.fields import NAME, dump_text, object_or_empty, parse, text_or_empty
 from tidegate.dialects.openai_chat.finish import decode_finish
 from tidegate.dialects.openai_chat.reasoning import blocks_of, sign_call
 from tidegate.dialects.openai_chat.usage import decode_usage, usage_of
+from tidegate.dialects.openai_errors import error_of
 from tidegate.ir.content import Audio, Block, Citation, Image, Native, Origin, Refusal, Text, Thinking, ToolUse
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.ir.json import Json, JsonObject

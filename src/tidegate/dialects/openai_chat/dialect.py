@@ -6,11 +6,12 @@ from tidegate.dialects.openai_chat.decode_request import decode_request, head
 from tidegate.dialects.openai_chat.decode_response import decode_response
 from tidegate.dialects.openai_chat.encode_request import encode_request
 from tidegate.dialects.openai_chat.encode_response import encode_response
-from tidegate.dialects.openai_chat.errors import decode_error, encode_error, encode_stream_error
+from tidegate.dialects.openai_chat.errors import encode_stream_error
 from tidegate.dialects.openai_chat.fields import NAME, dump, parse
 from tidegate.dialects.openai_chat.stream_decoder import stream_decoder
 from tidegate.dialects.openai_chat.stream_encoder import stream_encoder
 from tidegate.dialects.openai_chat.tap import tap, tap_whole
+from tidegate.dialects.openai_errors import decode_error, encode_error
 
 
 def usage_fields(stream_options: bytes | None) -> dict[str, bytes]:

@@ -1,7 +1,7 @@
 """A whole answer, from the neutral model to OpenAI's shape, for OpenAI-shaped clients."""
 
+from tidegate.dialects.asked import Asked, unwrapped
 from tidegate.dialects.base import Encoded, Stamp
-from tidegate.dialects.openai_chat.asked import Asked, unwrapped
 from tidegate.dialects.openai_chat.citations import encode_citation
 from tidegate.dialects.openai_chat.encode_content import media_url
 from tidegate.dialects.openai_chat.fields import NAME, dump, object_or_empty

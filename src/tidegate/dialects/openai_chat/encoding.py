@@ -3,23 +3,12 @@
 from tidegate.dialects.names import fits, shortened
 from tidegate.dialects.openai_chat.fields import NAME, cache_control
 from tidegate.dialects.reading import merge
+from tidegate.dialects.terms import block_path, message_path, term
 from tidegate.ir.content import Block, CacheMark, Origin, Refusal, Thinking, ToolResult, ToolUse
 from tidegate.ir.json import JsonObject
 from tidegate.ir.loss import Loss
 from tidegate.ir.request import Request
 from tidegate.ir.target import Profile
-
-_ANTHROPIC_NAMES = {
-    "stop": "stop_sequences",
-    "reasoning": "thinking",
-    "effort": "output_config.effort",
-    "user": "metadata.user_id",
-    "output": "output_config.format",
-    "parallel_tool_calls": "tool_choice.disable_parallel_tool_use",
-    "cache": "cache_control",
-}
-_OPENAI_NAMES = {"output": "response_format", "reasoning": "reasoning_effort", "effort": "reasoning_effort", "cache": "cache_control"}
-
 
 _LONGEST_NAME = 64
 
@@ -38,8 +27,7 @@ class Encoding:
 
     def name(self, field: str) -> str:
         """A field of the neutral request under the client's name for it."""
-        names = _ANTHROPIC_NAMES if self.request.dialect == "anthropic" else _OPENAI_NAMES
-        return names.get(field, field)
+        return term(self.request, field)
 
     def tool_name(self, name: str, path: str) -> str:
         """A name that OpenAI takes; told once for each tool. `path` is that of the tool, call or choice."""
@@ -80,18 +68,14 @@ class Encoding:
                 self.foreign_extras(extras, path)
 
     def message(self, index: int) -> str:
-        """The path of a message. Anthropic's `system` is the leading system message in neutral terms."""
-        if self.request.dialect == "anthropic" and self.request.messages[0].role == "system":
-            return "system" if index == 0 else f"messages[{index - 1}]"
-        return f"messages[{index}]"
+        """The path of a message."""
+        return message_path(self.request, index)
 
     def block(self, index: int, at: int) -> str:
         """The path of a block of a message."""
-        path = self.message(index)
-        if path == "system":
-            return f"system[{at}]"
         if not self.own:
-            return f"{path}.content[{at}]"
+            return block_path(self.request, index, at)
+        path = self.message(index)
         blocks = self.request.messages[index].blocks
         block = blocks[at]
         if isinstance(block, ToolResult):

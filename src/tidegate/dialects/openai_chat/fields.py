@@ -2,34 +2,13 @@
 
 from typing import cast
 
-import msgspec
-
+from tidegate.dialects.values import dump, dump_text, object_or_empty, parse, text_or_empty
 from tidegate.ir.content import CacheMark
-from tidegate.ir.json import Json, JsonObject
+from tidegate.ir.json import JsonObject
+
+__all__ = ["NAME", "cache_control", "dump", "dump_text", "object_or_empty", "parse", "take_cache", "text_or_empty"]
 
 NAME = "openai_chat"
-
-_DECODER = msgspec.json.Decoder()
-_ENCODER = msgspec.json.Encoder()
-
-
-def parse(body: bytes) -> Json:
-    """The JSON value of `body`. Raises `ValueError` for everything that is not one (also bad UTF-8 and nesting without end)."""
-    try:
-        value: Json = _DECODER.decode(body)
-    except msgspec.DecodeError as error:
-        raise ValueError(str(error)) from None
-    except RecursionError:
-        raise ValueError("the JSON is nested too deeply") from None
-    return value
-
-
-def dump(value: object) -> bytes:
-    return _ENCODER.encode(value)
-
-
-def dump_text(value: object) -> str:
-    return _ENCODER.encode(value).decode()
 
 
 def take_cache(raw: JsonObject) -> CacheMark | None:
@@ -54,12 +33,3 @@ def cache_control(mark: CacheMark, *, own: bool) -> JsonObject:
     if own:
         out |= mark.extras
     return out
-
-
-def object_or_empty(value: Json) -> JsonObject:
-    """For answers, where a wrong type is a provider's slip and no reason to fail."""
-    return value if type(value) is dict else {}
-
-
-def text_or_empty(value: Json) -> str:
-    return value if type(value) is str else ""

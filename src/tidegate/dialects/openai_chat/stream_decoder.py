@@ -13,12 +13,12 @@ from tidegate.dialects.openai_chat.decode_response import (
     plain_reasoning,
     upstream_error,
 )
-from tidegate.dialects.openai_chat.errors import error_of
 from tidegate.dialects.openai_chat.fields import NAME, dump_text, object_or_empty, parse, text_or_empty
 from tidegate.dialects.openai_chat.finish import decode_finish
 from tidegate.dialects.openai_chat.reasoning import FORMAT, detail_text, is_text, meta, signs, thinking_of_detail
 from tidegate.dialects.openai_chat.stream_calls import StreamCalls
 from tidegate.dialects.openai_chat.usage import decode_usage, usage_of
+from tidegate.dialects.openai_errors import error_of
 from tidegate.ir import events as ev
 from tidegate.ir.content import Block, Citation, Origin, Refusal, Text, Thinking
 from tidegate.ir.errors import Error

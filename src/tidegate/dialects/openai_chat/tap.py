@@ -8,9 +8,9 @@ import msgspec
 
 from tidegate.dialects.base import Whole
 from tidegate.dialects.openai_chat.decode_response import first_choice
-from tidegate.dialects.openai_chat.errors import error_of
 from tidegate.dialects.openai_chat.fields import object_or_empty, parse
 from tidegate.dialects.openai_chat.usage import decode_usage, usage_of
+from tidegate.dialects.openai_errors import error_of
 from tidegate.ir.errors import Error
 from tidegate.ir.json import JsonObject
 from tidegate.ir.usage import Usage

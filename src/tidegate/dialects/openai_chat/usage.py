@@ -3,24 +3,14 @@ they agree. Odd numbers (negative, fractions, text, beyond all sense) are ignore
 
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
-from tidegate.dialects.reading import merge
+from tidegate.dialects.reading import MOST_TOKENS, count, merge
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.usage import Usage
 
-_MOST = 10**15
 _PROMPT, _COMPLETION = "prompt_tokens_details", "completion_tokens_details"
 _KNOWN = frozenset(("prompt_tokens", "completion_tokens", "total_tokens", _PROMPT, _COMPLETION))
 _KNOWN_PROMPT = frozenset(("cached_tokens", "cache_write_tokens", "audio_tokens"))
 _KNOWN_COMPLETION = frozenset(("reasoning_tokens", "audio_tokens"))
-
-
-def count(value: Json) -> int | None:
-    """A number of tokens; None for what is not one."""
-    if type(value) is float:
-        value = int(value) if value.is_integer() else None
-    if type(value) is not int or value > _MOST:
-        return None
-    return max(value, 0)
 
 
 def usage_of(chunk: JsonObject) -> JsonObject | None:
@@ -122,7 +112,7 @@ def _cost(value: Json) -> int | None:
         nano = (Decimal(str(value)) * 1_000_000_000).to_integral_value(ROUND_HALF_UP)
     except InvalidOperation:
         return None
-    return int(nano) if 0 <= nano <= _MOST else None
+    return int(nano) if 0 <= nano <= MOST_TOKENS else None
 
 
 def _extras(raw: JsonObject, prompt: JsonObject, completion: JsonObject) -> JsonObject:

@@ -29,7 +29,7 @@ def test_paths_are_those_of_an_openai_client() -> None:
 
 
 def test_paths_are_those_of_an_anthropic_client() -> None:
-    encoding = Encoding(foreign(Message("system", [Text("s")]), user(Text("x"))), PROFILE)
+    encoding = Encoding(foreign(Message("system", [Text("s")]), user(Text("x"), Text("y"), Text("z"))), PROFILE)
     assert (encoding.message(0), encoding.block(0, 0), encoding.block(1, 2)) == ("system", "system[0]", "messages[0].content[2]")
     assert encoding.name("stop") == "stop_sequences"
     assert Encoding(foreign(user(Text("x"))), PROFILE).message(0) == "messages[0]"

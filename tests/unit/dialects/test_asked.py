@@ -1,8 +1,8 @@
 import pytest
 from tests.unit.dialects.openai_chat.samples import decoded
 
+from tidegate.dialects.asked import Asked, unwrapped
 from tidegate.dialects.names import shortened
-from tidegate.dialects.openai_chat.asked import Asked, unwrapped
 from tidegate.ir.content import ToolUse
 
 FUNCTION = {"type": "function", "function": {"name": "a.b"}}

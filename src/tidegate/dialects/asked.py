@@ -1,7 +1,7 @@
 """What of the client's request shapes its answer: the names and kinds of its tools. Used by the encoders of answers and streams."""
 
 from tidegate.dialects.names import client_name
-from tidegate.dialects.openai_chat.fields import parse
+from tidegate.dialects.values import parse
 from tidegate.ir.content import ToolUse
 from tidegate.ir.request import Request, Tool
 

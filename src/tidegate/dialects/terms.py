@@ -1,0 +1,93 @@
+"""What clients of each dialect call the fields of the neutral request, so that a receipt speaks of what they wrote. Asked by the encoders
+of requests; a dialect that is not listed has the neutral names."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from tidegate.ir.content import Native, Thinking, ToolResult, ToolUse
+from tidegate.ir.request import Request
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """`names`: neutral field -> the client's path. `messages` is the list of the turns. `system` is the field of a system prompt that
+    stands apart from them and is the first message in neutral terms; empty where there is none."""
+
+    names: Mapping[str, str]
+    messages: str = "messages"
+    system: str = ""
+
+
+_TERMS: Mapping[str, Terms] = {
+    "openai_chat": Terms(
+        {"output": "response_format", "reasoning": "reasoning_effort", "effort": "reasoning_effort", "cache": "cache_control"}
+    ),
+    "anthropic": Terms(
+        {
+            "stop": "stop_sequences",
+            "reasoning": "thinking",
+            "effort": "output_config.effort",
+            "user": "metadata.user_id",
+            "output": "output_config.format",
+            "parallel_tool_calls": "tool_choice.disable_parallel_tool_use",
+            "cache": "cache_control",
+        },
+        system="system",
+    ),
+    "openai_responses": Terms(
+        {
+            "effort": "reasoning.effort",
+            "messages": "input",
+            "output": "text.format",
+            "verbosity": "text.verbosity",
+            "max_tokens": "max_output_tokens",
+            "tool_call_id": "call_id",
+            "user": "safety_identifier",
+        },
+        messages="input",
+        system="instructions",
+    ),
+}
+_NEUTRAL = Terms({})
+
+
+def term(request: Request, field: str) -> str:
+    """A field of the neutral request under the client's name for it."""
+    return _TERMS.get(request.dialect, _NEUTRAL).names.get(field, field)
+
+
+def message_path(request: Request, index: int) -> str:
+    """The path of a message, or of the field that holds the system prompt."""
+    terms = _TERMS.get(request.dialect, _NEUTRAL)
+    if terms.system and request.messages and _apart(request):
+        return terms.system if index == 0 else f"{terms.messages}[{index - 1}]"
+    return f"{terms.messages}[{index}]"
+
+
+def block_path(request: Request, index: int, at: int) -> str:
+    """The path of a block of a message. Most dialects keep the blocks of a message in one list; chat completions have calls in a list of
+    their own and a message for each result, and Responses has an item for whatever is no content."""
+    path = message_path(request, index)
+    if path == "system":
+        return f"system[{at}]"
+    blocks = request.messages[index].blocks
+    block = blocks[at]
+    match request.dialect:
+        case "openai_chat" if isinstance(block, ToolUse):
+            return f"{path}.tool_calls[{sum(isinstance(other, ToolUse) for other in blocks[:at])}]"
+        case "openai_chat" if isinstance(block, ToolResult):
+            return path
+        case "openai_responses" if isinstance(block, ToolUse | ToolResult | Thinking | Native) or path == "instructions":
+            return path
+        case _:
+            return f"{path}.content[{at}]"
+
+
+def tool_field(request: Request, kind: str, field: str) -> str:
+    """The path of a field within a tool, a call or a choice: chat completions have those of a function in `function`."""
+    return f"{kind}.{field}" if request.dialect == "openai_chat" else field
+
+
+def _apart(request: Request) -> bool:
+    """Whether the first message stood apart. Anthropic's `system` is told by its role alone."""
+    return request.instructions or (request.dialect == "anthropic" and request.messages[0].role == "system")
