@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tidegate import app
 from tidegate.adapters.keystore import KeyStoreError
+from tidegate.app import serve
 from tidegate.control.problems import ConfigError
 from tidegate.control.settings import settings
 
@@ -19,7 +19,7 @@ def run(_arguments: Sequence[str]) -> int:
 def start(*, host: str | None = None, port: int | None = None, home: Path | None = None, config: Path | None = None) -> int:
     """Serves until a signal ends it, and returns the exit code."""
     try:
-        return app.serve(settings(os.environ, host=host, port=port, home=home, config=config))
+        return serve.serve(settings(os.environ, host=host, port=port, home=home, config=config))
     except ConfigError as error:
         sys.stderr.writelines(f"error: {problem}\n" for problem in error.problems)
     except KeyStoreError as error:

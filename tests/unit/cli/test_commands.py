@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tidegate import __version__, app
+from tidegate import __version__
+from tidegate.app import serve as process
 from tidegate.cli import main
 from tidegate.control.settings import Settings
 from tidegate.policy.keys import token_id
@@ -59,7 +60,7 @@ def test_serve_starts_with_options_then_variables(
 
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(app, "serve", serve)
+    monkeypatch.setattr(process, "serve", serve)
     assert main(arguments) == 3
     chosen = seen[0]
     assert (chosen.host, chosen.port, chosen.home, chosen.config_path) == (wanted.host, wanted.port, wanted.home, wanted.config_path)

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tidegate.app import USAGE_FILE, Started, running
+from tidegate.app.gateway import running
+from tidegate.app.started import Started
+from tidegate.app.usage import USAGE_FILE
 from tidegate.control.problems import ConfigError
 from tidegate.control.settings import Settings
 from tidegate.proxy.server import Gateway

@@ -1,0 +1,50 @@
+"""The process: from settings to a gateway that listens, and down again. `serve` is what the command line calls."""
+
+import contextlib
+import gc
+import sys
+
+import uvloop
+
+from tidegate.adapters import logs
+from tidegate.adapters.server_uvicorn import listener
+from tidegate.adapters.server_uvicorn import serve as serve_http
+from tidegate.app.gateway import running
+from tidegate.app.started import Started
+from tidegate.app.watching import warn
+from tidegate.control.greeting import greeting
+from tidegate.control.problems import ConfigError
+from tidegate.control.settings import Settings
+
+_COLLECT = (50_000, 20, 100)
+
+
+def serve(settings: Settings) -> int:
+    """Runs until a signal ends it. The exit code: 0, or 1 where it could not start (stderr says why)."""
+    logs.set_up()
+    try:
+        # First the port: a start that fails must not use up the one showing of the first key.
+        with contextlib.ExitStack() as opened:
+            sock = opened.enter_context(listener(settings.host, settings.port))
+            started = Started(settings)
+            opened.pop_all()
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"error: {problem}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"error: {settings.host}:{settings.port} or {settings.home} cannot be used: {error}", file=sys.stderr)
+        return 1
+    warn(started.loaded.warnings)
+
+    async def main() -> None:
+        async with running(started) as gateway:
+            await serve_http(gateway, sock, lambda: print(greeting(settings, started.loaded.snapshot, started.first_token), flush=True))
+
+    # What start-up made stays for ever: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    # Calls leave few cycles: looking for them after every 700 objects, as is the default, costs more than it finds.
+    gc.set_threshold(*_COLLECT)
+    uvloop.run(main())
+    return 0

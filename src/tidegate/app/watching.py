@@ -1,0 +1,43 @@
+"""Edits go live: the files behind the configuration are watched, and each new snapshot is swapped in."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+
+import structlog
+
+from tidegate.app.started import Started
+from tidegate.control.load import Loaded
+from tidegate.control.problems import Problem
+from tidegate.control.watch import Watcher
+from tidegate.policy.route import Planner
+from tidegate.proxy.app import Live
+
+_LOG = structlog.get_logger("tidegate")
+
+
+@contextlib.asynccontextmanager
+async def watching(started: Started, live: Live) -> AsyncGenerator[None]:
+    """The watcher ends with the context."""
+
+    def publish(loaded: Loaded) -> None:
+        live.current = Planner(loaded.snapshot)
+        _LOG.info("configuration is live", generation=loaded.snapshot.generation)
+        warn(loaded.warnings)
+
+    def refused(problems: tuple[Problem, ...]) -> None:
+        for problem in problems:
+            _LOG.error("configuration refused; the old one stays", problem=str(problem))
+
+    watcher = asyncio.create_task(Watcher(started.loader, started.loaded, publish=publish, refused=refused).run())
+    try:
+        yield
+    finally:
+        watcher.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watcher
+
+
+def warn(problems: tuple[Problem, ...]) -> None:
+    for problem in problems:
+        _LOG.warning("configuration", problem=str(problem))
