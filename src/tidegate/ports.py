@@ -12,6 +12,7 @@ import msgspec
 from tidegate.ir.json import JsonObject
 from tidegate.policy.limits.rules import Actual, Charge, Claim, Refusal, Reservation, Standing
 from tidegate.policy.snapshot import Upstream as UpstreamConfig
+from tidegate.providers.spec import AuthKind
 from tidegate.records import (
     Actor,
     ApiKey,
@@ -77,6 +78,24 @@ class Upstream(Protocol):
         ...
 
     async def aclose(self) -> None: ...
+
+
+class AccessFailure(Exception):
+    """No access token can be had. The message names no secret. `permanent`: asking again does not help."""
+
+    def __init__(self, message: str, *, permanent: bool = False) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+
+
+class AccessTokens(Protocol):
+    """Short-lived tokens for credentials that providers do not take themselves. They are kept until shortly before they expire, and
+    calls that need the same one at once wait for one exchange."""
+
+    async def token(self, kind: AuthKind, credential: str | None) -> str:
+        """A token that is good for some minutes. `credential` is what the operator or the caller gave, None for the identity of the
+        machine. Raises `AccessFailure`."""
+        ...
 
 
 class UsageEvent(msgspec.Struct, kw_only=True):

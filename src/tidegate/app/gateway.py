@@ -7,6 +7,7 @@ from tidegate.adapters.metrics_prometheus import PrometheusMetrics
 from tidegate.adapters.system import SystemClock, SystemRandom
 from tidegate.adapters.thinking_memory import MemoryThinkingCache
 from tidegate.adapters.tokens_splintr import SplintrCounter
+from tidegate.app.access import access_tokens
 from tidegate.app.limits import counters
 from tidegate.app.started import Started
 from tidegate.app.upstream import upstreams
@@ -33,5 +34,6 @@ async def running(started: Started) -> AsyncGenerator[Gateway]:
             thinking=MemoryThinkingCache(),
             tokens=SplintrCounter(),
             counters=counters(clock),
+            access=access_tokens(clock),
         )
         yield Gateway(app)

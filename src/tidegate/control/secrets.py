@@ -34,6 +34,9 @@ class Secrets:
             secret = self._file(rest, where, problems)
         else:
             secret = _literal(reference, where, problems)
+        if secret is not None and secret.startswith("{"):
+            # The document of a service account: it is exchanged for tokens and stands in no header.
+            return secret
         if secret is not None and not _PRINTABLE.fullmatch(secret.replace(" ", "_") if spaces else secret):
             problems.error(where, "this secret holds spaces, line ends or characters beyond ASCII, which a header cannot carry")
             return None

@@ -6,7 +6,8 @@ import msgspec
 
 from tidegate.ir.target import Capabilities, Quirks
 
-AuthKind = Literal["bearer", "x-api-key", "api-key", "none"]
+AuthKind = Literal["bearer", "x-api-key", "api-key", "x-goog-api-key", "google", "none"]
+"""`google`: a key, or credentials that are exchanged for access tokens (`auth.exchanges`)."""
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Target
 from tidegate.ports import UpstreamFailure
+from tidegate.proxy.access import authorize
 from tidegate.proxy.app import App
 from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
@@ -52,6 +53,8 @@ async def _asked(app: App, call: Call, plan: Plan, reply: Reply) -> bool:
     """Passes the call on. False where the provider has no such surface."""
     target = plan.targets[0]
     prepared = prepare(app, call, plan, target)
+    if prepared.exchange:
+        await authorize(app, target, prepared)
     address, mark, query = prepared.url.partition("?")
     url = f"{address}{_PATH}{mark}{query}"
     try:

@@ -16,7 +16,7 @@ from tidegate.proxy.relay import is_object, streamed, whole
 
 ERROR_LIMIT = 1 << 20
 """Bytes of a provider's error body."""
-_SECRET_HEADERS = frozenset({"authorization", "x-api-key", "api-key"})
+_SECRET_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key"})
 _SHORTEST_SECRET = 8
 """Bytes: a shorter one is no key, and its letters may stand in any text."""
 

@@ -8,6 +8,7 @@ from tidegate.policy.identify import pick_token, refuse_query_key
 from tidegate.policy.retry import may_try_next
 from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Target
+from tidegate.proxy.access import authorize
 from tidegate.proxy.admission import LimitError, admit
 from tidegate.proxy.app import App
 from tidegate.proxy.attempt import Attempt
@@ -46,7 +47,10 @@ async def generate(app: App, call: Call, reply: Reply) -> None:
 
 async def _try(app: App, call: Call, plan: Plan, target: Target, reply: Reply, *, last: bool) -> Failure | None:
     try:
-        prepared, admitted = await admit(app, call, plan, target, prepare(app, call, plan, target))
+        prepared = prepare(app, call, plan, target)
+        if prepared.exchange:
+            await authorize(app, target, prepared)
+        prepared, admitted = await admit(app, call, plan, target, prepared)
     except LimitError as limited:
         return Failure(limited.error, limited.headers)
     except GatewayError as refused:

@@ -18,7 +18,7 @@ from tidegate.ir.target import Quirks
 from tidegate.policy.route import Plan
 from tidegate.policy.secret import Secret
 from tidegate.policy.snapshot import Target, Upstream
-from tidegate.providers.auth import auth_headers
+from tidegate.providers.auth import auth_headers, exchanges
 from tidegate.providers.quirks import apply_quirks
 from tidegate.proxy import thinking
 from tidegate.proxy.app import App
@@ -45,6 +45,9 @@ class Prepared(msgspec.Struct, frozen=True):
     request: Request | None = None
     framing: str = SSE
     hide_usage: bool = False
+    credential: Secret | None = None
+    """What an access token must be had for before the call is sent: see `access`."""
+    exchange: bool = False
 
     @property
     def identity(self) -> bool:
@@ -69,7 +72,10 @@ def prepare(app: App, call: Call, plan: Plan, target: Target) -> Prepared:
     if plan.on_loss == "refuse":
         _refuse(losses)
     headers = outbound(call, provider, identity=request is None)
-    headers.update(_authenticated(upstream, credential))
+    exchange = exchanges(upstream.auth, credential.reveal() if credential is not None else None)
+    if exchange and CALLER_KEY in call.headers:
+        raise bad_request("The header `x-tidegate-provider-key` takes an API key here, and no credential document.")
+    headers.update(_authenticated(upstream, None if exchange else credential))
     query = outbound_query(call, provider, identity=request is None)
     return Prepared(
         url=_url(call, target, provider, query),
@@ -81,6 +87,8 @@ def prepare(app: App, call: Call, plan: Plan, target: Target) -> Prepared:
         request=request,
         framing=spec.framing or provider.framing,
         hide_usage=hide_usage,
+        credential=credential if exchange else None,
+        exchange=exchange,
     )
 
 

@@ -13,7 +13,8 @@ from tidegate.adapters.thinking_memory import MemoryThinkingCache
 from tidegate.policy.route import Planner
 from tidegate.policy.snapshot import Route, ServerSettings
 from tidegate.policy.snapshot import Upstream as UpstreamConfig
-from tidegate.ports import UpstreamFailure, UsageEvent
+from tidegate.ports import AccessFailure, UpstreamFailure, UsageEvent
+from tidegate.providers.spec import AuthKind
 from tidegate.proxy.app import App, Live
 from tidegate.proxy.server import Gateway
 
@@ -123,6 +124,20 @@ class Letters:
         return len(text)
 
 
+class Tokens:
+    """The `AccessTokens` port: a token that names what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str | None] = []
+        self.failure: AccessFailure | None = None
+
+    async def token(self, kind: AuthKind, credential: str | None) -> str:
+        self.asked.append(credential)
+        if self.failure is not None:
+            raise self.failure
+        return f"{kind}-token"
+
+
 class Got(msgspec.Struct):
     status: int
     headers: dict[str, str]
@@ -144,6 +159,7 @@ class Memory:
             made = msgspec.structs.replace(made, server=server)
         self.provider = Provider(*given)
         self.ledger = Kept()
+        self.access = Tokens()
         self.app = App(
             live=Live(Planner(made)),
             upstream=self.provider,
@@ -154,6 +170,7 @@ class Memory:
             thinking=MemoryThinkingCache(),
             tokens=Letters(),
             counters=MemoryCounters(Ticks()),
+            access=self.access,
         )
         self.gateway = Gateway(self.app)
 
