@@ -1,10 +1,7 @@
 """Blocks of an answer for an Anthropic client: whole, and as they start in a stream."""
 
-from typing import cast
-
-import msgspec
-
 from tidegate.dialects.anthropic.decode_blocks import NAME
+from tidegate.dialects.arguments import parse_arguments, wrap_arguments
 from tidegate.dialects.base import Stamp
 from tidegate.dialects.names import client_name
 from tidegate.dialects.signature import pack
@@ -12,24 +9,6 @@ from tidegate.ir.content import Block, Citation, Native, Refusal, Text, Thinking
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.loss import Loss
 from tidegate.ir.request import Request
-
-_DECODER = msgspec.json.Decoder()
-
-
-def parse_arguments(text: str) -> JsonObject | None:
-    """A tool call's arguments as an object; None where they are not one. No text at all means no arguments."""
-    if not text.strip():
-        return {}
-    try:
-        value: object = _DECODER.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None
-    return cast("JsonObject", value) if type(value) is dict else None
-
-
-def wrap_arguments(text: str, *, custom: bool) -> JsonObject:
-    """What stands for arguments that are no JSON object: `input` for a free-text tool, else `arguments`."""
-    return {"input" if custom else "arguments": text}
 
 
 class AnswerBlocks:

@@ -5,9 +5,9 @@ import binascii
 from collections.abc import Callable
 from typing import Any, Never, cast
 
-from tidegate.dialects.anthropic.answer_blocks import parse_arguments, wrap_arguments
 from tidegate.dialects.anthropic.decode_blocks import NAME
 from tidegate.dialects.anthropic.receipt import Receipt
+from tidegate.dialects.arguments import parse_arguments, wrap_arguments
 from tidegate.dialects.reading import merge
 from tidegate.ir.content import (
     Audio,

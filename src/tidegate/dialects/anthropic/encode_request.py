@@ -9,12 +9,12 @@ import msgspec
 
 from tidegate.dialects.anthropic.encode_blocks import plain
 from tidegate.dialects.anthropic.encode_messages import Turn, encode_messages, in_tool_loop_without_thinking
-from tidegate.dialects.anthropic.encode_thinking import plan, sampling
 from tidegate.dialects.anthropic.encode_tools import encode_tool_choice, encode_tools, forces, soften
 from tidegate.dialects.anthropic.receipt import Receipt
-from tidegate.dialects.anthropic.schema import adapt
 from tidegate.dialects.base import Encoded
+from tidegate.dialects.claude_thinking import plan, sampling
 from tidegate.dialects.reading import merge
+from tidegate.dialects.strict_schema import adapt
 from tidegate.dialects.terms import tool_field
 from tidegate.ir.errors import unsupported
 from tidegate.ir.json import Json, JsonObject

@@ -4,8 +4,8 @@ from typing import cast
 
 from tidegate.dialects.anthropic.decode_blocks import NAME
 from tidegate.dialects.anthropic.receipt import Receipt
-from tidegate.dialects.anthropic.schema import adapt
 from tidegate.dialects.reading import merge
+from tidegate.dialects.strict_schema import adapt
 from tidegate.ir.errors import unsupported
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.request import NativeTool, Request, Tool, ToolChoice, WebSearch

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.dialects.anthropic.schema import adapt
+from tidegate.dialects.strict_schema import adapt
 
 
 def test_nothing_to_adapt() -> None:

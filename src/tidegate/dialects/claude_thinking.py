@@ -1,10 +1,12 @@
-"""How much to think, and what goes with it: `thinking`, `output_config.effort`, `max_tokens`, and the sampling fields that thinking
-restricts. Only for requests of other dialects; a request of this dialect keeps its own."""
+"""How much Claude is to think, and what goes with it: `thinking`, `output_config.effort`, `max_tokens`, and the sampling fields that
+thinking restricts. Asked by the dialects that reach Claude, for requests of other dialects only: their own they keep as they are."""
 
-from tidegate.dialects.anthropic.receipt import Receipt
+from typing import Protocol
+
 from tidegate.dialects.effort import nearest
 from tidegate.ir.json import JsonObject
 from tidegate.ir.request import Reasoning, Request
+from tidegate.ir.target import Profile
 
 # Anthropic takes no smaller budget.
 _LEAST_BUDGET = 1024
@@ -16,6 +18,23 @@ _EFFORTS = ("low", "medium", "high", "max")
 _DEFAULT_MAX_TOKENS = 4096
 # Left for the answer beside a budget, or half of a smaller limit.
 _ANSWER_TOKENS = 4096
+
+
+class Receipt(Protocol):
+    """What a request's encoding tells and takes."""
+
+    profile: Profile
+    request: Request
+
+    def name(self, field: str) -> str: ...
+
+    def dropped(self, path: str, reason: str) -> None: ...
+
+    def mapped(self, path: str, reason: str) -> None: ...
+
+    def emulated(self, path: str, reason: str) -> None: ...
+
+    def foreign_extras(self, extras: JsonObject, path: str) -> None: ...
 
 
 class Plan:
