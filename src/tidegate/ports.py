@@ -5,7 +5,7 @@ All times are in seconds; `Clock.now` is Unix time, `Clock.monotonic` is for int
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -45,11 +45,65 @@ class UpstreamFailure(Exception):
         self.timeout = timeout
 
 
-class Connection(Protocol):
-    """The client's connection of one call."""
+class SlowBody(Exception):
+    """A client's request did not arrive within its time."""
 
-    on_lost: Callable[[], object] | None
-    """Called once when the client goes away while the call runs."""
+
+class BrokenBody(Exception):
+    """What a client sends as its request's body is not of HTTP."""
+
+
+class BodyTooLong(Exception):
+    """A client's request is longer than it may be."""
+
+
+RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
+"""Header names and values as they stand on the wire; names in lower case."""
+
+
+class Client(Protocol):
+    """One request of a client, and the way to answer it: `whole` once, or `begin`, any number of `piece`, and `end`. None of these waits.
+    The task of a call whose client leaves is cancelled; what is sent after that is dropped."""
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def path(self) -> bytes:
+        """As it came, without the query."""
+        ...
+
+    @property
+    def query(self) -> bytes: ...
+
+    @property
+    def headers(self) -> RawHeaders:
+        """In their order, with repeated ones."""
+        ...
+
+    async def body(self, limit: int) -> bytes:
+        """The whole body. Raises `BodyTooLong` above `limit` bytes, `SlowBody` and `BrokenBody`."""
+        ...
+
+    def whole(self, status: int, headers: RawHeaders, body: bytes) -> None:
+        """An answer in one piece; its length is told."""
+        ...
+
+    def begin(self, status: int, headers: RawHeaders) -> None:
+        """The head of an answer without a length; it leaves with the first piece."""
+        ...
+
+    def piece(self, data: bytes) -> bool:
+        """A part of the answer. False where the client reads too slowly: wait for `drained` before the next."""
+        ...
+
+    async def drained(self) -> None:
+        """Until the client has read enough of what was sent."""
+        ...
+
+    def end(self) -> None:
+        """The answer is complete."""
+        ...
 
 
 class UpstreamAnswer(Protocol):
@@ -65,6 +119,12 @@ class UpstreamAnswer(Protocol):
 
     def piece(self) -> Awaitable[bytes]:
         """What has come of the body since the last piece, waiting for it; nothing at its end. Raises `UpstreamFailure`."""
+        ...
+
+    def pump(self, give: Callable[[bytes], bool]) -> Awaitable[bool]:
+        """Hands on the rest of the body as it comes, without waking the caller for each piece: `give` is called within the event that
+        brought a piece. True at the end of the body, False once `give` returned False: call again for the rest. Raises
+        `UpstreamFailure`, and what `give` raises."""
         ...
 
     def close(self) -> None:

@@ -137,6 +137,13 @@ class AsgiAnswer:
             raise UpstreamFailure("body", "the connection was closed before the end of the answer")
         return b""
 
+    async def pump(self, give: Callable[[bytes], bool]) -> bool:
+        """Hands on what is left of the body. As the port says."""
+        while piece := await self.piece():
+            if not give(piece):
+                return False
+        return True
+
     def close(self) -> None:
         """Tells the application that its client has gone."""
         self._gone.set()

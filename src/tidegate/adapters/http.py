@@ -5,7 +5,7 @@ One timer watches the silence of all connections, so that a call pays for none o
 """
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -157,6 +157,12 @@ class HttpAnswer:
         if self._connection is None:
             raise UpstreamFailure("body", "the answer was closed")
         return self._connection.piece()
+
+    def pump(self, give: Callable[[bytes], bool]) -> Coroutine[Any, Any, bool]:
+        """Hands on what is left of the body. As the port says."""
+        if self._connection is None:
+            raise UpstreamFailure("body", "the answer was closed")
+        return self._connection.pump(give)
 
     def close(self) -> None:
         """Gives the connection back where the body was read to its end, and closes it at once where it was not."""

@@ -30,6 +30,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
+        self._give: Callable[[bytes], bool] | None = None
         self._pieces: list[bytes] = []
         self._buffered = 0
         self._paused = False
@@ -79,6 +80,39 @@ class Connection(asyncio.Protocol):
             self.deadline = self._loop.time() + self.patience
             self._transport.resume_reading()
         return data
+
+    async def pump(self, give: Callable[[bytes], bool]) -> bool:
+        """Calls `give` with what has come, and from then on within `data_received`. True at the end of the body, False once `give` gave
+        False. Raises `UpstreamFailure`, and what `give` raises."""
+        if self._pieces and not give(await self.piece()):
+            return False
+        if self.is_complete:
+            return True
+        self._give = give
+        try:
+            await self._wait()
+        except UpstreamFailure:
+            # Where `give` had stopped already, the failure is for the next to ask.
+            if self._give is not None:
+                raise
+            return False
+        finally:
+            stopped, self._give = self._give is None, None
+        return not stopped
+
+    def _hand_on(self, give: Callable[[bytes], bool]) -> None:
+        pieces = self._pieces
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        self._buffered = 0
+        try:
+            if not give(data):
+                self._give = None
+                self._wake()
+        except Exception as error:
+            self._give = None
+            if self._waiter is not None and not self._waiter.done():
+                self._waiter.set_exception(error)
 
     async def _wait(self) -> None:
         if self.failure is not None:
@@ -152,6 +186,12 @@ class Connection(asyncio.Protocol):
             self.deadline = self._loop.time() + self.patience
         elif self.received > HEAD_LIMIT:
             self.fail(UpstreamFailure("headers", f"the answer's headers are longer than {HEAD_LIMIT} bytes"))
+            return
+        if self._give is not None:
+            if self._pieces:
+                self._hand_on(self._give)
+            if self.is_complete:
+                self._wake()
             return
         if self._buffered > BUFFER and not self._paused and self._transport is not None:
             self._paused = True

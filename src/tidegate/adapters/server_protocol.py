@@ -1,29 +1,34 @@
-"""uvicorn's HTTP/1.1 protocol with what the data port needs: a call learns at once that its client has gone, and an answer's head leaves
-together with the first bytes of its body, in one write.
+"""One client's connection, as an asyncio protocol over httptools: requests come in one after the other, each becomes a call.
 
-Watching `receive()` in a task of its own would cost several microseconds a call, and so does checking every header with two patterns: the
-values that reach `send` are printable already (`proxy.headers`).
+Written here because it is on the path of every call (docs/decisions/0011). `server_http` listens and makes these; `server_request` is one
+request and its answer; `server_hub` is what all connections share. Every wait of a connection has its end in `due`, in loop time.
 """
 
 import asyncio
+import fcntl
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, cast
-from urllib.parse import unquote
+import sys
+import termios
+from collections import deque
+from typing import cast
 
 import httptools
-from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-_NO_BODY = (204, 304)
+from tidegate.adapters.server_hub import NEVER, Hub
+from tidegate.adapters.server_request import Request
+
 HEAD_LIMIT = 64 << 10
-"""Bytes of a request's line and headers that may wait for their end. Whoever sends them has shown no key yet."""
-LINGER = 2.0
-"""Seconds in which the rest of a body that nobody wants is read: closing at once would reset the connection, and the client would lose
-the answer that says why."""
-
-
+"""Bytes of a request's line and headers. Whoever sends them has shown no key yet."""
+HIGH_WATER = 64 << 10
+"""Bytes of an answer that may wait for their client."""
+_MIB = 1 << 20
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+_METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
+# Both dialects' clients find `error.message` in this; which of them it is, nobody knows before the head is read.
+_REFUSAL = b'{"type":"error","error":{"type":"%b","message":"%b"}}'
+_NO_HTTP = b"These bytes are no HTTP/1.1 request. This port speaks plain HTTP: check the scheme and the port of the base URL."
+_LONG_HEAD = b"The request's headers are too long."
+_LATE_HEAD = b"The request's headers did not arrive in time."
 
 
 def _without_upgrade(data: bytes) -> bytes:
@@ -33,162 +38,265 @@ def _without_upgrade(data: bytes) -> bytes:
     return _UPGRADE.sub(b"\r\nx-offered-upgrade:", head) + end + rest
 
 
-class ClientConnection:
-    """One client's connection, in `scope["state"]["connection"]`."""
+class Protocol(asyncio.Protocol):
+    """One client's connection. `_incoming` is the request that arrives, `_call` the one that is answered; requests that were sent before
+    their turn wait in `_ready`."""
 
-    __slots__ = ("on_lost",)
-
-    def __init__(self) -> None:
-        self.on_lost: Callable[[], object] | None = None
-
-
-class Cycle(RequestResponseCycle):
-    """One request and its answer. Where the head says no length, the body is chunked."""
-
-    _head: Mapping[str, Any] | None = None
-
-    async def send(self, message: Any) -> None:
-        """ASGI's `send`. What is sent after the client has gone is dropped."""
-        if self.flow.write_paused and not self.disconnected:
-            await self.flow.drain()
-        if self.disconnected:
-            return
-        if message["type"] == "http.response.start":
-            if self.response_started:
-                raise RuntimeError("the answer has been started already")
-            self.response_started = True
-            self.waiting_for_100_continue = False
-            self._head = message
-            return
-        if not self.response_started or self.response_complete:
-            raise RuntimeError("a body needs a head before it, and nothing follows its end")
-        body: bytes = message.get("body", b"")
-        more: bool = message.get("more_body", False)
-        data: bytes = b""
-        if self._head is not None:
-            data, self._head = self._begin(self._head), None
-        if self.scope["method"] != "HEAD":
-            data += self._framed(body, more=more)
-        if data:
-            self.transport.write(data)
-        if not more:
-            self._complete()
-
-    def _begin(self, message: Mapping[str, Any]) -> bytes:
-        status: int = message["status"]
-        lines = [STATUS_LINE[status]]
-        chunked = status not in _NO_BODY
-        for name, value in message.get("headers", ()):
-            if name == b"content-length":
-                chunked = False
-            elif name == b"connection" and value.lower() == b"close":
-                self.keep_alive = False
-                continue
-            lines += (name, b": ", value, b"\r\n")
-        if not self.keep_alive:
-            lines.append(b"connection: close\r\n")
-        if chunked and self.scope["method"] != "HEAD":
-            lines.append(b"transfer-encoding: chunked\r\n")
-        self.chunked_encoding = chunked
-        lines.append(b"\r\n")
-        return b"".join(lines)
-
-    def _framed(self, body: bytes, *, more: bool) -> bytes:
-        if not self.chunked_encoding:
-            return body
-        if not body:
-            return b"" if more else b"0\r\n\r\n"
-        return b"%x\r\n%b\r\n%b" % (len(body), body, b"" if more else b"0\r\n\r\n")
-
-    def _complete(self) -> None:
-        self.response_complete = True
-        self.message_event.set()
-        if not self.keep_alive:
-            if self.more_body:
-                asyncio.get_running_loop().call_later(LINGER, self.transport.close)
-            else:
-                self.transport.close()
-        self.on_response()
-
-
-class Protocol(HttpToolsProtocol):
-    """One client's connection."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] uvicorn's own
-        super().connection_made(transport)
-        self._connection = ClientConnection()
-        self.app_state = {"connection": self._connection}
+    def __init__(self, hub: Hub) -> None:
+        self.due = NEVER
+        self.is_congested = False
+        self._hub = hub
+        self._loop = hub.loop
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport = cast("asyncio.Transport", None)
+        self._is_lost = False
+        self._is_deaf = False
+        self._is_paused = False
         self._in_head = False
         self._in_body = False
         self._head_bytes = 0
-        self._close_at(self.loop.time() + self.timeout_keep_alive)
+        self._early_bytes = 0
+        self._url = b""
+        self._incoming: Request | None = None
+        self._call: Request | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._ready: deque[Request] = deque()
+        self._drain: asyncio.Future[None] | None = None
+        self._unsent = 0
 
-    def _close_at(self, due: float) -> None:
-        """Closes the connection then, unless more comes before; uvicorn does so only after an answer."""
-        self._due = due
-        self.timeout_keep_alive_task = self.loop.call_at(due, self.timeout_keep_alive_handler)
+    # asyncio calls these
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(HIGH_WATER)
+        self._hub.connections.add(self)
+        self._wait(self._loop.time() + self._hub.times.keep_alive)
 
     def data_received(self, data: bytes) -> None:
-        began = self._in_head
+        if self._is_deaf:
+            return
+        before = self._incoming
         if b"pgrade:" in data and not self._in_body:
             data = _without_upgrade(data)
-        super().data_received(data)
-        if self._in_head and not self.transport.is_closing():
-            self._close_at(self._due if began else self.loop.time() + self.timeout_keep_alive)
-        if began and self._in_head:
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._refuse(400, _NO_HTTP)
+            return
+        if self._call is None:
+            if self._ready:
+                self._start()
+        elif self._ready or self._in_head:
+            # Sent before its turn: what waits for it is bounded.
+            self._early_bytes += len(data)
+            if self._early_bytes > HEAD_LIMIT:
+                self.pause()
+        if self._in_head and self._incoming is before:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_LIMIT:
-                self._in_head = False
-                self.send_400_response("The request's headers are too long.")
+                self._refuse(400, _LONG_HEAD)
+                return
+        self._set_due()
 
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._in_head = True
-        self._head_bytes = 0
+    def eof_received(self) -> bool:
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        gone = self._connection.on_lost
-        if gone is not None:
-            gone()
+        self._is_lost = True
+        self._hub.connections.discard(self)
+        self._wake()
+        if self._task is not None:
+            self._task.cancel()
+        self._hub.changed()
 
-    def on_message_complete(self) -> None:
-        super().on_message_complete()
-        self._in_body = False
-        if self.cycle.response_complete and not self.cycle.keep_alive:
-            self.transport.close()
+    def pause_writing(self) -> None:
+        self.is_congested = True
+        self._unsent = self._outstanding()
+        self._wait(self._loop.time() + self._hub.times.stall)
+
+    def resume_writing(self) -> None:
+        self.is_congested = False
+        self._wake()
+        self._set_due()
+
+    # httptools calls these
+
+    def on_message_begin(self) -> None:
+        self._incoming = Request(self, self._loop.time())
+        self._in_head = True
+        self._head_bytes = 0
+        self._url = b""
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:
+            return  # a trailer
+        request = cast("Request", self._incoming)
+        name = name.lower()
+        request.headers.append((name, value))
+        if name == b"content-length":
+            request.length = int(value)
+        elif name == b"expect":
+            request.expects = value.lower() == b"100-continue"
 
     def on_headers_complete(self) -> None:
-        """As uvicorn's, without WebSockets and its limit of connections, and with our cycle."""
+        request = cast("Request", self._incoming)
+        parser = self._parser
+        method = parser.get_method()
+        request.method = _METHODS.get(method) or method.decode("latin-1")
+        url = self._url
+        if not url.startswith(b"/") or b"#" in url:
+            parsed = httptools.parse_url(url)
+            url = (parsed.path or b"/") + (b"?" + parsed.query if parsed.query else b"")
+        request.path, _, request.query = url.partition(b"?")
+        request.minor = parser.get_http_version() != "1.0"
+        request.keep_alive = request.minor and parser.should_keep_alive()
         self._in_head = False
         self._in_body = True
-        parser: httptools.HttpRequestParser = self.parser  # pyright: ignore[reportAssignmentType] it is None after the connection only
-        version = parser.get_http_version()
-        scope = cast("dict[str, Any]", self.scope)
-        url = httptools.parse_url(self.url)
-        path = url.path.decode("ascii")
-        scope["http_version"] = version
-        scope["method"] = parser.get_method().decode("ascii")
-        scope["path"] = unquote(path) if "%" in path else path
-        scope["raw_path"] = url.path
-        scope["query_string"] = url.query or b""
-        before = self.cycle
-        self.cycle = Cycle(
-            scope=self.scope,
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
-            default_headers=[],
-            message_event=asyncio.Event(),
-            expect_100_continue=self.expect_100_continue,
-            keep_alive=version != "1.0" and parser.should_keep_alive(),
-            on_response=self.on_response_complete,
-        )
-        app: ASGI3Application = cast("Any", self.app)
-        if before is None or before.response_complete:  # pyright: ignore[reportUnnecessaryComparison] None before the first request
-            self._start_asgi_task(self.cycle, app)
+        self._ready.append(request)
+
+    def on_body(self, body: bytes) -> None:
+        cast("Request", self._incoming).take(body)
+
+    def on_message_complete(self) -> None:
+        request, self._incoming = self._incoming, None
+        self._in_body = False
+        if request is not None:
+            request.is_whole = True
+            request.wake()
+            if request.is_answered:
+                self._next(request)
+
+    # the request and its call use these
+
+    def write(self, data: bytes) -> None:
+        """Sends `data`; nothing where the client has gone."""
+        if not self._is_lost and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def pause(self) -> None:
+        """Leaves what the client sends in the socket."""
+        if not self._is_paused and not self._transport.is_closing():
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Reads again."""
+        if self._is_paused and not self._transport.is_closing():
+            self._is_paused = False
+            self._transport.resume_reading()
+
+    async def drained(self) -> None:
+        """Until less than the high-water mark waits to be sent."""
+        while self.is_congested and not self._is_lost:
+            self._drain = self._loop.create_future()
+            try:
+                await self._drain
+            finally:
+                self._drain = None
+
+    def answered(self, request: Request) -> None:
+        """The answer is complete. The rest of a body that nobody wants is read for a while: closing at once would reset the connection, and
+        the client would lose the answer that says why."""
+        if request.is_whole:
+            self._next(request)
         else:
-            self.flow.pause_reading()
-            self.pipeline.appendleft((self.cycle, app))
+            self.resume()
+            self._set_due()
+
+    # the hub calls these
+
+    def expire(self, now: float) -> None:
+        """`due` has come."""
+        call = self._call
+        if self._in_head and call is None:
+            self._refuse(408, _LATE_HEAD)
+        elif call is None or call.is_answered:
+            self._transport.close()
+        elif self.is_congested:
+            unsent = self._outstanding()
+            if unsent < self._unsent:
+                self._unsent = unsent
+                self._wait(now + self._hub.times.stall)
+            else:
+                self._transport.abort()
+        else:
+            call.is_late = True
+            call.keep_alive = False
+            self.due = NEVER
+            call.wake()
+
+    def retire(self) -> None:
+        """The server ends: an idle connection is closed, any other after its answer."""
+        if self._call is None:
+            self._transport.close()
+        else:
+            self._call.keep_alive = False
+
+    def abort(self) -> None:
+        """Closes the connection at once."""
+        self._transport.abort()
+
+    def _start(self) -> None:
+        request = self._call = self._ready.popleft()
+        if self._hub.is_closing:
+            request.keep_alive = False
+        self._task = self._hub.call(request, self)
+
+    def _next(self, request: Request) -> None:
+        self._call = self._task = None
+        if not request.keep_alive or self._hub.is_closing or self._is_deaf:
+            self._transport.close()
+            return
+        if self._ready:
+            self._start()
+        self._early_bytes = 0
+        self.resume()
+        self._set_due()
+
+    def _set_due(self) -> None:
+        call, times = self._call, self._hub.times
+        if call is None:
+            incoming = self._incoming
+            self._wait(self._loop.time() + times.keep_alive if incoming is None else incoming.began + times.head)
+        elif call.is_whole:
+            if not self.is_congested:
+                self.due = NEVER
+        elif call.is_answered:
+            self._wait(self._loop.time() + times.linger)
+        else:
+            self._wait(call.began + times.body + times.body_mib * max(call.length, call.received) / _MIB)
+
+    def _wait(self, due: float) -> None:
+        self.due = due
+        self._hub.watch(due)
+
+    def _wake(self) -> None:
+        if self._drain is not None and not self._drain.done():
+            self._drain.set_result(None)
+
+    def _refuse(self, status: int, message: bytes) -> None:
+        """What came is no request: the connection ends, after the answer that is under way where there is one."""
+        self._is_deaf = True
+        self._in_head = False
+        if self._call is not None:
+            self._call.keep_alive = False
+            self._call.is_broken = True
+            self._call.wake()
+            return
+        refused = Request(self, 0.0)
+        refused.is_whole = True
+        refused.keep_alive = False
+        kind = b"timeout_error" if status == 408 else b"invalid_request_error"
+        refused.whole(status, [(b"content-type", b"application/json")], _REFUSAL % (kind, message))
+
+    def _outstanding(self) -> int:
+        """Bytes that the client has not taken yet: in our buffer, and in the system's where it tells."""
+        size = self._transport.get_write_buffer_size()
+        sock = self._transport.get_extra_info("socket")
+        try:
+            return size + int.from_bytes(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"), sys.byteorder)
+        except (OSError, ValueError):
+            return size

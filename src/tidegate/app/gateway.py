@@ -1,4 +1,4 @@
-"""One gateway, put together out of its adapters: `running` gives its ASGI application to whoever runs the loop (tests too)."""
+"""One gateway, put together out of its adapters: `running` gives what answers requests to whoever runs the loop (tests too)."""
 
 import contextlib
 from collections.abc import AsyncGenerator

@@ -7,8 +7,8 @@ import sys
 import uvloop
 
 from tidegate.adapters import logs
-from tidegate.adapters.server_uvicorn import listener
-from tidegate.adapters.server_uvicorn import serve as serve_http
+from tidegate.adapters.server_http import listener
+from tidegate.adapters.server_http import serve as serve_http
 from tidegate.app.gateway import running
 from tidegate.app.started import Started
 from tidegate.app.watching import warn

@@ -1,1 +1,1 @@
-"""The data plane: from the ASGI scope of a call to its settled usage event. `pipeline` is the file to read first."""
+"""The data plane: from the request of a client to its settled usage event. `pipeline` is the file to read first."""

@@ -17,11 +17,10 @@ from tidegate.policy.limits.rules import SPEND, Charge, Refusal, Reservation, cl
 from tidegate.policy.limits.verdict import headers, refusal_headers, refused
 from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Target
-from tidegate.ports import Counters
+from tidegate.ports import Counters, RawHeaders
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
 from tidegate.proxy.estimate import estimate as count
-from tidegate.proxy.headers import RawHeaders
 from tidegate.proxy.prepare import Prepared
 from tidegate.wire.splice import Fields, scan, splice
 

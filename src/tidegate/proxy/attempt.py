@@ -12,11 +12,11 @@ from tidegate.ir.usage import Usage
 from tidegate.policy.price import cost
 from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Target
-from tidegate.ports import UsageEvent
+from tidegate.ports import RawHeaders, UsageEvent
 from tidegate.proxy.admission import Admitted, end_user
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
-from tidegate.proxy.headers import RawHeaders, header_value
+from tidegate.proxy.headers import header_value
 from tidegate.proxy.prepare import Prepared
 from tidegate.proxy.reply import Reply
 

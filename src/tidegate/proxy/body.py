@@ -1,23 +1,15 @@
 """The client's body: received with a cap, and scanned once. What is wrong with it becomes a `GatewayError`."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
+from tidegate.ports import BodyTooLong, BrokenBody, Client, SlowBody
 from tidegate.wire.splice import Fields, JsonError, scan
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 
-
-class ClientGone(Exception):
-    """The client closed its connection before its request had arrived."""
-
-
-async def received(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:
-    """The whole body. Raises `GatewayError` TOO_LARGE over `limit` bytes, MEDIA_TYPE where it is compressed, and `ClientGone`."""
-    length = headers.get(b"content-length", b"")
-    if length.isdigit() and int(length) > limit:
-        raise _too_large(limit)
+async def received(client: Client, headers: Mapping[bytes, bytes], limit: int) -> bytes:
+    """The whole body. Raises `GatewayError` TOO_LARGE over `limit` bytes, MEDIA_TYPE where it is compressed, REQUEST_TIMEOUT where it did
+    not come in time, and BAD_REQUEST where it is no HTTP."""
     encoding = headers.get(b"content-encoding", b"identity").lower()
     if encoding not in (b"identity", b""):
         raise GatewayError(
@@ -27,22 +19,16 @@ async def received(receive: Receive, headers: Mapping[bytes, bytes], limit: int)
                 code="unsupported_content_encoding",
             )
         )
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if message["type"] == "http.request" and not message.get("more_body"):
-        if len(body) > limit:
-            raise _too_large(limit)
-        return body
-    pieces = bytearray(body)
-    while True:
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        if len(pieces) > limit:
-            raise _too_large(limit)
-        if not message.get("more_body"):
-            return bytes(pieces)
-        message = await receive()
-        pieces += message.get("body", b"")
+    try:
+        return await client.body(limit)
+    except BodyTooLong:
+        raise _too_large(limit) from None
+    except SlowBody:
+        raise GatewayError(
+            Error(kind=ErrorKind.REQUEST_TIMEOUT, message="The request's body did not arrive in time.", code="request_timeout")
+        ) from None
+    except BrokenBody:
+        raise bad_request("The request's body is broken: its chunks are not of HTTP/1.1.", code="invalid_body") from None
 
 
 def _too_large(limit: int) -> GatewayError:

@@ -1,10 +1,9 @@
 """Cross-origin calls from browsers: off unless the operator lists origins in `server.cors`."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from tidegate.proxy.headers import RawHeaders
-from tidegate.proxy.reply import Reply, Send
+from tidegate.ports import Client, RawHeaders
+from tidegate.proxy.reply import Reply
 
 _EXPOSED = (
     b"x-request-id, x-tidegate-target, x-tidegate-receipt, x-tidegate-config-gen, retry-after, "
@@ -23,9 +22,9 @@ def allowed(origins: tuple[str, ...], headers: Mapping[bytes, bytes]) -> RawHead
     return [(b"access-control-allow-origin", origin), (b"vary", b"origin"), (b"access-control-expose-headers", _EXPOSED)]
 
 
-async def preflight(origins: tuple[str, ...], scope: Mapping[str, Any], send: Send) -> None:
+async def preflight(origins: tuple[str, ...], client: Client) -> None:
     """Answers OPTIONS: with what is allowed to a listed origin, without it to others."""
-    headers = dict[bytes, bytes](scope["headers"])
+    headers = dict(client.headers)
     extra = allowed(origins, headers)
     if extra:
         asked = headers.get(b"access-control-request-headers", b"authorization, content-type")
@@ -34,4 +33,4 @@ async def preflight(origins: tuple[str, ...], scope: Mapping[str, Any], send: Se
             (b"access-control-allow-headers", asked),
             (b"access-control-max-age", b"600"),
         ]
-    await Reply(send, extra).whole(204, b"text/plain", b"", [])
+    await Reply(client, extra).whole(204, b"text/plain", b"", [])

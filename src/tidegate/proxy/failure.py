@@ -4,8 +4,7 @@ import msgspec
 
 from tidegate.ir.errors import Error, ErrorKind
 from tidegate.policy.snapshot import Target
-from tidegate.ports import UpstreamFailure
-from tidegate.proxy.headers import RawHeaders
+from tidegate.ports import RawHeaders, UpstreamFailure
 
 
 class Failure(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """The client's side of a stream: what is held back until it is sure that no other target takes over."""
 
+from tidegate.ports import RawHeaders
 from tidegate.proxy.attempt import Attempt
-from tidegate.proxy.headers import RawHeaders
 
 HELD_LIMIT = 64 << 10
 """Bytes that are held back at most."""
@@ -17,22 +17,23 @@ class Gate:
         self._held = b""
         self.is_open = False
 
-    async def give(self, data: bytes, *, go: bool) -> None:
-        """Sends `data`, or holds it. `go` opens the gate."""
+    def give(self, data: bytes, *, go: bool) -> bool:
+        """Sends `data`, or holds it. `go` opens the gate. False where the client reads too slowly for more."""
         attempt = self._attempt
         if not self.is_open:
             self._held += data
             if not go and not (attempt.last and self._held) and len(self._held) < HELD_LIMIT:
-                return
+                return True
             data, self._held = self._held, b""
             self.is_open = True
             attempt.first_byte()
             attempt.status = 200
-            await attempt.reply.start_stream(self._content_type, [*attempt.headers(), *self._headers])
-        if data:
-            attempt.log(data)
-            await attempt.reply.piece(data)
+            attempt.reply.start_stream(self._content_type, [*attempt.headers(), *self._headers])
+        if not data:
+            return True
+        attempt.log(data)
+        return attempt.reply.piece(data)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """The stream is complete."""
-        await self._attempt.reply.end_stream()
+        self._attempt.reply.end_stream()

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 
 from tidegate.dialects.base import Dialect
+from tidegate.ports import RawHeaders
 from tidegate.proxy.call import Call
-
-RawHeaders = list[tuple[bytes, bytes]]
 
 _UPSTREAM_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-", "ratelimit-")
 _UPSTREAM_NAMES = frozenset({"request-id", "x-request-id", "openai-processing-ms", "retry-after", "retry-after-ms"})

@@ -75,7 +75,8 @@ class Paths:
         if found is None:
             raise self._unmatched(path)
         methods, params = found
-        surface = methods.get(method)
+        # HEAD is GET without the body, which the server leaves out.
+        surface = methods.get("GET" if method == "HEAD" else method)
         if surface is None:
             there = next(iter(methods.values()))
             message = f"{method} is not a method of {there.path.decode()}: use {' or '.join(methods)}."

@@ -8,6 +8,7 @@ from tidegate.policy.identify import pick_token, refuse_query_key
 from tidegate.policy.retry import may_try_next
 from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Target
+from tidegate.ports import RawHeaders
 from tidegate.proxy.access import authorize
 from tidegate.proxy.admission import LimitError, admit
 from tidegate.proxy.app import App
@@ -16,7 +17,7 @@ from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
 from tidegate.proxy.exchange import run
 from tidegate.proxy.failure import Failure
-from tidegate.proxy.headers import RawHeaders, header_value
+from tidegate.proxy.headers import header_value
 from tidegate.proxy.prepare import prepare
 from tidegate.proxy.reply import JSON, Reply
 

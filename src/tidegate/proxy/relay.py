@@ -85,14 +85,23 @@ async def streamed(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
 async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate: Gate) -> Failure | None:
     """A stream that fails before anything was sent is a `Failure`, except where its own bytes tell the client and nobody else could
     take over."""
+
+    def take(chunk: bytes) -> bool:
+        """Called within the event that brought the chunk. False ends the pumping: the stream has failed, or the client must read first."""
+        out = stream.feed(chunk)
+        if stream.error is not None and not gate.is_open and not (attempt.last and stream.told):
+            return False
+        goes_on = gate.give(out, go=stream.committed)
+        return goes_on and (stream.error is None or stream.told)
+
     try:
-        while chunk := await answer.piece():
-            out = stream.feed(chunk)
-            if stream.error is not None and not gate.is_open and not (attempt.last and stream.told):
-                return Failure(stream.error, returned(answer.headers))
-            await gate.give(out, go=stream.committed)
-            if stream.error is not None and not stream.told:
-                break
+        while not await answer.pump(take):
+            if stream.error is not None:
+                if not gate.is_open and not (attempt.last and stream.told):
+                    return Failure(stream.error, returned(answer.headers))
+                if not stream.told:
+                    break
+            await attempt.reply.drained()
         out = stream.end()
     except UpstreamFailure as broken:
         failure = failure_of(broken, attempt.target)
@@ -104,9 +113,9 @@ async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate:
         attempt.losses += stream.losses
     if stream.error is not None and not gate.is_open and not (attempt.last and stream.told):
         return Failure(stream.error, returned(answer.headers))
-    await gate.give(out, go=True)
+    gate.give(out, go=True)
     attempt.settle()
-    await gate.close()
+    gate.close()
     return None
 
 
@@ -118,9 +127,9 @@ async def _told_as_stream(attempt: Attempt, answer: UpstreamAnswer) -> Failure |
     body = b"".join(encoder.feed(event) for event in unfold(response))
     attempt.losses += encoder.losses
     gate = Gate(attempt, call.dialect.stream_type, returned(answer.headers))
-    await gate.give(body, go=True)
+    gate.give(body, go=True)
     attempt.settle()
-    await gate.close()
+    gate.close()
     return None
 
 

@@ -1,23 +1,20 @@
-"""The answer to the client, as ASGI messages: once its head is sent, the call is committed to it."""
+"""The answer to the client: once its head is sent, the call is committed to it."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
-from tidegate.proxy.headers import RawHeaders
-
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+from tidegate.ports import Client, RawHeaders
 
 JSON = b"application/json"
-EVENT_STREAM = b"text/event-stream; charset=utf-8"
+_STREAM_HEADERS = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
+"""Proxies are asked not to buffer a stream."""
 
 
 class Reply:
-    """Sends one answer. `status` is what the client got, 0 before the head is sent."""
+    """Sends one answer. `status` is what the client got, 0 before the head is sent. A stream is `start_stream`, any number of `piece`, and
+    `end_stream`; none of them waits."""
 
-    __slots__ = ("_extra", "_send", "body_bytes", "status")
+    __slots__ = ("_client", "_extra", "body_bytes", "status")
 
-    def __init__(self, send: Send, extra: RawHeaders) -> None:
-        self._send = send
+    def __init__(self, client: Client, extra: RawHeaders) -> None:
+        self._client = client
         self._extra = extra
         self.status = 0
         self.body_bytes = 0
@@ -26,40 +23,22 @@ class Reply:
         """An answer with a known length."""
         self.status = status
         self.body_bytes = len(body)
-        await self._send(
-            {
-                "type": "http.response.start",
-                "status": status,
-                "headers": [
-                    (b"content-type", content_type),
-                    (b"content-length", str(len(body)).encode()),
-                    *headers,
-                    *self._extra,
-                ],
-            }
-        )
-        await self._send({"type": "http.response.body", "body": body})
+        self._client.whole(status, [(b"content-type", content_type), *headers, *self._extra], body)
 
-    async def start_stream(self, content_type: bytes, headers: RawHeaders) -> None:
-        """The head of a streamed answer. Proxies are asked not to buffer it."""
+    def start_stream(self, content_type: bytes, headers: RawHeaders) -> None:
+        """The head of a streamed answer."""
         self.status = 200
-        await self._send(
-            {
-                "type": "http.response.start",
-                "status": 200,
-                "headers": [
-                    (b"content-type", content_type),
-                    (b"cache-control", b"no-cache"),
-                    (b"x-accel-buffering", b"no"),
-                    *headers,
-                    *self._extra,
-                ],
-            }
-        )
+        self._client.begin(200, [(b"content-type", content_type), *_STREAM_HEADERS, *headers, *self._extra])
 
-    async def piece(self, data: bytes) -> None:
+    def piece(self, data: bytes) -> bool:
+        """A part of a stream. False where the client reads too slowly: wait for `drained` before the next."""
         self.body_bytes += len(data)
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        return self._client.piece(data)
 
-    async def end_stream(self) -> None:
-        await self._send({"type": "http.response.body", "body": b""})
+    async def drained(self) -> None:
+        """Until the client has read enough of what was sent."""
+        await self._client.drained()
+
+    def end_stream(self) -> None:
+        """The stream is complete."""
+        self._client.end()

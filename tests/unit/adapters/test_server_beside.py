@@ -5,7 +5,7 @@ import signal
 from typing import Any
 
 from tidegate.adapters.server_beside import serving_beside
-from tidegate.adapters.server_uvicorn import listener
+from tidegate.adapters.server_http import listener
 
 
 async def hello(scope: Any, _receive: Any, send: Any) -> None:

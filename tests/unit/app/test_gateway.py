@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.client import MemoryClient
 
 from tidegate.app.gateway import running
 from tidegate.app.started import Started
@@ -23,25 +24,9 @@ def settings(home: Path, config: str = "") -> Settings:
 
 async def ask(gateway: Gateway, token: str, model: str = "sandbox/echo", text: str = "Hello") -> tuple[int, Any]:
     body = json.dumps({"model": model, "messages": [{"role": "user", "content": text}]}).encode()
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": "/v1/chat/completions",
-        "raw_path": b"/v1/chat/completions",
-        "query_string": b"",
-        "headers": [(b"authorization", f"Bearer {token}".encode())],
-        "state": {},
-    }
-    sent: list[dict[str, Any]] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    await gateway(scope, receive, send)
-    return sent[0]["status"], json.loads(sent[1]["body"])
+    client = MemoryClient("POST", "/v1/chat/completions", {"authorization": f"Bearer {token}"}, body)
+    await gateway(client)
+    return client.status, client.json()
 
 
 def events(home: Path) -> list[dict[str, Any]]:

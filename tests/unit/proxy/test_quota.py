@@ -1,7 +1,5 @@
-import json
-from typing import Any
-
 import msgspec
+from tests.support.client import MemoryClient
 from tests.unit.policy.limits.values import limit
 from tests.unit.policy.values import key, snapshot
 from tests.unit.proxy.values import Memory, Ticks
@@ -32,13 +30,9 @@ async def test_a_key_sees_what_it_has_left() -> None:
     await counters.reserve(claim("a", 1, charges, nano=10**9))
     counters.settle("a", 1, Actual(5, 1_500_000_000))
     await counters.reserve(claim("b", 1, charges, nano=500_000_000))
-    sent: list[dict[str, Any]] = []
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    await quota(msgspec.structs.replace(Memory().app, counters=counters), call, Reply(send, []))
-    body = json.loads(sent[1]["body"])
+    client = MemoryClient("GET", "/v1/tidegate/quota", {})
+    await quota(msgspec.structs.replace(Memory().app, counters=counters), call, Reply(client, []))
+    body = client.json()
     assert body["key"] == {"id": "id-ci", "name": "ci"}
     requests, month, total, slots = body["limits"]
     assert requests == {

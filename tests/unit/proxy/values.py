@@ -1,10 +1,11 @@
-"""A gateway in memory: a provider that answers as the test says, and a client that speaks ASGI."""
+"""A gateway in memory: a provider that answers as the test says, and a client in memory."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+from tests.support.client import MemoryClient
 from tests.unit.policy.values import key, snapshot, upstream
 
 from tidegate.adapters.counters_memory import MemoryCounters
@@ -48,6 +49,12 @@ class Given:
         if isinstance(piece, Exception):
             raise piece
         return piece
+
+    async def pump(self, give: Callable[[bytes], bool]) -> bool:
+        while piece := await self.piece():
+            if not give(piece):
+                return False
+        return True
 
     def close(self) -> None:
         self.closed = True
@@ -176,31 +183,9 @@ class Memory:
 
     async def call(self, path: str, body: Any = None, headers: Mapping[str, str] | None = None, method: str = "POST") -> Got:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        raw, _, query = path.partition("?")
-        sent = {"authorization": f"Bearer {KEY}", **(headers or {})}
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": raw,
-            "raw_path": raw.encode(),
-            "query_string": query.encode(),
-            "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
-            "state": {},
-        }
-        messages: list[dict[str, Any]] = []
-
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": data, "more_body": False}
-
-        async def send(message: dict[str, Any]) -> None:
-            messages.append(message)
-
-        await self.gateway(scope, receive, send)
-        assert [message["type"] for message in messages[:1]] == ["http.response.start"]
-        assert all(message["type"] == "http.response.body" for message in messages[1:])
-        assert all(message.get("more_body") for message in messages[1:-1])
-        head = {name.decode(): value.decode() for name, value in messages[0]["headers"]}
-        return Got(messages[0]["status"], head, b"".join(m["body"] for m in messages[1:]), not messages[-1].get("more_body"))
+        client = MemoryClient(method, path, {"authorization": f"Bearer {KEY}", **(headers or {})}, data)
+        await self.gateway(client)
+        return Got(client.status, client.headers_sent, client.sent, client.complete)
 
     async def chat(self, model: str = GPT, **fields: Any) -> Got:
         return await self.call("/v1/chat/completions", {"model": model, "messages": [{"role": "user", "content": "Hi"}], **fields})

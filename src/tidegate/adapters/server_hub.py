@@ -1,0 +1,123 @@
+"""What all connections of one server share: what answers a request, the calls that run, and the one timer that watches every deadline."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from tidegate.adapters.server_request import Request
+from tidegate.ports import Client
+
+Handle = Callable[[Client], Awaitable[None]]
+NEVER = float("inf")
+_SWEEP = 5.0
+"""Seconds between two looks at all connections, at most."""
+
+_LOG = structlog.get_logger("tidegate.server")
+
+
+class Times(msgspec.Struct, frozen=True):
+    """How long a client may take, in seconds: for its head and its whole request (absolutely, `body` and `body_mib` for each MiB), between
+    two requests, to take any byte of an answer, and to send the rest of a body that nobody wants."""
+
+    head: float = 10.0
+    body: float = 60.0
+    body_mib: float = 1.0
+    keep_alive: float = 75.0
+    stall: float = 30.0
+    linger: float = 2.0
+
+
+class Watched(Protocol):
+    """A connection, as its hub sees it."""
+
+    due: float
+
+    def expire(self, now: float) -> None: ...
+
+    def retire(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+class Hub:
+    """Must be made inside the running loop that uses it."""
+
+    def __init__(self, handle: Handle, times: Times) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.times = times
+        self.connections: set[Watched] = set()
+        self.is_closing = False
+        self._handle = handle
+        self._calls: dict[Request, asyncio.Task[None]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._look_at = NEVER
+        self._quiet: asyncio.Future[None] | None = None
+
+    def call(self, request: Request, connection: Watched) -> "asyncio.Task[None]":
+        """Starts the call of a request."""
+        task = self._calls[request] = self.loop.create_task(self._run(request, connection))
+        return task
+
+    async def _run(self, request: Request, connection: Watched) -> None:
+        try:
+            await self._handle(request)
+        except Exception:
+            _LOG.exception("a request was not answered")
+        finally:
+            del self._calls[request]
+            if not request.is_answered:
+                connection.abort()
+            self.changed()
+
+    def changed(self) -> None:
+        """A call or a connection has ended."""
+        if self._quiet is not None and not self._calls and not self.connections and not self._quiet.done():
+            self._quiet.set_result(None)
+
+    def watch(self, due: float) -> None:
+        """Makes sure that a look is taken at `due`."""
+        if due < self._look_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._set(min(due, self.loop.time() + _SWEEP))
+
+    def _set(self, when: float) -> None:
+        self._look_at = when
+        self._timer = self.loop.call_at(when, self._look)
+
+    def _look(self) -> None:
+        now = self.loop.time()
+        following = now + _SWEEP
+        # Set first: a connection that expires may ask for an earlier look.
+        self._set(following)
+        for connection in list(self.connections):
+            if connection.due <= now:
+                connection.expire(now)
+            elif connection.due < following:
+                following = connection.due
+        self.watch(following)
+
+    async def close(self, cut: asyncio.Event) -> None:
+        """Lets every call end, or where `cut` is set cancels them, and waits until they have told what they used."""
+        self.is_closing = True
+        self._quiet = self.loop.create_future()
+        for connection in list(self.connections):
+            connection.retire()
+        self.changed()
+        cutting = self.loop.create_task(cut.wait())
+        await asyncio.wait((self._quiet, cutting), return_when=asyncio.FIRST_COMPLETED)
+        cutting.cancel()
+        calls = list(self._calls.values())
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+
+    def cut(self) -> None:
+        """Closes every connection, which cancels its call."""
+        for connection in list(self.connections):
+            connection.abort()
+        if self._timer is not None:
+            self._timer.cancel()

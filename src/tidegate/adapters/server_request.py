@@ -1,0 +1,181 @@
+"""One request on a client's connection and the answer to it: the port `Client` over HTTP/1.1.
+
+The connection fills the request while it arrives, and starts its call as soon as the head is there. What the call answers is put on the
+wire here; nothing waits but `body` and `drained`.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import Protocol
+
+from tidegate.ports import BodyTooLong, BrokenBody, RawHeaders, SlowBody
+
+BUFFER = 64 << 10
+"""Bytes of a body that are taken in before the call has asked for it."""
+_STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_OK = _STATUS[200]
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_NO_BODY = (204, 304)
+
+
+class Wire(Protocol):
+    """What a request needs of its connection."""
+
+    is_congested: bool
+
+    def write(self, data: bytes) -> None: ...
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    async def drained(self) -> None: ...
+
+    def answered(self, request: "Request") -> None: ...
+
+
+class Request:
+    """See `ports.Client`. `is_whole` says that all of the request has arrived, `is_answered` that all of the answer was sent."""
+
+    __slots__ = (
+        "_chunked",
+        "_head",
+        "_limit",
+        "_pieces",
+        "_size",
+        "_waiter",
+        "_wire",
+        "began",
+        "expects",
+        "headers",
+        "is_answered",
+        "is_begun",
+        "is_broken",
+        "is_late",
+        "is_whole",
+        "keep_alive",
+        "length",
+        "method",
+        "minor",
+        "path",
+        "query",
+    )
+
+    def __init__(self, wire: Wire, began: float) -> None:
+        self._wire = wire
+        self.began = began
+        self.method = ""
+        self.path = b""
+        self.query = b""
+        self.headers: RawHeaders = []
+        self.minor = True
+        self.keep_alive = True
+        self.expects = False
+        self.length = 0
+        self.is_whole = False
+        self.is_late = False
+        self.is_broken = False
+        self.is_begun = False
+        self.is_answered = False
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._limit: int | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._head = b""
+        self._chunked = True
+
+    # The connection calls these while the request arrives.
+
+    @property
+    def received(self) -> int:
+        """Bytes of the body that have come."""
+        return self._size
+
+    def take(self, data: bytes) -> None:
+        """A part of the body. What comes after the answer, or above the limit, is let go."""
+        self._size += len(data)
+        limit = self._limit
+        if self.is_answered:
+            return
+        if limit is None:
+            self._pieces.append(data)
+            if self._size > BUFFER:
+                self._wire.pause()
+        elif self._size <= limit:
+            self._pieces.append(data)
+        else:
+            self._pieces.clear()
+            self.wake()
+
+    def wake(self) -> None:
+        """Something has changed that `body` waits for."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # The call uses these.
+
+    async def body(self, limit: int) -> bytes:
+        """The whole body. Raises `BodyTooLong` above `limit` bytes, `SlowBody` and `BrokenBody`."""
+        self._limit = limit
+        if not self.is_whole and max(self.length, self._size) <= limit:
+            await self._arrive(limit)
+        if max(self.length, self._size) > limit:
+            raise BodyTooLong
+        if not self.is_whole:
+            raise BrokenBody if self.is_broken else SlowBody
+        pieces = self._pieces
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def _arrive(self, limit: int) -> None:
+        if self.expects:
+            self._wire.write(_CONTINUE)
+        self._wire.resume()
+        loop = asyncio.get_running_loop()
+        while not (self.is_whole or self.is_late or self.is_broken) and self._size <= limit:
+            self._waiter = loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+
+    def whole(self, status: int, headers: RawHeaders, body: bytes) -> None:
+        """An answer in one piece."""
+        head = self._begun(status, headers, b"" if status in _NO_BODY else b"content-length: %d\r\n" % len(body))
+        self._wire.write(head if self.method == "HEAD" else head + body)
+        self.is_answered = True
+        self._wire.answered(self)
+
+    def begin(self, status: int, headers: RawHeaders) -> None:
+        """The head of an answer without a length: chunked, or ended with the connection for clients of HTTP/1.0."""
+        self._chunked = self.minor and self.method != "HEAD"
+        if not self.minor:
+            self.keep_alive = False
+        self._head = self._begun(status, headers, b"transfer-encoding: chunked\r\n" if self._chunked else b"")
+
+    def piece(self, data: bytes) -> bool:
+        """A part of the answer. False where the client reads too slowly."""
+        if self.method != "HEAD":
+            framed = b"%b%x\r\n%b\r\n" % (self._head, len(data), data) if self._chunked else self._head + data
+            self._head = b""
+            self._wire.write(framed)
+        return not self._wire.is_congested
+
+    async def drained(self) -> None:
+        """Until the client has read enough."""
+        await self._wire.drained()
+
+    def end(self) -> None:
+        """The answer is complete."""
+        last = self._head + (b"0\r\n\r\n" if self._chunked else b"")
+        if last:
+            self._wire.write(last)
+        self.is_answered = True
+        self._wire.answered(self)
+
+    def _begun(self, status: int, headers: RawHeaders, framing: bytes) -> bytes:
+        if self.is_begun:
+            raise RuntimeError("the answer has been started already")
+        self.is_begun = True
+        first = _OK if status == 200 else _STATUS.get(status) or b"HTTP/1.1 %d Unknown\r\n" % status
+        lines = b"".join([b"%b: %b\r\n" % pair for pair in headers])
+        return b"%b%b%b%b\r\n" % (first, framing, lines, b"" if self.keep_alive else b"connection: close\r\n")
