@@ -81,6 +81,11 @@ class Client(Protocol):
         """In their order, with repeated ones."""
         ...
 
+    @property
+    def fields(self) -> Mapping[bytes, bytes]:
+        """The headers by name; of a repeated one the last."""
+        ...
+
     async def body(self, limit: int) -> bytes:
         """The whole body. Raises `BodyTooLong` above `limit` bytes, `SlowBody` and `BrokenBody`."""
         ...

@@ -17,6 +17,7 @@ class MemoryClient:
         self.path = path.encode("latin-1")
         self.query = query.encode()
         self.headers: RawHeaders = [(name.encode(), value.encode()) for name, value in headers.items()]
+        self.fields: Mapping[bytes, bytes] = dict(self.headers)
         self.status = 0
         self.headers_sent: dict[str, str] = {}
         self.sent = b""

@@ -33,12 +33,13 @@ class HttpUpstream:
         self._idle: dict[_Key, list[Connection]] = {}
         self._open: dict[Connection, _Key] = {}
         self._places: dict[tuple[str, str | None, str | None], tuple[Origin, str]] = {}
+        self._heads: dict[tuple[_Key, str, tuple[tuple[str, str], ...]], bytes] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     async def open(self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool) -> "HttpAnswer":
         """Sends a POST and waits for the head of the answer. Raises `UpstreamFailure`."""
         origin, target = self._place(url, config)
-        head = _head(origin, target, headers, len(body))
+        head = self._head(origin, target, headers) % len(body)
         times = config.timeouts
         while True:
             connection = self._pooled(origin)
@@ -76,6 +77,16 @@ class HttpUpstream:
             parts = urlsplit(url)
             target = f"{origin.target_prefix}{parts.path or '/'}" + (f"?{parts.query}" if parts.query else "")
             known = self._places[key] = (origin, target)
+        return known
+
+    def _head(self, origin: Origin, target: str, headers: Mapping[str, str]) -> bytes:
+        """The head of a request, with a place for its length. Calls of one target mostly have the same headers."""
+        key = (origin.key, target, tuple(headers.items()))
+        known = self._heads.get(key)
+        if known is None:
+            if len(self._heads) >= _REMEMBERED:
+                self._heads.clear()
+            known = self._heads[key] = _head(origin, target, headers)
         return known
 
     def _pooled(self, origin: Origin) -> Connection | None:
@@ -143,6 +154,9 @@ class HttpAnswer:
 
     async def read(self, limit: int) -> bytes:
         """The whole body. Raises `UpstreamFailure`, also where it is longer than `limit` bytes."""
+        whole = self._connection.whole() if self._connection is not None else None
+        if whole is not None and len(whole) <= limit:
+            return whole
         pieces: list[bytes] = []
         size = 0
         while piece := await self.piece():
@@ -175,12 +189,13 @@ def _timed_out(connection: Connection) -> bool:
     return connection.failure is not None and connection.failure.timeout
 
 
-def _head(origin: Origin, target: str, headers: Mapping[str, str], length: int) -> bytes:
-    lines = [f"POST {target} HTTP/1.1\r\nhost: {origin.host}\r\ncontent-length: {length}"]
+def _head(origin: Origin, target: str, headers: Mapping[str, str]) -> bytes:
+    """Bytes to be formatted with the length of the body."""
+    lines = [f"POST {target} HTTP/1.1\r\nhost: {origin.host}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     if origin.target_prefix and origin.proxy_authorization:
         lines.append(f"proxy-authorization: {origin.proxy_authorization}")
     text = "\r\n".join(lines)
-    if text.count("\n") != len(lines) + 1 or "\0" in text:
+    if text.count("\n") != len(lines) or "\0" in text:
         raise UpstreamFailure("connect", "a header holds a line break")
-    return (text + "\r\n\r\n").encode("latin-1", "replace")
+    return text.encode("latin-1", "replace").replace(b"%", b"%%") + b"\r\ncontent-length: %d\r\n\r\n"

@@ -6,6 +6,7 @@ Written here because it is on the path of every call: a general client costs sev
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 from typing import cast
 
 import httptools
@@ -28,6 +29,9 @@ class Connection(asyncio.Protocol):
         self._loop = loop
         self._lost = lost
         self._transport: asyncio.Transport | None = None
+        self._fields: dict[bytes, bytes] = {}
+        # httptools calls it with name and value: of a header that is repeated the first counts.
+        self.on_header = self._fields.setdefault
         self._parser = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
         self._give: Callable[[bytes], bool] | None = None
@@ -55,7 +59,6 @@ class Connection(asyncio.Protocol):
         self.exchanges += 1
         self.received = 0
         self.is_head_complete = self.is_complete = self._framed = False
-        self.headers = {}
         self.patience = patience
         self.deadline = self._loop.time() + patience
         if self._transport is not None:
@@ -80,6 +83,10 @@ class Connection(asyncio.Protocol):
             self.deadline = self._loop.time() + self.patience
             self._transport.resume_reading()
         return data
+
+    def whole(self) -> bytes | None:
+        """The body, where all of it is there in one piece and nobody has begun to read it."""
+        return self._pieces[0] if self.is_complete and len(self._pieces) == 1 and len(self._pieces[0]) == self._buffered else None
 
     async def pump(self, give: Callable[[bytes], bool]) -> bool:
         """Calls `give` with what has come, and from then on within `data_received`. True at the end of the body, False once `give` gave
@@ -182,11 +189,11 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self.fail(UpstreamFailure(self._phase, f"the answer is no HTTP: {error}"))
             return
-        if self.is_head_complete:
-            self.deadline = self._loop.time() + self.patience
-        elif self.received > HEAD_LIMIT:
-            self.fail(UpstreamFailure("headers", f"the answer's headers are longer than {HEAD_LIMIT} bytes"))
+        if not self.is_head_complete:
+            if self.received > HEAD_LIMIT:
+                self.fail(UpstreamFailure("headers", f"the answer's headers are longer than {HEAD_LIMIT} bytes"))
             return
+        self.deadline = self._loop.time() + self.patience
         if self._give is not None:
             if self._pieces:
                 self._hand_on(self._give)
@@ -196,8 +203,7 @@ class Connection(asyncio.Protocol):
         if self._buffered > BUFFER and not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
-        if self.is_head_complete:
-            self._wake()
+        self._wake()
 
     def eof_received(self) -> bool:
         return False
@@ -218,16 +224,12 @@ class Connection(asyncio.Protocol):
 
     # httptools calls these
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        key = name.decode("latin-1").lower()
-        text = value.decode("latin-1")
-        self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
-
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()
+        headers = self.headers = {_header_name(name): value.decode("latin-1") for name, value in self._fields.items()}
+        self._fields.clear()
         if self.status < 200:
-            return
-        headers = self.headers
+            return  # 100 Continue and 103 Early Hints announce the answer
         self._framed = "content-length" in headers or "transfer-encoding" in headers or self.status in _NO_BODY
         self._keeps_alive = self._parser.should_keep_alive() and self._framed
         self.is_head_complete = True
@@ -237,10 +239,13 @@ class Connection(asyncio.Protocol):
         self._buffered += len(body)
 
     def on_message_complete(self) -> None:
-        if self.status < 200:
-            self.headers = {}  # 100 Continue and 103 Early Hints announce the answer
-            return
-        self.is_complete = True
+        self._fields.clear()  # of trailers
+        self.is_complete = self.status >= 200
+
+
+@lru_cache(1024)
+def _header_name(name: bytes) -> str:
+    return name.decode("latin-1").lower()
 
 
 def _reason(error: Exception | None) -> str:

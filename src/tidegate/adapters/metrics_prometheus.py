@@ -18,7 +18,7 @@ from tidegate.ports import UsageEvent
 MAX_SERIES = 500
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 _FIRST = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-_KINDS = frozenset({"input", "cache_read", "cache_write", "output", "reasoning"})
+_KINDS = ("input", "cache_read", "cache_write", "output", "reasoning")
 _OTHER = "other"
 
 
@@ -53,7 +53,7 @@ class _Place:
 
     def __init__(self) -> None:
         self.statuses: dict[int, int] = {}
-        self.tokens: dict[str, int] = {}
+        self.tokens = dict.fromkeys(_KINDS, 0)
         self.cost_nano = 0
         self.duration = _Times(_SECONDS)
         self.first = _Times(_FIRST)
@@ -81,8 +81,8 @@ class PrometheusMetrics(Collector):
         if event.usage is not None:
             tokens = place.tokens
             for kind, value in event.usage.items():
-                if kind in _KINDS and type(value) is int:
-                    tokens[kind] = tokens.get(kind, 0) + value
+                if kind in tokens and type(value) is int:
+                    tokens[kind] += value
 
     def _new(self, event: UsageEvent) -> _Place:
         key = (event.route, event.target)

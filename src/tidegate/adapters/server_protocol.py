@@ -16,6 +16,7 @@ import httptools
 
 from tidegate.adapters.server_hub import NEVER, Hub
 from tidegate.adapters.server_request import Request
+from tidegate.ports import RawHeaders
 
 HEAD_LIMIT = 64 << 10
 """Bytes of a request's line and headers. Whoever sends them has shown no key yet."""
@@ -57,6 +58,7 @@ class Protocol(asyncio.Protocol):
         self._head_bytes = 0
         self._early_bytes = 0
         self._url = b""
+        self._headers: RawHeaders = []
         self._incoming: Request | None = None
         self._call: Request | None = None
         self._task: asyncio.Task[None] | None = None
@@ -122,7 +124,8 @@ class Protocol(asyncio.Protocol):
     # httptools calls these
 
     def on_message_begin(self) -> None:
-        self._incoming = Request(self, self._loop.time())
+        request = self._incoming = Request(self, self._loop.time())
+        self._headers = request.headers
         self._in_head = True
         self._head_bytes = 0
         self._url = b""
@@ -131,15 +134,7 @@ class Protocol(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._in_head:
-            return  # a trailer
-        request = cast("Request", self._incoming)
-        name = name.lower()
-        request.headers.append((name, value))
-        if name == b"content-length":
-            request.length = int(value)
-        elif name == b"expect":
-            request.expects = value.lower() == b"100-continue"
+        self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         request = cast("Request", self._incoming)
@@ -153,8 +148,14 @@ class Protocol(asyncio.Protocol):
         request.path, _, request.query = url.partition(b"?")
         request.minor = parser.get_http_version() != "1.0"
         request.keep_alive = request.minor and parser.should_keep_alive()
+        fields = request.fields = dict(request.headers)
+        if b"content-length" in fields:
+            request.length = int(fields[b"content-length"])
+        if b"expect" in fields:
+            request.expects = fields[b"expect"].lower() == b"100-continue"
         self._in_head = False
         self._in_body = True
+        self._headers = []  # for trailers, which nobody reads
         self._ready.append(request)
 
     def on_body(self, body: bytes) -> None:
@@ -173,7 +174,7 @@ class Protocol(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Sends `data`; nothing where the client has gone."""
-        if not self._is_lost and not self._transport.is_closing():
+        if not self._transport.is_closing():
             self._transport.write(data)
 
     def pause(self) -> None:
@@ -278,7 +279,8 @@ class Protocol(asyncio.Protocol):
             self._drain.set_result(None)
 
     def _refuse(self, status: int, message: bytes) -> None:
-        """What came is no request: the connection ends, after the answer that is under way where there is one."""
+        """What came is no request: the connection ends, after the answer that is under way where there is one. Ours is said before the
+        end: a connection that is closed while its client sends is reset, and the client loses the answer that says why."""
         self._is_deaf = True
         self._in_head = False
         if self._call is not None:
@@ -287,10 +289,12 @@ class Protocol(asyncio.Protocol):
             self._call.wake()
             return
         refused = Request(self, 0.0)
-        refused.is_whole = True
         refused.keep_alive = False
         kind = b"timeout_error" if status == 408 else b"invalid_request_error"
         refused.whole(status, [(b"content-type", b"application/json")], _REFUSAL % (kind, message))
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._wait(self._loop.time() + self._hub.times.linger)
 
     def _outstanding(self) -> int:
         """Bytes that the client has not taken yet: in our buffer, and in the system's where it tells."""

@@ -5,6 +5,7 @@ wire here; nothing waits but `body` and `drained`.
 """
 
 import asyncio
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Protocol
 
@@ -35,73 +36,48 @@ class Wire(Protocol):
 
 
 class Request:
-    """See `ports.Client`. `is_whole` says that all of the request has arrived, `is_answered` that all of the answer was sent."""
+    """See `ports.Client`. `began` is when its first byte came, `minor` tells HTTP/1.1 from 1.0, `length` is what the head says, and
+    `received` are the bytes of the body that have come. `is_whole` says that all of the request has arrived, `is_answered` that all of
+    the answer was sent."""
 
-    __slots__ = (
-        "_chunked",
-        "_head",
-        "_limit",
-        "_pieces",
-        "_size",
-        "_waiter",
-        "_wire",
-        "began",
-        "expects",
-        "headers",
-        "is_answered",
-        "is_begun",
-        "is_broken",
-        "is_late",
-        "is_whole",
-        "keep_alive",
-        "length",
-        "method",
-        "minor",
-        "path",
-        "query",
-    )
+    fields: Mapping[bytes, bytes]
+    method = ""
+    path = b""
+    query = b""
+    minor = True
+    keep_alive = True
+    expects = False
+    length = 0
+    received = 0
+    is_whole = False
+    is_late = False
+    is_broken = False
+    is_begun = False
+    is_answered = False
+    _limit: int | None = None
+    _waiter: asyncio.Future[None] | None = None
+    _head = b""
+    _chunked = True
 
     def __init__(self, wire: Wire, began: float) -> None:
         self._wire = wire
         self.began = began
-        self.method = ""
-        self.path = b""
-        self.query = b""
         self.headers: RawHeaders = []
-        self.minor = True
-        self.keep_alive = True
-        self.expects = False
-        self.length = 0
-        self.is_whole = False
-        self.is_late = False
-        self.is_broken = False
-        self.is_begun = False
-        self.is_answered = False
         self._pieces: list[bytes] = []
-        self._size = 0
-        self._limit: int | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._head = b""
-        self._chunked = True
 
     # The connection calls these while the request arrives.
 
-    @property
-    def received(self) -> int:
-        """Bytes of the body that have come."""
-        return self._size
-
     def take(self, data: bytes) -> None:
         """A part of the body. What comes after the answer, or above the limit, is let go."""
-        self._size += len(data)
+        self.received += len(data)
         limit = self._limit
         if self.is_answered:
             return
         if limit is None:
             self._pieces.append(data)
-            if self._size > BUFFER:
+            if self.received > BUFFER:
                 self._wire.pause()
-        elif self._size <= limit:
+        elif self.received <= limit:
             self._pieces.append(data)
         else:
             self._pieces.clear()
@@ -117,9 +93,9 @@ class Request:
     async def body(self, limit: int) -> bytes:
         """The whole body. Raises `BodyTooLong` above `limit` bytes, `SlowBody` and `BrokenBody`."""
         self._limit = limit
-        if not self.is_whole and max(self.length, self._size) <= limit:
+        if not self.is_whole and self.length <= limit and self.received <= limit:
             await self._arrive(limit)
-        if max(self.length, self._size) > limit:
+        if self.length > limit or self.received > limit:
             raise BodyTooLong
         if not self.is_whole:
             raise BrokenBody if self.is_broken else SlowBody
@@ -131,7 +107,7 @@ class Request:
             self._wire.write(_CONTINUE)
         self._wire.resume()
         loop = asyncio.get_running_loop()
-        while not (self.is_whole or self.is_late or self.is_broken) and self._size <= limit:
+        while not (self.is_whole or self.is_late or self.is_broken) and self.received <= limit:
             self._waiter = loop.create_future()
             try:
                 await self._waiter

@@ -89,6 +89,10 @@ class Whole(msgspec.Struct, frozen=True):
     usage: Usage | None
 
 
+def _never(_event: str, _data: bytes) -> bool:
+    return False
+
+
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """One wire format.
 
@@ -121,6 +125,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     stream_decoder: Callable[[Origin], StreamDecoder]
     stream_encoder: Callable[[Stamp, Request], StreamEncoder]
     tap: Callable[[], Tap]
+    terminates: Callable[[str, bytes], bool] = _never
+    """(event, data) of a frame after the tap has `finished` -> whether it is the dialect's terminator. What follows one is cut."""
     tap_whole: Callable[[bytes], Whole]
     decode_error: Callable[[int, bytes], Error]
     encode_error: Callable[[Error, str], bytes]

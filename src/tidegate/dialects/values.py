@@ -19,8 +19,8 @@ def parse(body: bytes) -> Json:
     return value
 
 
-def dump(value: object) -> bytes:
-    return _ENCODER.encode(value)
+dump = _ENCODER.encode
+"""The bytes of a JSON value."""
 
 
 def dump_text(value: object) -> str:

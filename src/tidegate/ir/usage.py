@@ -5,7 +5,7 @@ import msgspec
 from tidegate.ir.json import JsonObject
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
+class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Tokens of one attempt. The four input kinds are disjoint (`input` excludes what was read from or written to the
     prompt cache); `output` includes `reasoning` and `audio_output`; `input` includes `audio_input`.
 

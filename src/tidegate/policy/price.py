@@ -49,13 +49,24 @@ def cost(usage: Usage | None, price: Price | None) -> Cost | None:
         return None
     step, over = in_force(price, usage.prompt)
     lines: list[Line] = []
-    for kind, count, unit_price, unit in _counted(usage, step):
+    nano = 0
+    for kind, count, unit_price, unit in _counted(usage, step) if _is_special(usage, step) else _plain(usage, step):
         if count <= 0:
             continue
         if unit_price is None:
             return None
         lines.append(Line(kind, count, unit_price, -(-count * unit_price // unit)))
-    return Cost(sum(line.nano for line in lines), price.source, price.date, over, tuple(lines))
+        nano += lines[-1].nano
+    return Cost(nano, price.source, price.date, over, tuple(lines))
+
+
+def _is_special(usage: Usage, price: Price) -> bool:
+    """Whether more was used than input and output."""
+    return bool(usage.cache_read or usage.cache_write or usage.audio_input or usage.audio_output or usage.web_searches or price.request)
+
+
+def _plain(usage: Usage, price: Price) -> tuple[tuple[str, int, int | None, int], ...]:
+    return (("input", usage.input or 0, price.input, _MILLION), ("output", usage.output or 0, price.output, _MILLION))
 
 
 def in_force(price: Price, prompt: int) -> tuple[Price, int | None]:

@@ -6,7 +6,6 @@ Filled while it runs, told to the client in headers, and emitted once as a usage
 import msgspec
 
 from tidegate.ir.errors import Error
-from tidegate.ir.json import JsonObject
 from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
 from tidegate.policy.price import cost
@@ -30,6 +29,17 @@ class Attempt:
     """One try at one target. `admitted` is what it holds of the limits, where there are any. `last` says that no other target follows, so
     that nothing is held back for one."""
 
+    upstream_status: int | None = None
+    status = 0
+    error: Error | None = None
+    gone = False
+    model: str | None = None
+    usage: Usage | None = None
+    _first_byte: float | None = None
+    _first_content: float | None = None
+    _given: list[bytes] | None = None
+    _settled = False
+
     def __init__(
         self,
         app: App,
@@ -48,30 +58,29 @@ class Attempt:
         self.prepared = prepared
         self.reply = reply
         self.last = last
-        self.upstream_status: int | None = None
-        self.status = 0
-        self.error: Error | None = None
-        self.gone = False
-        self.model: str | None = None
-        self.usage: Usage | None = None
         self.losses = prepared.losses
         self._admitted = admitted
-        self._route = plan.route
+        self._plan = plan
         self._started = app.clock.monotonic()
-        self._first_byte: float | None = None
-        self._bodies = call.snapshot.server.bodies_in_log
-        self._given: list[bytes] = []
-        self._settled = False
+
+    @property
+    def logs(self) -> bool:
+        """Whether the operator has bodies in the log."""
+        return self.call.snapshot.server.bodies_in_log
 
     def log(self, data: bytes) -> None:
-        """A piece of the answer, kept only where the operator has bodies in the log."""
-        if self._bodies:
-            self._given.append(data)
+        """A piece of the answer, where the operator has bodies in the log."""
+        if self._given is None:
+            self._given = []
+        self._given.append(data)
 
     def first_byte(self) -> None:
         """The first byte for the client is ready."""
-        if self._first_byte is None:
-            self._first_byte = self.app.clock.monotonic()
+        self._first_byte = self.app.clock.monotonic()
+
+    def first_content(self) -> None:
+        """The first content for the client is ready, beyond what announces it."""
+        self._first_content = self.app.clock.monotonic()
 
     def headers(self) -> RawHeaders:
         """Where the call went and what became of its fields, for the client."""
@@ -99,7 +108,7 @@ class Attempt:
             key=call.key.id,
             key_name=call.key.name,
             surface=call.surface,
-            route=self._route,
+            route=self._plan.route,
             target=target.name,
             provider=target.upstream.name,
             model=self.model or target.model,
@@ -108,30 +117,24 @@ class Attempt:
             status=CLIENT_GONE if self.gone else (self.status or (error.http_status if error else 0)),
             upstream_status=self.upstream_status,
             error=None if error is None else f"{error.kind.word}: {error.message}"[:500],
-            usage=None if usage is None else _told(usage),
+            usage=None if usage is None else msgspec.to_builtins(usage),
             estimated="client_disconnect" if self.gone else estimated,
             cost_nano=None if priced is None else priced.nano,
             price_source=None if priced is None else priced.label,
             duration_ms=round((now - self._started) * 1000, 3),
             first_byte_ms=None if self._first_byte is None else round((self._first_byte - self._started) * 1000, 3),
-            receipt=[{"kind": loss.kind, "field": loss.field, "reason": loss.reason} for loss in self.losses],
-            request_body=call.body.decode("utf-8", "replace") if self._bodies else None,
+            receipt=msgspec.to_builtins(self.losses) if self.losses else [],
+            request_body=call.body.decode("utf-8", "replace") if self.logs else None,
             response_body=b"".join(self._given).decode("utf-8", "replace") if self._given else None,
             org=call.key.org,
             team=call.key.team,
             user=call.key.user,
             end_user=end_user(call.fields, call.dialect.name),
             tags=list(call.key.tags),
-            lines=[]
-            if priced is None
-            else [{"kind": line.kind, "count": line.count, "price": line.price, "nano": line.nano} for line in priced.lines],
+            lines=[] if priced is None else msgspec.to_builtins(list(priced.lines)),
         )
         app.events.emit(event)
         app.metrics.attempt(event)
-
-
-def _told(usage: Usage) -> JsonObject:
-    return {name: value for name, value in msgspec.structs.asdict(usage).items() if value is not None and value != {}}
 
 
 def _short(losses: list[Loss]) -> bytes:

@@ -24,7 +24,7 @@ def allowed(origins: tuple[str, ...], headers: Mapping[bytes, bytes]) -> RawHead
 
 async def preflight(origins: tuple[str, ...], client: Client) -> None:
     """Answers OPTIONS: with what is allowed to a listed origin, without it to others."""
-    headers = dict(client.headers)
+    headers = client.fields
     extra = allowed(origins, headers)
     if extra:
         asked = headers.get(b"access-control-request-headers", b"authorization, content-type")

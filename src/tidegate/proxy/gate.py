@@ -15,11 +15,17 @@ class Gate:
         self._content_type = content_type
         self._headers = headers
         self._held = b""
+        self._logs = attempt.logs
         self.is_open = False
+        self.is_running = False
+        """Open, and content has been given."""
 
     def give(self, data: bytes, *, go: bool) -> bool:
         """Sends `data`, or holds it. `go` opens the gate. False where the client reads too slowly for more."""
         attempt = self._attempt
+        if go and not self.is_running:
+            attempt.first_content()
+            self.is_running = True
         if not self.is_open:
             self._held += data
             if not go and not (attempt.last and self._held) and len(self._held) < HELD_LIMIT:
@@ -29,9 +35,13 @@ class Gate:
             attempt.first_byte()
             attempt.status = 200
             attempt.reply.start_stream(self._content_type, [*attempt.headers(), *self._headers])
-        if not data:
-            return True
-        attempt.log(data)
+        return not data or self.send(data)
+
+    def send(self, data: bytes) -> bool:
+        """Sends more once the gate is open. False where the client reads too slowly."""
+        attempt = self._attempt
+        if self._logs:
+            attempt.log(data)
         return attempt.reply.piece(data)
 
     def close(self) -> None:

@@ -1,6 +1,8 @@
 """Which headers cross the gateway: allow-lists both ways. What is not named here does not pass."""
 
+import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from tidegate.dialects.base import Dialect
 from tidegate.ports import RawHeaders
@@ -8,14 +10,19 @@ from tidegate.proxy.call import Call
 
 _UPSTREAM_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-", "ratelimit-")
 _UPSTREAM_NAMES = frozenset({"request-id", "x-request-id", "openai-processing-ms", "retry-after", "retry-after-ms"})
-_KEPT_NAMES = frozenset({"retry-after", "retry-after-ms", "x-should-retry"})
-"""What the official clients act on when they retry."""
+_KEPT_NAMES = {
+    "retry-after": re.compile(r"\d{1,5}(\.\d{1,3})?|[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT"),
+    "retry-after-ms": re.compile(r"\d{1,8}(\.\d{1,3})?"),
+    "x-should-retry": re.compile(r"true|false"),
+}
+"""What the official clients act on when they retry, and what it may be: a day at most, or a date."""
 
 
 def header_value(text: str) -> bytes:
     """`text` as a header value. Model names and field paths come from clients: what is not printable ASCII becomes `?`."""
-    value = text.encode("ascii", "replace")
-    return value if text.isprintable() else bytes(byte if 32 <= byte < 127 else 63 for byte in value)
+    if text.isascii() and text.isprintable():
+        return text.encode()
+    return bytes(byte if 32 <= byte < 127 else 63 for byte in text.encode("ascii", "replace"))
 
 
 def outbound(call: Call, provider: Dialect, *, identity: bool) -> dict[str, str]:
@@ -39,13 +46,19 @@ def outbound_query(call: Call, provider: Dialect, *, identity: bool) -> str:
 
 def returned(upstream: Mapping[str, str]) -> RawHeaders:
     """The provider's headers that the client may see."""
-    result: RawHeaders = []
-    for name, value in upstream.items():
-        if name in _KEPT_NAMES:
-            result.append((name.encode(), header_value(value)))
-        if name in _UPSTREAM_NAMES or name.startswith(_UPSTREAM_PREFIXES):
-            result.append((b"x-tidegate-upstream-" + name.encode(), header_value(value)))
+    result = [(shown, header_value(value)) for name, value in upstream.items() if (shown := _shown(name))]
+    for name in _KEPT_NAMES.keys() & upstream.keys():
+        value = upstream[name]
+        if _KEPT_NAMES[name].fullmatch(value):
+            result.append((name.encode(), value.encode()))
     return result
+
+
+@lru_cache(256)
+def _shown(name: str) -> bytes:
+    """The name under which a provider's header is shown, empty where it is not."""
+    passes = name in _UPSTREAM_NAMES or name.startswith(_UPSTREAM_PREFIXES)
+    return b"x-tidegate-upstream-" + name.encode("ascii", "replace") if passes else b""
 
 
 def own(call: Call) -> RawHeaders:

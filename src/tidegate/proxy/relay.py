@@ -49,7 +49,8 @@ async def whole(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
             return Failure(unusable.error, returned(answer.headers))
         attempt.error = unusable.error
     attempt.first_byte()
-    attempt.log(body)
+    if attempt.logs:
+        attempt.log(body)
     attempt.status = answer.status
     attempt.settle()
     await attempt.reply.whole(answer.status, JSON, body, [*attempt.headers(), *returned(answer.headers)])
@@ -89,6 +90,8 @@ async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate:
     def take(chunk: bytes) -> bool:
         """Called within the event that brought the chunk. False ends the pumping: the stream has failed, or the client must read first."""
         out = stream.feed(chunk)
+        if gate.is_running and stream.error is None:
+            return not out or gate.send(out)
         if stream.error is not None and not gate.is_open and not (attempt.last and stream.told):
             return False
         goes_on = gate.give(out, go=stream.committed)

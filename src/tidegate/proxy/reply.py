@@ -11,18 +11,16 @@ class Reply:
     """Sends one answer. `status` is what the client got, 0 before the head is sent. A stream is `start_stream`, any number of `piece`, and
     `end_stream`; none of them waits."""
 
-    __slots__ = ("_client", "_extra", "body_bytes", "status")
+    __slots__ = ("_client", "_extra", "status")
 
     def __init__(self, client: Client, extra: RawHeaders) -> None:
         self._client = client
         self._extra = extra
         self.status = 0
-        self.body_bytes = 0
 
     async def whole(self, status: int, content_type: bytes, body: bytes, headers: RawHeaders) -> None:
         """An answer with a known length."""
         self.status = status
-        self.body_bytes = len(body)
         self._client.whole(status, [(b"content-type", content_type), *headers, *self._extra], body)
 
     def start_stream(self, content_type: bytes, headers: RawHeaders) -> None:
@@ -32,7 +30,6 @@ class Reply:
 
     def piece(self, data: bytes) -> bool:
         """A part of a stream. False where the client reads too slowly: wait for `drained` before the next."""
-        self.body_bytes += len(data)
         return self._client.piece(data)
 
     async def drained(self) -> None:

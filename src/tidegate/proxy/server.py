@@ -47,7 +47,7 @@ class Gateway:
 
     async def _call(self, client: Client) -> None:
         app = self._app
-        headers = dict(client.headers)
+        headers = client.fields
         call = Call(
             id=app.random.request_id(),
             started=app.clock.monotonic(),

@@ -12,7 +12,7 @@ from tidegate.ir.errors import Error, ErrorKind
 from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
 from tidegate.proxy.thinking import ThinkingCollector
-from tidegate.wire.frame import FrameError, Framer, FrameTooLong
+from tidegate.wire.frame import Frame, FrameError, Framer, FrameTooLong
 
 INTERRUPTED = Error(
     kind=ErrorKind.UPSTREAM,
@@ -67,6 +67,7 @@ class IdentityStream:
         self._dialect = dialect
         self._call_id = call_id
         self._hide_usage = hide_usage
+        self._ended = False
         self.error: Error | None = None
         self.losses: list[Loss] = []
 
@@ -84,34 +85,41 @@ class IdentityStream:
 
     def feed(self, chunk: bytes) -> bytes:
         try:
-            events = self._framer.feed(chunk)
+            frames = self._framer.feed(chunk)
         except FrameError as error:
             return self.fail(unreadable(error))
-        out: list[bytes] = []
-        feed = self._tap.feed
-        for event in events:
-            if event.data is not None and feed(event.event, event.data) and self._hide_usage:
-                continue
-            out.append(event.raw)
-        if self._tap.error is not None:
-            self.error = self._tap.error
-        return b"".join(out)
+        return self._passed(frames)
 
     def end(self) -> bytes:
         if self.error is not None and not self.told:
             return b""
-        out: list[bytes] = []
         try:
-            rest = self._framer.end()
+            frames = self._framer.end()
         except FrameError as error:
             return self.fail(unreadable(error))
-        for event in rest:
-            if event.data is None or not (self._tap.feed(event.event, event.data) and self._hide_usage):
-                out.append(event.raw)
-        self.error = self._tap.error
+        out = self._passed(frames)
         if self.error is not None or self._tap.finished:
-            return b"".join(out)
+            return out
         return self.fail(INTERRUPTED)
+
+    def _passed(self, frames: list[Frame]) -> bytes:
+        """What goes on of these: nothing that follows the terminator, which clients take for the end."""
+        tap = self._tap
+        feed = tap.feed
+        out: list[bytes] = []
+        for frame in frames:
+            data = frame.data
+            if self._ended:
+                break
+            if data is not None:
+                if feed(frame.event, data) and self._hide_usage:
+                    continue
+                if tap.finished:
+                    self._ended = self._dialect.terminates(frame.event, data)
+            out.append(frame.raw)
+        if tap.error is not None:
+            self.error = tap.error
+        return out[0] if len(out) == 1 else b"".join(out)
 
     def fail(self, error: Error) -> bytes:
         self.error = error
@@ -153,11 +161,14 @@ class TranscodedStream:
         except FrameError as error:
             return self.fail(unreadable(error))
         out: list[bytes] = []
+        decode, encode = self._decoder.feed, self._encoder.feed
         for event in events:
             if event.data is not None:
-                for decoded in self._decoder.feed(event.event, event.data):
-                    out.append(self._encode(decoded))
-        return b"".join(out)
+                for decoded in decode(event.event, event.data):
+                    # Once content flows, a piece of text changes nothing here.
+                    plain = type(decoded) is ev.TextDelta and self.committed and self.error is None
+                    out.append(encode(decoded) if plain else self._encode(decoded))
+        return out[0] if len(out) == 1 else b"".join(out)
 
     def end(self) -> bytes:
         try:
@@ -177,8 +188,6 @@ class TranscodedStream:
     def _encode(self, event: ev.Event) -> bytes:
         if self.error is not None:
             return b""
-        if self.committed and type(event) is ev.TextDelta:
-            return self._encoder.feed(event)
         match event:
             case ev.Failed(error=error):
                 self.error = error

@@ -34,16 +34,28 @@ class Span(msgspec.Struct, frozen=True, gc=False):
     end: int
 
 
-class Fields(msgspec.Struct, frozen=True):
-    """A scanned body: the top-level fields in their order. The body is kept as it came."""
+class Fields:
+    """A scanned body: the top-level fields in their order. The body is kept as it came. `raw` are the values by name; `spans` are found
+    when they are asked for, since only surgery needs them."""
 
-    body: bytes
-    spans: dict[str, Span]
+    __slots__ = ("_spans", "body", "raw")
+
+    def __init__(self, body: bytes, raw: dict[str, msgspec.Raw]) -> None:
+        self.body = body
+        self.raw = raw
+        self._spans: dict[str, Span] | None = None
+
+    @property
+    def spans(self) -> dict[str, Span]:
+        """Where the fields stand. Raises `JsonError` where a name stands twice."""
+        if self._spans is None:
+            self._spans = _spans(self.body, self.raw)
+        return self._spans
 
     def get(self, name: str) -> bytes | None:
         """The bytes of a field's value, or None where it is absent."""
-        span = self.spans.get(name)
-        return None if span is None else self.body[span.value : span.end]
+        value = self.raw.get(name)
+        return None if value is None else bytes(value)
 
 
 def scan(body: bytes) -> Fields:
@@ -62,7 +74,11 @@ def scan(body: bytes) -> Fields:
         raise JsonError(f"invalid JSON: {error}", int(found.group(1)) if found else len(body)) from None
     except RecursionError:
         raise JsonError("the JSON is nested too deeply") from None
-    return Fields(body, _spans(body, raw))
+    fields = Fields(body, raw)
+    # The shortest that an object with these members can be: no blank, no escape in a name, and no member that the decoder did not keep.
+    if len(body) != 4 * len(raw) + 1 + sum(map(len, raw)) + sum(map(len, raw.values())):
+        _ = fields.spans
+    return fields
 
 
 def splice(

@@ -35,6 +35,11 @@ class SseParser:
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """The events that are complete with this chunk. Raises `FrameTooLong`."""
+        # What most providers write at once is one event of one or two lines.
+        if not self._buffer and self._begun:
+            only = _plain(chunk)
+            if only is not None:
+                return [only]
         if self._buffer:
             if b"\n" not in chunk and b"\r" not in chunk and b"\r" not in self._buffer:
                 return self._put_off(chunk)
@@ -66,12 +71,12 @@ class SseParser:
         """As `feed`, where every line ends in LF."""
         events: list[Frame] = []
         at = 0
-        while (end := buffer.find(b"\n\n", max(at, self._scanned))) >= 0:
+        search = self._scanned
+        while (end := buffer.find(b"\n\n", search)) >= 0:
             end += 2
             events.append(self._event(buffer[at:end]))
-            at = end
-            self._scanned = 0
-        self._keep(buffer[at:])
+            at = search = end
+        self._keep(buffer[at:] if at else buffer)
         return events
 
     def _put_off(self, chunk: bytes) -> list[Frame]:
@@ -86,7 +91,7 @@ class SseParser:
         self._buffer = rest
         if len(rest) > self._limit:
             raise FrameTooLong(f"one event is longer than {self._limit} bytes")
-        self._scanned = max(0, len(rest) - 3)
+        self._scanned = len(rest) - 3 if len(rest) > 3 else 0
 
     def end(self) -> list[Frame]:
         """What stood after the last blank line, as an event of its own (without data if it has none)."""
@@ -103,16 +108,23 @@ class SseParser:
         return _parse(raw)
 
 
+def _plain(raw: bytes) -> Frame | None:
+    """The one event that `raw` is, where it has one of the two shapes that nearly every provider sends."""
+    if raw.endswith(b"\n\n") and b"\r" not in raw:
+        lines = raw.count(b"\n")
+        if lines == 3 and raw.startswith(b"event: "):
+            name, found, data = raw[7:-2].partition(b"\ndata: ")
+            if found:
+                return Frame(name.decode("utf-8", "replace"), data, raw)
+        elif lines == 2 and raw.startswith(b"data: "):
+            return Frame("", raw[6:-2], raw)
+    return None
+
+
 def _parse(raw: bytes) -> Frame:
-    # The two shapes that nearly every provider sends, without a loop over lines.
-    if raw.startswith(b"data: "):
-        data = raw[6:-2]
-        if raw.endswith(b"\n\n") and b"\n" not in data and b"\r" not in data:
-            return Frame("", data, raw)
-    elif raw.startswith(b"event: "):
-        name, found, data = raw[7:-2].partition(b"\ndata: ")
-        if found and raw.endswith(b"\n\n") and b"\n" not in data and b"\r" not in raw and b"\n" not in name:
-            return Frame(name.decode("utf-8", "replace"), data, raw)
+    plain = _plain(raw)
+    if plain is not None:
+        return plain
     event = ""
     data_lines: list[bytes] = []
     for line in _LINE.split(raw):

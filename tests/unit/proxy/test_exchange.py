@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from tests.unit.proxy.values import CLAUDE, DONE, GPT, JSON, SSE, STREAM, USAGE, WHOLE, Given, Memory, chunk, silence
+from tests.support.client import MemoryClient
+from tests.unit.proxy.values import CLAUDE, DONE, GPT, JSON, KEY, SSE, STREAM, USAGE, WHOLE, Given, Memory, chunk, silence
 
 from tidegate.policy.snapshot import ServerSettings
 from tidegate.ports import UpstreamFailure
@@ -242,3 +243,32 @@ async def test_a_key_that_the_provider_repeats_does_not_reach_the_client() -> No
         assert got.status == 401
         assert key.encode() not in got.body
         assert got.json()["error"]["message"] == "Incorrect API key provided: ***"
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_nothing_follows_the_terminator_within_one_dialect(whole: bool) -> None:
+    late = (b": more\n\n", chunk({"content": "late"}), DONE)
+    pieces = (b"".join((*STREAM, *late)),) if whole else (*STREAM, *late)
+    memory = Memory(Given(*pieces, headers=SSE))
+    got = await memory.chat(stream=True, stream_options={"include_usage": True})
+    assert got.body == b"".join(STREAM)
+    events = (
+        b'event: message_start\ndata: {"type":"message_start","message":{"id":"m","model":"c","usage":{"input_tokens":1}}}\n\n',
+        b'event: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}\n\n',
+        b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"x"}}\n\n',
+        b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":1}}\n\n',
+        b'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+    )
+    pieces = (b"".join((*events, *late)),) if whole else (*events, *late)
+    assert (await Memory(Given(*pieces, headers=SSE)).message(stream=True)).body == b"".join(events)
+
+
+async def test_a_client_that_reads_slowly_is_waited_for() -> None:
+    memory = Memory(Given(*STREAM, headers=SSE))
+    body = json.dumps({"model": GPT, "stream": True, "messages": [{"role": "user", "content": "Hi"}]}).encode()
+    client = MemoryClient("POST", "/v1/chat/completions", {"authorization": f"Bearer {KEY}"}, body)
+    client.congested_after = 1
+    await memory.gateway(client)
+    assert client.waits >= 3
+    assert client.complete
+    assert client.sent.endswith(DONE)

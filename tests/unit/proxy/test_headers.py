@@ -83,3 +83,24 @@ def test_own_headers() -> None:
     assert dict(own(call("anthropic")))[b"request-id"] == b"req_abc"
     later = msgspec.structs.replace(snapshot(), generation=7)
     assert dict(own(msgspec.structs.replace(call(), planner=Planner(later))))[b"x-tidegate-config-gen"] == b"7"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "passes"),
+    [
+        ("retry-after", "0", True),
+        ("retry-after", "2.5", True),
+        ("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT", True),
+        ("retry-after", "9999999999", False),
+        ("retry-after", "-1", False),
+        ("retry-after", "soon", False),
+        ("retry-after-ms", "1500", True),
+        ("retry-after-ms", "1e9", False),
+        ("x-should-retry", "true", True),
+        ("x-should-retry", "always", False),
+    ],
+)
+def test_what_clients_act_on_passes_where_it_is_sane(name: str, value: str, passes: bool) -> None:
+    made = dict(returned({name: value}))
+    assert (made.get(name.encode()) == value.encode()) is passes
+    assert (b"x-tidegate-upstream-" + name.encode() in made) is (name != "x-should-retry")

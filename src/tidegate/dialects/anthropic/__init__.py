@@ -8,7 +8,7 @@ from tidegate.dialects.anthropic.errors import decode_error, encode_error, encod
 from tidegate.dialects.anthropic.response import decode_response, encode_response
 from tidegate.dialects.anthropic.stream_decoder import AnthropicStreamDecoder
 from tidegate.dialects.anthropic.stream_encoder import AnthropicStreamEncoder
-from tidegate.dialects.anthropic.tap import AnthropicTap, tap_whole
+from tidegate.dialects.anthropic.tap import AnthropicTap, tap_whole, terminates
 from tidegate.dialects.base import Dialect
 
 
@@ -33,6 +33,7 @@ DIALECT = Dialect(
     stream_decoder=AnthropicStreamDecoder,
     stream_encoder=AnthropicStreamEncoder,
     tap=AnthropicTap,
+    terminates=terminates,
     tap_whole=tap_whole,
     decode_error=decode_error,
     encode_error=encode_error,

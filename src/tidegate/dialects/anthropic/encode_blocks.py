@@ -55,6 +55,11 @@ def _native(block: Native, path: str, receipt: Receipt) -> JsonObject | None:
     return None
 
 
+def is_bare(block: Text) -> bool:
+    """Whether a text is nothing but a text that every target takes, so that nothing is to be told of it."""
+    return not (block.citations or block.extras or block.cache) and bool(block.text) and not block.text.isspace()
+
+
 def _text(block: Text, path: str, receipt: Receipt) -> JsonObject | None:
     if not receipt.own:
         if not block.text.strip():

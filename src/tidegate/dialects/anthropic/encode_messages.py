@@ -6,7 +6,7 @@ system and developer messages become `system`, turns of one role are merged, too
 
 from typing import cast
 
-from tidegate.dialects.anthropic.encode_blocks import encode_block, plain
+from tidegate.dialects.anthropic.encode_blocks import encode_block, is_bare, plain
 from tidegate.dialects.anthropic.receipt import Receipt
 from tidegate.dialects.terms import block_path, message_path
 from tidegate.ir.content import Block, Text, Thinking
@@ -63,6 +63,9 @@ def _blocks(blocks: list[Block], message: int, receipt: Receipt) -> tuple[list[J
     out: list[Json] = []
     lost = False
     for at, block in enumerate(blocks):
+        if type(block) is Text and is_bare(block):
+            out.append({"type": "text", "text": block.text})
+            continue
         encoded = encode_block(block, block_path(receipt.request, message, at), receipt)
         if encoded is not None:
             out.append(encoded)
@@ -75,11 +78,10 @@ def _foreign(messages: list[Message], receipt: Receipt) -> tuple[list[Json] | No
     system: list[Json] = []
     turns: list[Turn] = []
     for index, message in enumerate(messages):
-        path = message_path(receipt.request, index)
         if message.name is not None:
-            receipt.dropped(f"{path}.name", "Anthropic's messages have no names")
+            receipt.dropped(f"{message_path(receipt.request, index)}.name", "Anthropic's messages have no names")
         if message.extras:
-            receipt.foreign_extras(message.extras, path)
+            receipt.foreign_extras(message.extras, message_path(receipt.request, index))
         if message.role == "tool":
             content, lost = _results(message.blocks, index, receipt)
         else:
@@ -90,7 +92,7 @@ def _foreign(messages: list[Message], receipt: Receipt) -> tuple[list[Json] | No
                 system += content
                 continue
             content = [_late_system(block) for block in content]
-            receipt.emulated(path, "a system message between the turns is marked text in the user's turn")
+            receipt.emulated(message_path(receipt.request, index), "a system message between the turns is marked text in the user's turn")
         if not content:
             if turns and lost:
                 turns[-1].lost_thinking = turns[-1].lost_thinking or turns[-1].role == role

@@ -51,7 +51,7 @@ def decode_response(body: bytes, origin: Origin) -> Response:
         stop=decode_stop(raw.get("stop_reason"), raw.get("stop_sequence")),
         usage=decode_usage(usage),
         service_tier=service_tier(usage),
-        extras={name: field for name, field in raw.items() if name not in _KNOWN and field is not None},
+        extras={name: raw[name] for name in raw if name not in _KNOWN and raw[name] is not None} if raw.keys() - _KNOWN else {},
     )
 
 
@@ -61,6 +61,8 @@ def answer_block(value: Json, origin: Origin) -> Block:
         raise GatewayError(upstream_error("a content block of the provider's answer is not an object"))
     raw = cast("JsonObject", value)
     kind = raw.get("type")
+    if kind == "text" and len(raw) == 2:
+        return Text(_string(raw, "text"))
     if kind == "text":
         return Text(_string(raw, "text"), citations_of(raw), extras=left(raw, "text", "citations"))
     if kind == "tool_use":

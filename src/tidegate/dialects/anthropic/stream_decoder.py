@@ -21,6 +21,20 @@ from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.response import Stop
 
 _DECODER = msgspec.json.Decoder()
+
+
+class _TextPiece(msgspec.Struct, tag_field="type", tag="text_delta", gc=False):
+    text: str
+
+
+class _TextDelta(msgspec.Struct, tag_field="type", tag="content_block_delta", gc=False):
+    """The event that most of a stream consists of, read in one go."""
+
+    index: int
+    delta: _TextPiece
+
+
+_TEXT_DELTA = msgspec.json.Decoder(_TextDelta)
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -40,11 +54,12 @@ class _Open:
 class AnthropicStreamDecoder:
     """One stream. `origin` is where its signatures are made."""
 
-    __slots__ = ("_blocks", "_done", "_next", "_origin", "_stop", "_usage")
+    __slots__ = ("_blocks", "_done", "_in_text", "_next", "_origin", "_stop", "_usage")
 
     def __init__(self, origin: Origin) -> None:
         self._origin = origin
         self._blocks: dict[int, _Open] = {}
+        self._in_text = False
         self._next = 0
         self._usage: JsonObject = {}
         self._stop: Stop | None = None
@@ -53,6 +68,15 @@ class AnthropicStreamDecoder:
     def feed(self, event: str, data: bytes) -> list[ev.Event]:
         if self._done:
             return []
+        if event == "content_block_delta" and self._in_text:
+            try:
+                piece = _TEXT_DELTA.decode(data)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                pass
+            else:
+                opened = self._blocks.get(piece.index)
+                if opened is not None and opened.native is None:
+                    return [ev.TextDelta(opened.index, piece.delta.text)]
         try:
             raw = _DECODER.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -121,6 +145,7 @@ class AnthropicStreamDecoder:
             self._blocks[place] = _Open(-1, dict(block.raw))
             return []
         opened = self._blocks[place] = _Open(self._next)
+        self._in_text = isinstance(block, Text)
         self._next += 1
         index = opened.index
         match block:

@@ -78,6 +78,11 @@ class AnthropicTap:
             self.usage = decode_usage(self._raw_usage)
 
 
+def terminates(event: str, _data: bytes) -> bool:
+    """Whether an event is the terminator, after which clients read nothing."""
+    return event == "message_stop"
+
+
 def _says(piece: object) -> bool:
     return type(piece) is dict and any(cast("JsonObject", piece).get(name) for name in _PIECES)
 

@@ -8,24 +8,16 @@ from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
 
 _MAX = 10**15
-_KNOWN = frozenset(
-    (
-        "input_tokens",
-        "output_tokens",
-        "cache_read_input_tokens",
-        "cache_creation_input_tokens",
-        "cache_creation",
-        "output_tokens_details",
-        "server_tool_use",
-        "service_tier",
-    )
-)
+_PLAIN = frozenset(("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "service_tier"))
+_KNOWN = _PLAIN | {"cache_creation", "output_tokens_details", "server_tool_use"}
 
 
 def count(value: object) -> int | None:
     """A token count as providers send it: whole numbers, clamped to 10^15; anything else (negative, text, null) is no count."""
+    if type(value) is int and 0 <= value <= _MAX:
+        return value
     if type(value) is int:
-        return None if value < 0 else min(value, _MAX)
+        return None if value < 0 else _MAX
     if type(value) is float and 0 <= value <= _MAX and value.is_integer():
         return int(value)
     return None
@@ -41,24 +33,29 @@ def decode_usage(raw: object) -> Usage | None:
     if type(raw) is not dict:
         return None
     fields = cast("JsonObject", raw)
-    creation = _inside(fields, "cache_creation")
     write = count(fields.get("cache_creation_input_tokens"))
-    hour = count(creation.get("ephemeral_1h_input_tokens"))
-    if write is None and creation:
-        write = (hour or 0) + (count(creation.get("ephemeral_5m_input_tokens")) or 0)
-    extras: JsonObject = {name: value for name, value in fields.items() if name not in _KNOWN}
-    server = _inside(fields, "server_tool_use")
-    others: dict[str, Json] = {name: value for name, value in server.items() if name != "web_search_requests"}
-    if others:
-        extras["server_tool_use"] = others
+    hour = reasoning = searches = None
+    extras: JsonObject = {}
+    if fields.keys() - _PLAIN:
+        extras = {name: value for name, value in fields.items() if name not in _KNOWN}
+        creation = _inside(fields, "cache_creation")
+        hour = count(creation.get("ephemeral_1h_input_tokens"))
+        if write is None and creation:
+            write = (hour or 0) + (count(creation.get("ephemeral_5m_input_tokens")) or 0)
+        reasoning = count(_inside(fields, "output_tokens_details").get("thinking_tokens"))
+        server = _inside(fields, "server_tool_use")
+        searches = count(server.get("web_search_requests"))
+        others: dict[str, Json] = {name: value for name, value in server.items() if name != "web_search_requests"}
+        if others:
+            extras["server_tool_use"] = others
     return Usage(
         input=count(fields.get("input_tokens")),
         cache_read=count(fields.get("cache_read_input_tokens")),
         cache_write=write,
         cache_write_1h=hour,
         output=count(fields.get("output_tokens")),
-        reasoning=count(_inside(fields, "output_tokens_details").get("thinking_tokens")),
-        web_searches=count(server.get("web_search_requests")),
+        reasoning=reasoning,
+        web_searches=searches,
         extras=extras,
     )
 

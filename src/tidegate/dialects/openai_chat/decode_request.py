@@ -53,8 +53,10 @@ def decode_request(body: bytes) -> Request:
             del raw[name]
         else:
             _READERS[name](request, raw, name)
-    _tools(request, raw, extras)
-    _reasoning(request, raw)
+    if raw.keys() & _OF_TOOLS:
+        _tools(request, raw, extras)
+    if raw.keys() & _OF_REASONING:
+        _reasoning(request, raw)
     request.extras = raw | extras if extras else raw
     return request
 
@@ -175,6 +177,10 @@ _READERS = {
     "response_format": _response_format,
     "cache_control": _cache,
 }
+
+
+_OF_TOOLS = frozenset({"tools", "functions", "web_search_options", "tool_choice", "function_call"})
+_OF_REASONING = frozenset({"reasoning_effort", "reasoning", "thinking"})
 
 
 def _tools(request: Request, raw: JsonObject, extras: JsonObject) -> None:

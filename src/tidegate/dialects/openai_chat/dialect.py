@@ -10,7 +10,7 @@ from tidegate.dialects.openai_chat.errors import encode_stream_error
 from tidegate.dialects.openai_chat.fields import NAME, dump, parse
 from tidegate.dialects.openai_chat.stream_decoder import stream_decoder
 from tidegate.dialects.openai_chat.stream_encoder import stream_encoder
-from tidegate.dialects.openai_chat.tap import tap, tap_whole
+from tidegate.dialects.openai_chat.tap import tap, tap_whole, terminates
 from tidegate.dialects.openai_errors import decode_error, encode_error
 
 
@@ -44,6 +44,7 @@ DIALECT = Dialect(
     stream_decoder=stream_decoder,
     stream_encoder=stream_encoder,
     tap=tap,
+    terminates=terminates,
     tap_whole=tap_whole,
     decode_error=decode_error,
     encode_error=encode_error,

@@ -157,6 +157,8 @@ class _Message:
         message: JsonObject = {"role": "assistant", "content": self._content(), "refusal": self._refusal or None}
         if self._reasoning:
             message["reasoning_content"] = self._reasoning
+        if not (self._details or self.calls or self._annotations or self._images or self._audio):
+            return message
         optional: tuple[tuple[str, Json], ...] = (
             ("reasoning_details", self._details),
             ("tool_calls", self.calls),
@@ -175,6 +177,8 @@ class _Message:
     def _content(self) -> Json:
         """Text; a list of parts only where the provider itself, of this dialect, gave one that is no text. Null for an answer of calls or
         refusal alone."""
+        if len(self._parts) == 1 and not self._native:
+            return self._parts[0]
         if self._native:
             return [{"type": "text", "text": part} if type(part) is str else part for part in self._parts]
         if self._parts or not (self.calls or self._refusal):

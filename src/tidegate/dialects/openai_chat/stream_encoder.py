@@ -70,9 +70,9 @@ class ChatStreamEncoder:
         self._usage: Usage | None = None
 
     def feed(self, event: ev.Event) -> bytes:
+        if type(event) is ev.TextDelta:
+            return self._text(event.index, event.text) if event.text else b""
         match event:
-            case ev.TextDelta(index=index, text=text):
-                return self._text(index, text) if text else b""
             case ev.ThinkingDelta():
                 return self._thinking(event)
             case ev.ArgsDelta(index=index, text=text):

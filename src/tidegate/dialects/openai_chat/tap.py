@@ -86,6 +86,11 @@ def tap() -> ChatTap:
     return ChatTap()
 
 
+def terminates(_event: str, data: bytes) -> bool:
+    """Whether a chunk is the terminator, after which clients read nothing."""
+    return data.strip() == b"[DONE]"
+
+
 class _Answer(msgspec.Struct):
     model: Any = None
     usage: Any = None
