@@ -32,7 +32,8 @@ class Line(msgspec.Struct, kw_only=True):
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True):
-    """One request and its answer. `request` is None where it was not recorded; `streamed` = the answer is a stream of events."""
+    """One request and its answer. `dialect` is the API's own name where it is of no dialect. `request` is None
+    where it was not recorded; `streamed` = the answer is a stream of events."""
 
     id: str
     provider: str
@@ -66,7 +67,7 @@ def _exchange(line: Line) -> Exchange:
     return Exchange(
         id=line.id,
         provider=line.provider,
-        dialect=DIALECT_OF[line.api],
+        dialect=DIALECT_OF.get(line.api, line.api),
         core=line.core,
         status=line.status,
         asked_stream=bool(request.get("stream")) if request else line.stream,

@@ -47,6 +47,17 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: Capabilities
 
 
+class OperationRow(msgspec.Struct, frozen=True, kw_only=True):
+    """How a provider has an operation. `shape` is a name of the operation's shapes, empty = as the client has it. `path` where it is not
+    the shape's own; with `origin` it follows the origin of the base URL instead of the whole of it. `match` are the models that the row
+    is for, names or prefixes ending in `*`."""
+
+    shape: str = ""
+    path: str = ""
+    origin: bool = False
+    match: tuple[str, ...] = ("*",)
+
+
 class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of provider. `base_url` ends without a slash; paths of the dialect are appended to it. `env` are the variables that
     hold its key, first found wins; `base_url_env` may override the address. `default` are the capabilities of models that are not
@@ -55,7 +66,10 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     `paths` are those that differ from the dialect's, by what is asked (`generate`, `stream`); `{model}` in them is the model, escaped.
     `in_url` are top-level fields of a request which this provider has in the URL, so that they leave the body. `framing` is that of its
-    streams where it is not the dialect's."""
+    streams where it is not the dialect's.
+
+    `operations` are the kinds of request beside generations, each with its rows, first match wins. None: a provider of `openai_chat` is
+    taken to have OpenAI's as they are (and says so itself where it has not), one of another dialect has none."""
 
     name: str
     title: str
@@ -74,3 +88,4 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     paths: dict[str, str] = {}
     in_url: tuple[str, ...] = ()
     framing: str = ""
+    operations: dict[str, tuple[OperationRow, ...]] | None = None

@@ -92,8 +92,9 @@ async def admit(app: App, call: Call, plan: Plan, target: Target, prepared: Prep
 
     sizes = Sizes(
         body=prepared.body,
-        output=asked_output(call.fields),
-        most=target.profile.capabilities.max_output,
+        output=asked_output(call.fields) if prepared.output is None else prepared.output,
+        most=target.profile.capabilities.max_output if prepared.output is None else prepared.output,
+        unbounded=prepared.unbounded,
         price=target.price,
         counted=await _counted(app, call, charges, target),
     )
@@ -103,7 +104,7 @@ async def admit(app: App, call: Call, plan: Plan, target: Target, prepared: Prep
     answer = await app.counters.reserve(wanted)
     if isinstance(answer, Refusal):
         raise _refused(answer, call.dialect.name, app.clock.now())
-    if found.cap is not None:
+    if found.cap is not None and prepared.output is None:
         prepared = capped(prepared, scanned(), target, found.cap)
     return prepared, Admitted(app.counters, answer, found, target)
 

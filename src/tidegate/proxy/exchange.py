@@ -12,7 +12,7 @@ from tidegate.ports import UpstreamAnswer, UpstreamFailure
 from tidegate.proxy.attempt import Attempt
 from tidegate.proxy.failure import Failure, failure_of
 from tidegate.proxy.headers import returned
-from tidegate.proxy.relay import is_object, streamed, whole
+from tidegate.proxy.relay import BrokenOff, is_object, passed, streamed, whole
 
 ERROR_LIMIT = 1 << 20
 """Bytes of a provider's error body."""
@@ -32,7 +32,8 @@ async def run(attempt: Attempt) -> Failure | None:
         if not 200 <= answer.status < 300:
             failure = await _refused(attempt, answer)
         else:
-            failure = await (streamed if stream else whole)(attempt, answer)
+            deliver = passed if prepared.media else streamed if stream else whole
+            failure = await deliver(attempt, answer)
     except UpstreamFailure as broken:
         failure = failure_of(broken, attempt.target)
     except GatewayError as unreadable:
@@ -42,6 +43,8 @@ async def run(attempt: Attempt) -> Failure | None:
         failure = Failure(unreadable.error)
     except asyncio.CancelledError:
         attempt.gone = True
+        raise
+    except BrokenOff:
         raise
     except Exception as bug:
         attempt.error = Error(kind=ErrorKind.INTERNAL, message=f"the gateway failed: {type(bug).__name__}")

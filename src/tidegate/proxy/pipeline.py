@@ -3,6 +3,9 @@
 Who calls, what do they ask for, where may it go, and then one target after the other until the client has an answer.
 """
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from tidegate.ir.errors import GatewayError
 from tidegate.policy.identify import pick_token, refuse_query_key
 from tidegate.policy.retry import may_try_next
@@ -18,8 +21,10 @@ from tidegate.proxy.call import Call
 from tidegate.proxy.exchange import run
 from tidegate.proxy.failure import Failure
 from tidegate.proxy.headers import header_value
-from tidegate.proxy.prepare import prepare
+from tidegate.proxy.prepare import Prepared, prepare
 from tidegate.proxy.reply import JSON, Reply
+
+Prepare: TypeAlias = Callable[[App, Call, Plan, Target], Prepared]
 
 
 def identified(call: Call, headers: RawHeaders) -> None:
@@ -33,10 +38,14 @@ async def generate(app: App, call: Call, reply: Reply) -> None:
     call.fields = scanned(call.body)
     if not call.head.model:
         call.head = call.dialect.head(call.fields)
-    plan = call.planner.plan(call.key, call.head.model)
+    await through(app, call, call.planner.plan(call.key, call.head.model), reply, prepare)
+
+
+async def through(app: App, call: Call, plan: Plan, reply: Reply, prepare: Prepare) -> None:
+    """One target after the other until the client has an answer, each with what `prepare` makes for it."""
     for place, target in enumerate(plan.targets, 1):
         last = place == len(plan.targets)
-        failure = await _try(app, call, plan, target, reply, last=last)
+        failure = await _try(app, call, plan, target, reply, prepare, last=last)
         if failure is None:
             return
         if last or not may_try_next(failure.error):
@@ -46,7 +55,7 @@ async def generate(app: App, call: Call, reply: Reply) -> None:
             return
 
 
-async def _try(app: App, call: Call, plan: Plan, target: Target, reply: Reply, *, last: bool) -> Failure | None:
+async def _try(app: App, call: Call, plan: Plan, target: Target, reply: Reply, prepare: Prepare, *, last: bool) -> Failure | None:
     try:
         prepared = prepare(app, call, plan, target)
         if prepared.exchange:

@@ -3,6 +3,7 @@
 Called by `attempt` once for each target, because a fallback may change which of the two it is.
 """
 
+from collections.abc import Callable
 from urllib.parse import quote
 
 import msgspec
@@ -11,24 +12,23 @@ from tidegate.dialects.base import Dialect
 from tidegate.dialects.choose import Identity, carries_foreign, choose
 from tidegate.dialects.table import DIALECTS
 from tidegate.ir.content import Origin
-from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request, unsupported
+from tidegate.ir.errors import unsupported
 from tidegate.ir.loss import Loss
 from tidegate.ir.request import Request
 from tidegate.ir.target import Quirks
 from tidegate.policy.route import Plan
 from tidegate.policy.secret import Secret
-from tidegate.policy.snapshot import Target, Upstream
-from tidegate.providers.auth import auth_headers, exchanges
+from tidegate.policy.snapshot import Target
 from tidegate.providers.quirks import apply_quirks
 from tidegate.proxy import thinking
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
+from tidegate.proxy.credentials import prove
 from tidegate.proxy.headers import outbound, outbound_query
 from tidegate.wire.framings import SSE
 from tidegate.wire.splice import Fields, scan, splice
 
 _NO_QUIRKS = Quirks()
-CALLER_KEY = b"x-tidegate-provider-key"
 _ONE_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 """Two names of one field: where the client sent either, a route's default for the other is none."""
 
@@ -48,6 +48,14 @@ class Prepared(msgspec.Struct, frozen=True):
     credential: Secret | None = None
     """What an access token must be had for before the call is sent: see `access`."""
     exchange: bool = False
+    output: int | None = None
+    """Output tokens at most, where the kind of request says so and not its body."""
+    unbounded: str = ""
+    """What of the answer nothing bounds."""
+    convert: Callable[[bytes], bytes] | None = None
+    """Makes the client's answer of the provider's whole one, where an operation has another shape there."""
+    media: bool = False
+    """The answer is no JSON but bytes of a media type."""
 
     @property
     def identity(self) -> bool:
@@ -59,8 +67,8 @@ def prepare(app: App, call: Call, plan: Plan, target: Target) -> Prepared:
     upstream = target.upstream
     spec = upstream.spec
     provider = DIALECTS[spec.dialect]
-    credential = _credential(call, plan, target)
-    fields = _with_defaults(call, plan)
+    proof = prove(call, plan, target)
+    fields = with_defaults(call, plan)
     request: Request | None = None
     hide_usage = False
     if isinstance(choose(call.dialect.name, provider.name, foreign=carries_foreign(call.body)), Identity):
@@ -68,14 +76,10 @@ def prepare(app: App, call: Call, plan: Plan, target: Target) -> Prepared:
     else:
         request, body, losses = _translated(app, call, fields, provider, target)
     if spec.in_url:
-        body = _without(body, spec.in_url)
+        body = without(body, spec.in_url)
     if plan.on_loss == "refuse":
-        _refuse(losses)
-    headers = outbound(call, provider, identity=request is None)
-    exchange = exchanges(upstream.auth, credential.reveal() if credential is not None else None)
-    if exchange and CALLER_KEY in call.headers:
-        raise bad_request("The header `x-tidegate-provider-key` takes an API key here, and no credential document.")
-    headers.update(_authenticated(upstream, None if exchange else credential))
+        refuse(losses)
+    headers = {**outbound(call, provider, identity=request is None), **proof.headers}
     query = outbound_query(call, provider, identity=request is None)
     return Prepared(
         url=_url(call, target, provider, query),
@@ -87,8 +91,8 @@ def prepare(app: App, call: Call, plan: Plan, target: Target) -> Prepared:
         request=request,
         framing=spec.framing or provider.framing,
         hide_usage=hide_usage,
-        credential=credential if exchange else None,
-        exchange=exchange,
+        credential=proof.credential,
+        exchange=proof.exchange,
     )
 
 
@@ -97,26 +101,22 @@ def _url(call: Call, target: Target, provider: Dialect, query: str) -> str:
     path = paths.get("generate", provider.path)
     if call.head.stream:
         path = paths.get("stream", "") or (path if "generate" in paths else provider.stream_path or path)
+    return address(target, path, query)
+
+
+def address(target: Target, path: str, query: str = "") -> str:
+    """The URL of a path, `{model}` filled in."""
     if "{model}" in path:
         path = path.replace("{model}", quote(target.model, safe=""))
     url = target.upstream.base_url + path
     return f"{url}{'&' if '?' in path else '?'}{query}" if query else url
 
 
-def _without(body: bytes, names: tuple[str, ...]) -> bytes:
+def without(body: bytes, names: tuple[str, ...]) -> bytes:
     """The body without the fields that stand in the URL."""
     fields = scan(body)
     drop = [name for name in names if name in fields.spans]
     return splice(fields, {}, drop=drop) if drop else body
-
-
-def _authenticated(upstream: Upstream, credential: Secret | None) -> dict[str, str]:
-    try:
-        headers = auth_headers(upstream.spec, credential.reveal() if credential is not None else None, upstream.auth)
-    except ValueError as unusable:
-        raise GatewayError(Error(kind=ErrorKind.UNSUPPORTED, message=f"{unusable}.", code="unusable_credential")) from None
-    headers.update(upstream.headers)
-    return headers
 
 
 def _passed(call: Call, fields: Fields, provider: Dialect, target: Target) -> tuple[bytes, list[Loss], bool]:
@@ -142,7 +142,7 @@ def _translated(app: App, call: Call, fields: Fields, provider: Dialect, target:
     return call.request, body, [*encoded.losses, *losses]
 
 
-def _with_defaults(call: Call, plan: Plan) -> Fields:
+def with_defaults(call: Call, plan: Plan) -> Fields:
     """The client's fields with the route's defaults where the client set nothing."""
     fields = call.fields
     missing = {
@@ -153,37 +153,7 @@ def _with_defaults(call: Call, plan: Plan) -> Fields:
     return scan(splice(fields, missing)) if missing else fields
 
 
-def _credential(call: Call, plan: Plan, target: Target) -> Secret | None:
-    upstream = target.upstream
-    brought = call.headers.get(CALLER_KEY)
-    if brought is not None:
-        if plan.caller_keys:
-            own = brought.decode("latin-1").strip()
-            if not own:
-                raise bad_request("The header `x-tidegate-provider-key` is empty: put the provider's key there, or leave it out.")
-            return Secret(own)
-        raise GatewayError(
-            Error(
-                kind=ErrorKind.PERMISSION,
-                message=f"This route does not take a provider key from callers. Set `caller_keys: true` on the route `{plan.route}`, "
-                "or leave the header `x-tidegate-provider-key` out.",
-                code="caller_keys_not_allowed",
-            )
-        )
-    if upstream.credential is None and upstream.missing is not None:
-        raise GatewayError(
-            Error(
-                kind=ErrorKind.UNSUPPORTED,
-                message=f"The provider `{upstream.name}` has no credential: {upstream.missing}"
-                + (", or send your own in `x-tidegate-provider-key`" if plan.caller_keys else ""),
-                code="provider_not_configured",
-                param="model",
-            )
-        )
-    return upstream.credential
-
-
-def _refuse(losses: list[Loss]) -> None:
+def refuse(losses: list[Loss]) -> None:
     for loss in losses:
         if loss.kind in ("dropped", "refused"):
             raise unsupported(

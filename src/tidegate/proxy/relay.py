@@ -29,6 +29,10 @@ LIMIT = 16 << 20
 NO_JSON = Error(kind=ErrorKind.UPSTREAM, message="the provider's answer is no JSON object", code="upstream_invalid_response")
 
 
+class BrokenOff(Exception):
+    """An answer that no event can end broke off under way: the client's connection is closed, so that it does not look complete."""
+
+
 async def whole(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
     """An answer in one piece. On the last target the provider's own error body may pass."""
     prepared, call = attempt.prepared, attempt.call
@@ -39,6 +43,8 @@ async def whole(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
             attempt.model, attempt.usage = read.model, read.usage
             if read.model is None:
                 _check(prepared, body)
+            if prepared.convert is not None:
+                body = prepared.convert(body)
         else:
             response = _learned(attempt, _decoded(prepared, answer, body))
             encoded = call.dialect.encode_response(response, call.stamp, prepared.request or call.asked(call.body))
@@ -54,6 +60,30 @@ async def whole(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
     attempt.status = answer.status
     attempt.settle()
     await attempt.reply.whole(answer.status, JSON, body, [*attempt.headers(), *returned(answer.headers)])
+    return None
+
+
+async def passed(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
+    """An answer of a media type, as it comes: nothing of it is read, and nothing held back. One that is a stream of events, or JSON
+    after all, goes the way of those."""
+    if _is_stream(attempt.prepared, answer):
+        return await streamed(attempt, answer)
+    content_type = answer.headers.get("content-type", "application/octet-stream")
+    if "json" in content_type:
+        return await whole(attempt, answer)
+    gate = Gate(attempt, header_value(content_type), returned(answer.headers))
+    try:
+        while not await answer.pump(lambda chunk: gate.give(chunk, go=True)):
+            await attempt.reply.drained()
+    except UpstreamFailure as broken:
+        failure = failure_of(broken, attempt.target)
+        if not gate.is_open:
+            return failure
+        attempt.error = failure.error
+        raise BrokenOff from None
+    gate.give(b"", go=True)
+    attempt.settle()
+    gate.close()
     return None
 
 

@@ -19,6 +19,7 @@ from tidegate.proxy.call import Call
 from tidegate.proxy.cors import allowed, preflight
 from tidegate.proxy.headers import own
 from tidegate.proxy.paths import Surface
+from tidegate.proxy.relay import BrokenOff
 from tidegate.proxy.reply import JSON, Reply
 from tidegate.proxy.surfaces import SURFACES, spoken_dialect
 
@@ -62,6 +63,8 @@ class Gateway:
         app.metrics.in_flight(1)
         try:
             await self._answer(call, client, reply)
+        except BrokenOff:
+            pass  # the server closes the connection of an answer that was not ended
         except asyncio.CancelledError:
             if not call.attempts:
                 app.metrics.refused(call.surface, CLIENT_GONE)
@@ -75,6 +78,8 @@ class Gateway:
             await self._handle(surface, call, client, reply)
         except GatewayError as refused:
             await self._refuse(call, reply, refused.error)
+        except BrokenOff:
+            raise
         except Exception:  # the last net: a client gets an error in its dialect, whatever we did wrong
             _LOG.exception("call failed", request_id=call.request_id, surface=call.surface)
             error = Error(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tidegate.proxy import counting, listing, pipeline
+from tidegate.proxy import counting, listing, operate, pipeline
 from tidegate.proxy.paths import Paths, Surface
 from tidegate.proxy.quota import quota
 
@@ -11,6 +11,10 @@ SURFACES = Paths(
         Surface("chat_completions", "POST", b"/v1/chat/completions", "openai_chat", pipeline.generate),
         Surface("messages", "POST", b"/v1/messages", "anthropic", pipeline.generate),
         Surface("count_tokens", "POST", b"/v1/messages/count_tokens", "anthropic", counting.count_tokens),
+        *(
+            Surface(name, "POST", b"/v1/" + name.encode(), "openai_chat", operate.handler(name))
+            for name in ("embeddings", "rerank", "moderations", "completions", "images/generations", "audio/speech")
+        ),
         Surface("models", "GET", b"/v1/models", "", listing.models, body=False),
         Surface("model", "GET", b"/v1/models/{model}", "", listing.model, body=False),
         Surface("quota", "GET", b"/v1/tidegate/quota", "", quota, body=False),

@@ -55,7 +55,10 @@ class Client:
 
     async def post(self, client: str, body: bytes, number: int, headers: dict[str, str] | None = None, query: str = "") -> Reply:
         """One call. Raises TimeoutError where it hangs."""
-        url = URL(f"{self._replay.gateway.url}{PATHS[client]}{query}", encoded=True)
+        return await self.post_to(PATHS[client] + query, body, number, headers)
+
+    async def post_to(self, path: str, body: bytes, number: int, headers: dict[str, str] | None = None) -> Reply:
+        url = URL(self._replay.gateway.url + path, encoded=True)
         own = {"content-type": "application/json", "x-api-key": self._replay.gateway.key, **(headers or {})}
         async with self._session.post(url, data=body, headers=own) as response:
             data = await response.read()

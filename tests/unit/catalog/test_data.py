@@ -41,6 +41,8 @@ EXPECTED = {
     "deepinfra",
     "gemini",
     "cohere",
+    "voyage",
+    "jina",
     "ollama",
     "vllm",
     "lmstudio",

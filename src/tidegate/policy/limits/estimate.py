@@ -31,13 +31,14 @@ _ABSURD_NANO = 10**14
 class Sizes(msgspec.Struct, frozen=True, gc=False):
     """What limits need to know of a call. `output` is what the client asked for at most, None where it said nothing; `most` what the model
     can write, None where that is not known; `body` the bytes that go to the provider. `counted` are the tokens of the input, where an
-    operator wants them counted."""
+    operator wants them counted. `unbounded` says what of the answer nothing bounds."""
 
     body: bytes
     output: int | None
     most: int | None
     price: Price | None
     counted: int | None = None
+    unbounded: str = ""
 
 
 class Estimate(msgspec.Struct, frozen=True, gc=False):
@@ -65,7 +66,7 @@ def estimate(charges: Iterable[Charge], sizes: Sizes, scanned: Callable[[], Fiel
     budgets = [charge for charge in charges if charge.measure == SPEND]
     hard = [charge for charge in budgets if charge.enforced]
     price = sizes.price
-    if hard and (price is None or price.input is None or price.output is None):
+    if hard and (price is None or price.input is None or (price.output is None and sizes.output != 0)):
         raise _unknown_price(hard)
     if budgets and price is not None:
         strict = [charge for charge in hard if charge.limit.strict]
@@ -102,6 +103,8 @@ def _at_most(strict: list[Charge], sizes: Sizes, price: Price, fields: Fields, d
     cap = min(bounds) if bounds else None
     inject = None if cap is None or cap == asked else cap
     try:
+        if sizes.unbounded:
+            raise Unbounded(sizes.unbounded)
         if cap is None:
             raise Unbounded("an answer whose length nothing limits")
         found = bound(fields, dialect)

@@ -1,0 +1,66 @@
+"""Which credential goes with an attempt: the configured one, or the caller's own where the route lets callers bring theirs."""
+
+import msgspec
+
+from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
+from tidegate.policy.route import Plan
+from tidegate.policy.secret import Secret
+from tidegate.policy.snapshot import Target
+from tidegate.providers.auth import auth_headers, exchanges
+from tidegate.proxy.call import Call
+
+CALLER_KEY = b"x-tidegate-provider-key"
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """Headers of the provider's row, with its credential where that is one to send as it is. Where it is exchanged for an access token
+    (`exchange`), `credential` is what for: None where the machine's own identity is."""
+
+    headers: dict[str, str]
+    credential: Secret | None = None
+    exchange: bool = False
+
+
+def prove(call: Call, plan: Plan, target: Target) -> Proof:
+    """Raises `GatewayError` where there is no credential, or one that cannot be sent."""
+    upstream = target.upstream
+    credential = _credential(call, plan, target)
+    exchange = exchanges(upstream.auth, credential.reveal() if credential is not None else None)
+    if exchange and CALLER_KEY in call.headers:
+        raise bad_request("The header `x-tidegate-provider-key` takes an API key here, and no credential document.")
+    try:
+        headers = auth_headers(upstream.spec, None if exchange or credential is None else credential.reveal(), upstream.auth)
+    except ValueError as unusable:
+        raise GatewayError(Error(kind=ErrorKind.UNSUPPORTED, message=f"{unusable}.", code="unusable_credential")) from None
+    headers.update(upstream.headers)
+    return Proof(headers, credential if exchange else None, exchange)
+
+
+def _credential(call: Call, plan: Plan, target: Target) -> Secret | None:
+    upstream = target.upstream
+    brought = call.headers.get(CALLER_KEY)
+    if brought is not None:
+        if plan.caller_keys:
+            own = brought.decode("latin-1").strip()
+            if not own:
+                raise bad_request("The header `x-tidegate-provider-key` is empty: put the provider's key there, or leave it out.")
+            return Secret(own)
+        raise GatewayError(
+            Error(
+                kind=ErrorKind.PERMISSION,
+                message=f"This route does not take a provider key from callers. Set `caller_keys: true` on the route `{plan.route}`, "
+                "or leave the header `x-tidegate-provider-key` out.",
+                code="caller_keys_not_allowed",
+            )
+        )
+    if upstream.credential is None and upstream.missing is not None:
+        raise GatewayError(
+            Error(
+                kind=ErrorKind.UNSUPPORTED,
+                message=f"The provider `{upstream.name}` has no credential: {upstream.missing}"
+                + (", or send your own in `x-tidegate-provider-key`" if plan.caller_keys else ""),
+                code="provider_not_configured",
+                param="model",
+            )
+        )
+    return upstream.credential
