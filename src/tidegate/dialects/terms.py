@@ -34,6 +34,22 @@ _TERMS: Mapping[str, Terms] = {
         },
         system="system",
     ),
+    "bedrock_converse": Terms(
+        {
+            "max_tokens": "inferenceConfig.maxTokens",
+            "temperature": "inferenceConfig.temperature",
+            "top_p": "inferenceConfig.topP",
+            "top_k": "additionalModelRequestFields.top_k",
+            "stop": "inferenceConfig.stopSequences",
+            "reasoning": "additionalModelRequestFields.thinking",
+            "effort": "additionalModelRequestFields.output_config.effort",
+            "output": "outputConfig.textFormat",
+            "tool_choice": "toolConfig.toolChoice",
+            "metadata": "requestMetadata",
+            "service_tier": "serviceTier",
+        },
+        system="system",
+    ),
     "openai_responses": Terms(
         {
             "effort": "reasoning.effort",
@@ -89,5 +105,5 @@ def tool_field(request: Request, kind: str, field: str) -> str:
 
 
 def _apart(request: Request) -> bool:
-    """Whether the first message stood apart. Anthropic's `system` is told by its role alone."""
-    return request.instructions or (request.dialect == "anthropic" and request.messages[0].role == "system")
+    """Whether the first message stood apart. Where it is called `system`, its role alone tells it."""
+    return request.instructions or (_TERMS.get(request.dialect, _NEUTRAL).system == "system" and request.messages[0].role == "system")

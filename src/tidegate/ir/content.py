@@ -78,10 +78,13 @@ class Citation(msgspec.Struct, frozen=True):
 
 
 class Text(msgspec.Struct):
+    """`json`: the text is a JSON value, from a dialect that has those in the results of tools."""
+
     text: str
     citations: list[Citation] = []
     cache: CacheMark | None = None
     extras: JsonObject = {}
+    json: bool = False
 
 
 class Refusal(msgspec.Struct):

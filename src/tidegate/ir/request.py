@@ -69,13 +69,15 @@ class ToolChoice(msgspec.Struct, frozen=True):
 
 class Reasoning(msgspec.Struct, frozen=True):
     """How much to think. `effort` is a word (`none`, `minimal`, `low`, `medium`, `high`, `xhigh`, `max`); `budget` is in tokens.
-    `mode` is Anthropic's: `enabled` (with a budget), `adaptive`, `disabled`. `display` is the provider's word."""
+    `mode` is Anthropic's: `enabled` (with a budget), `adaptive`, `disabled`. `display` is the provider's word. `form` is the field in which
+    it was said, for a dialect that has several."""
 
     mode: Literal["enabled", "adaptive", "disabled"] = "enabled"
     effort: str | None = None
     budget: int | None = None
     display: str | None = None
     extras: JsonObject = {}
+    form: str = ""
 
 
 class OutputFormat(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-ThinkingStyle = Literal["none", "budget", "adaptive", "effort"]
+ThinkingStyle = Literal["none", "budget", "adaptive", "effort", "config"]
 StructuredStyle = Literal["native", "json_object", "none"]
 
 
@@ -12,8 +12,9 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """What a model can do. A provider's default row stands in for models that the catalogue does not know.
 
     `thinking`: `budget` = Anthropic's `thinking.budget_tokens`, `adaptive` = Anthropic's `thinking: {type: adaptive}` with
-    `output_config.effort`, `effort` = OpenAI's `reasoning_effort`. `structured`: `native` = takes a JSON Schema in its own
-    dialect's field. `sampling` = takes temperature and top_p, `sampling_while_thinking` = also where thinking is asked for.
+    `output_config.effort`, `effort` = OpenAI's `reasoning_effort`, `config` = Nova's `reasoningConfig`. `structured`: `native` =
+    takes a JSON Schema in its own dialect's field.
+    `sampling` = takes temperature and top_p, `sampling_while_thinking` = also where thinking is asked for.
     `thinking_off` = how thinking is turned off (Anthropic's `thinking.type`), or `never`: it reasons whether asked or not. `efforts` are
     the words it takes for effort, None = not known. `forced_tools` = takes a tool choice that demands a tool. `tools_while_thinking` =
     takes tools and effort together; where not, tools need an effort of `none` (OpenAI's chat completions from gpt-5.4 on, recording

@@ -1,0 +1,412 @@
+"""The laws of Converse, on recorded bytes: the project's own recordings always, recorded traffic where its folder is named.
+
+The streams of the project's own recordings are lines of {event, payload}, which are written here as the frames that AWS sends.
+"""
+
+import base64
+import copy
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import msgspec
+import pytest
+from botocore.eventstream import EventStreamBuffer
+from botocore.parsers import EventStreamJSONParser, RestJSONParser
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.laws.converse_normal import normal
+from tests.laws.mutation import SLOW, get, mutated, places
+from tests.laws.recorded import (
+    answer_bytes,
+    calls_of,
+    core,
+    decoded,
+    own_cases,
+    own_file,
+    profile,
+    reasoning_of,
+    text_of,
+    with_plain_arguments,
+)
+
+from tidegate.dialects.base import Stamp
+from tidegate.dialects.bedrock_converse import DIALECT
+from tidegate.ir.content import Origin
+from tidegate.ir.errors import ErrorKind, GatewayError
+from tidegate.ir.events import BlockStart, BlockStop, Event, Failed, Finished, Started
+from tidegate.ir.fold import fold, unfold
+from tidegate.ir.response import Response
+from tidegate.wire.eventstream import EventStreamParser, frame
+from tidegate.wire.frame import Frame
+
+NAME = "bedrock_converse"
+ORIGIN = Origin(NAME, "p", "target-model")
+STAMP = Stamp("0stem0", 1)
+CASES = own_cases(NAME)
+STREAMED = [case for case in CASES if own_file(NAME, case, "stream.jsonl")]
+ANSWERED = [case for case in CASES if own_file(NAME, case, "response.json") and case != "error"]
+BOTH = [case for case in ANSWERED if case in STREAMED]
+
+INVALID_REQUESTS = {
+    # Bytes written as JavaScript's Uint8Array or as an object, which is no request of the API.
+    "lingua-9f967edbe516",
+    "lingua-5bfe661e44b3",
+}
+SERVER_TOOLS = {
+    # The recordings' reader takes calls of a tool that Bedrock runs for calls of the client's tools, in whole answers only.
+    "pydantic-ai-138294a61775",
+    "pydantic-ai-3d80b91aed9b",
+}
+
+
+@pytest.fixture(scope="module")
+def exchanges(recordings_dir: Path) -> list[dict[str, Any]]:
+    found = list(core(recordings_dir, "bedrock.converse"))
+    assert len(found) > 330
+    return found
+
+
+def _read(case: str, part: str) -> bytes:
+    body = own_file(NAME, case, part)
+    assert body is not None
+    return body
+
+
+def _lines(case: str) -> bytes:
+    rows = [json.loads(line) for line in _read(case, "stream.jsonl").splitlines()]
+    return b"".join(frame(json.dumps(row["payload"]).encode(), row["event"]) for row in rows)
+
+
+def _frames(chunks: Iterable[bytes]) -> list[Frame]:
+    parser = EventStreamParser(1 << 26)
+    return [found for chunk in chunks for found in parser.feed(chunk)] + parser.end()
+
+
+ASKED = DIALECT.decode_request(_read("text", "request.json"))
+
+
+def _stream(body: bytes) -> list[Event]:
+    return decoded(DIALECT, _frames([body]), ORIGIN)
+
+
+def _encode_stream(events: list[Event]) -> bytes:
+    encoder = DIALECT.stream_encoder(STAMP, ASKED)
+    return b"".join(encoder.feed(event) for event in events)
+
+
+def _same_request(body: dict[str, Any]) -> bool:
+    request = DIALECT.decode_request(json.dumps(body).encode())
+    encoded = DIALECT.encode_request(request, profile())
+    return not encoded.losses and normal(json.loads(encoded.body)) == normal(body) and DIALECT.decode_request(encoded.body) == request
+
+
+def _well_formed(events: list[Event]) -> bool:
+    opened = [event.index for event in events if isinstance(event, BlockStart)]
+    closed = [event.index for event in events if isinstance(event, BlockStop)]
+    return (
+        isinstance(events[0], Started)
+        and opened == list(range(len(opened)))
+        and sorted(closed) == opened
+        and sum(isinstance(event, Finished) for event in events) == 1
+        and isinstance(events[-1], Finished)
+    )
+
+
+def _tap_agrees(body: bytes, answer: Response) -> bool:
+    tap = DIALECT.tap()
+    hidden = [tap.feed(found.event, found.data or b"") for found in _frames([body])]
+    return (tap.usage, tap.finished, tap.committed, tap.error, any(hidden)) == (answer.usage, True, True, None, False)
+
+
+def _as_expected(answer: Response, expect: dict[str, Any]) -> bool:
+    usage, told = answer.usage, expect["usage"]
+    names = {
+        "inputTokens": "input",
+        "outputTokens": "output",
+        "cacheReadInputTokens": "cache_read",
+        "cacheWriteInputTokens": "cache_write",
+    }
+    return (
+        text_of(answer) == expect.get("text", "")
+        and reasoning_of(answer) == expect.get("reasoning", "")
+        and calls_of(answer) == [(call["id"], call["name"], call["args"]) for call in expect["tool_calls"]]
+        and answer.stop.raw == expect["stop"]
+        and all(usage is not None and getattr(usage, ours) == told[theirs] for theirs, ours in names.items() if theirs in told)
+    )
+
+
+# The project's own recordings
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_own_request_comes_back_as_it_was(case: str) -> None:
+    assert _same_request(json.loads(_read(case, "request.json")))
+
+
+@pytest.mark.parametrize("case", BOTH)
+def test_own_stream_tells_the_whole_answer(case: str) -> None:
+    body = _lines(case)
+    events = _stream(body)
+    assert _well_formed(events)
+    whole = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
+    told = fold(events, NAME)
+    # What nobody models of an answer travels in a stream as native events, and the tier beside usage, which a fold does not see.
+    assert with_plain_arguments(
+        msgspec.structs.replace(told, extras=whole.extras, service_tier=whole.service_tier)
+    ) == with_plain_arguments(whole)
+    assert _tap_agrees(body, whole)
+    tapped = DIALECT.tap_whole(_read(case, "response.json"))
+    assert (tapped.model, tapped.usage) == ("", whole.usage)
+
+
+@pytest.mark.parametrize("case", STREAMED)
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 1460])
+def test_any_split_of_an_own_stream_gives_the_same_events(case: str, size: int) -> None:
+    body = _lines(case)
+    assert decoded(DIALECT, _frames(body[at : at + size] for at in range(0, len(body), size)), ORIGIN) == _stream(body)
+
+
+@pytest.mark.parametrize("case", ANSWERED)
+def test_own_answer_comes_back_as_it_was(case: str) -> None:
+    body = _read(case, "response.json")
+    answer = DIALECT.decode_response(body, ORIGIN)
+    encoded = DIALECT.encode_response(answer, STAMP, ASKED)
+    assert encoded.losses == []
+    assert json.loads(encoded.body) == json.loads(body)
+
+
+@pytest.mark.parametrize("case", BOTH)
+def test_own_stream_comes_back_as_it_was(case: str) -> None:
+    events = _stream(_lines(case))
+    assert _stream(_encode_stream(events)) == events
+    answer = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
+    assert fold(_stream(_encode_stream(list(unfold(answer)))), NAME) == fold(events, NAME)
+
+
+# botocore reads what we write: its parsers, made from the service's own model, leave out what they do not know.
+
+_MODEL = botocore.session.get_session().get_service_model("bedrock-runtime")
+_ANSWER = _MODEL.operation_model("Converse").output_shape
+_EVENTS = _MODEL.operation_model("ConverseStream").output_shape.members["stream"]
+
+
+def _boto_whole(body: bytes) -> dict[str, Any]:
+    return RestJSONParser().parse({"status_code": 200, "headers": {}, "body": body}, _ANSWER)
+
+
+def _boto_stream(body: bytes) -> list[dict[str, Any]]:
+    buffer = EventStreamBuffer()
+    buffer.add_data(body)
+    return [EventStreamJSONParser().parse(message.to_response_dict(), _EVENTS) for message in buffer]
+
+
+@pytest.mark.parametrize("case", BOTH)
+def test_the_official_client_reads_what_we_write(case: str) -> None:
+    answer = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
+    whole = _boto_whole(DIALECT.encode_response(answer, STAMP, ASKED).body)
+    assert whole["stopReason"] == answer.stop.raw
+    assert len(whole["output"]["message"]["content"]) == len(answer.blocks)
+    assert "SDK_UNKNOWN_MEMBER" not in str(whole)
+    for events in (_stream(_lines(case)), list(unfold(answer))):
+        told = _boto_stream(_encode_stream(events))
+        assert [next(iter(event)) for event in told[:1] + told[-2:]] == ["messageStart", "messageStop", "metadata"]
+        assert told[-1]["metadata"]["usage"] == whole["usage"]
+        text = "".join(event["contentBlockDelta"]["delta"].get("text", "") for event in told if "contentBlockDelta" in event)
+        assert text == text_of(answer)
+        assert "SDK_UNKNOWN_MEMBER" not in str(told)
+
+
+def test_an_error_inside_a_stream_fails_it() -> None:
+    body = _lines("throttled")
+    events = _stream(body)
+    failed = events[-1]
+    assert isinstance(failed, Failed)
+    assert (failed.error.kind, failed.error.type) == (ErrorKind.RATE_LIMIT, "throttlingException")
+    written = _frames([_encode_stream(events)])
+    assert [found.event for found in written] == ["messageStart", "contentBlockDelta", "exception:throttlingException"]
+    tap = DIALECT.tap()
+    for found in _frames([body]):
+        tap.feed(found.event, found.data or b"")
+    assert (tap.error, tap.finished) == (failed.error, False)
+
+
+def test_a_stream_cut_inside_an_event_has_not_finished() -> None:
+    body = _lines("text")
+    parser = EventStreamParser()
+    events = decoded(DIALECT, parser.feed(body[: len(body) // 2]), ORIGIN)
+    assert isinstance(events[-1], Failed)
+    assert events[-1].error.code == "upstream_stream_interrupted"
+
+
+# Recorded traffic
+
+
+def test_recorded_answers_read_as_expected(exchanges: list[dict[str, Any]]) -> None:
+    broken: set[str] = set()
+    for exchange in exchanges:
+        if exchange["status"] != 200:
+            error = DIALECT.decode_error(exchange["status"], answer_bytes(exchange))
+            if (error.status, error.message) != (exchange["status"], exchange["expect"]["error"]["message"]):
+                broken.add(exchange["id"])
+            continue
+        if exchange.get("response_body_b64"):
+            body = base64.b64decode(exchange["response_body_b64"])
+            events = _stream(body)
+            answer = fold(events, NAME)
+            good = _well_formed(events) and _tap_agrees(body, answer)
+            good = good and [found.event for found in _frames([body])] == [event["event"] for event in exchange["aws_events"]]
+        else:
+            answer = DIALECT.decode_response(answer_bytes(exchange), ORIGIN)
+            tapped = DIALECT.tap_whole(answer_bytes(exchange))
+            good = (tapped.model, tapped.usage) == ("", answer.usage)
+        if not (good and _as_expected(answer, exchange["expect"])):
+            broken.add(exchange["id"])
+    assert broken == SERVER_TOOLS
+
+
+def test_recorded_streams_under_any_split(exchanges: list[dict[str, Any]]) -> None:
+    broken: set[str] = set()
+    for exchange in exchanges:
+        if not exchange.get("response_body_b64"):
+            continue
+        body = base64.b64decode(exchange["response_body_b64"])
+        size = 1 + len(body) % 97
+        split = decoded(DIALECT, _frames(body[at : at + size] for at in range(0, len(body), size)), ORIGIN)
+        if split != _stream(body):
+            broken.add(exchange["id"])
+    assert broken == set()
+
+
+def test_recorded_answers_round_trip(exchanges: list[dict[str, Any]]) -> None:
+    broken: set[str] = set()
+    for exchange in exchanges:
+        if exchange["status"] != 200:
+            continue
+        if exchange.get("response_body_b64"):
+            events = _stream(base64.b64decode(exchange["response_body_b64"]))
+            answer, again = fold(events, NAME), fold(_stream(_encode_stream(events)), NAME)
+        else:
+            answer = DIALECT.decode_response(answer_bytes(exchange), ORIGIN)
+            encoded = DIALECT.encode_response(answer, STAMP, ASKED)
+            again = DIALECT.decode_response(encoded.body, ORIGIN)
+            if encoded.losses or fold(unfold(answer), NAME) != msgspec.structs.replace(answer, extras={}):
+                broken.add(exchange["id"])
+        if msgspec.structs.replace(answer, usage=None) != msgspec.structs.replace(again, usage=None):
+            broken.add(exchange["id"])
+    assert broken == set()
+
+
+def test_recorded_requests_come_back_as_they_were(exchanges: list[dict[str, Any]]) -> None:
+    broken: set[str] = set()
+    for exchange in exchanges:
+        try:
+            if not _same_request(exchange["request_body"]):
+                broken.add(exchange["id"])
+        except GatewayError:
+            broken.add(exchange["id"])
+    assert broken == INVALID_REQUESTS
+
+
+# Invented input
+
+_SEEDS = [json.loads(_read(case, "request.json")) for case in CASES]
+_STYLES = ("none", "budget", "adaptive", "effort", "config")
+
+
+@SLOW
+@given(st.data())
+def test_mutated_requests_raise_only_gateway_errors(data: st.DataObject) -> None:
+    body = json.dumps(mutated(data, data.draw(st.sampled_from(_SEEDS)))).encode()
+    try:
+        request = DIALECT.decode_request(body)
+    except GatewayError as refused:
+        assert refused.error.kind is ErrorKind.BAD_REQUEST
+        return
+    own = DIALECT.encode_request(request, profile())
+    assert own == DIALECT.encode_request(request, profile())
+    for dialect in ("openai_chat", "anthropic"):
+        foreign = msgspec.structs.replace(request, dialect=dialect)
+        for style in _STYLES:
+            try:
+                encoded = DIALECT.encode_request(foreign, profile(thinking=style, max_output=8192, prompt_cache=True, audio=True))
+            except GatewayError as refused:
+                assert refused.error.kind in (ErrorKind.UNSUPPORTED, ErrorKind.BAD_REQUEST)
+                assert refused.error.param
+                continue
+            assert isinstance(json.loads(encoded.body), dict)
+
+
+@SLOW
+@given(st.data())
+def test_every_invented_field_is_in_the_output_or_on_the_receipt(data: st.DataObject) -> None:
+    body = copy.deepcopy(data.draw(st.sampled_from(_SEEDS)))
+    place = data.draw(st.sampled_from([place for place in places(body) if isinstance(get(body, place), dict)]))
+    get(body, place)["x_invented"] = {"deep": [1, "x_value"]}
+    request = DIALECT.decode_request(json.dumps(body).encode())
+    own = DIALECT.encode_request(request, profile())
+    assert own.losses == []
+    assert normal(json.loads(own.body)) == normal(body)
+    foreign = msgspec.structs.replace(request, dialect="anthropic", output=None)
+    try:
+        encoded = DIALECT.encode_request(foreign, profile(audio=True))
+    except GatewayError as refused:
+        assert refused.error.kind is ErrorKind.UNSUPPORTED  # a file of S3 is Bedrock's own
+        return
+    # The labels have another name in the terms of that client.
+    named = "".join(loss.field for loss in encoded.losses).replace("metadata", "requestMetadata")
+    assert b"x_invented" in encoded.body or "x_invented" in named or any(isinstance(step, str) and step in named for step in place)
+
+
+@SLOW
+@given(st.data())
+def test_mutated_answers_raise_only_gateway_errors(data: st.DataObject) -> None:
+    case = data.draw(st.sampled_from(ANSWERED))
+    body = json.dumps(mutated(data, json.loads(_read(case, "response.json")))).encode()
+    DIALECT.tap_whole(body)
+    DIALECT.decode_error(500, body)
+    try:
+        answer = DIALECT.decode_response(body, ORIGIN)
+    except GatewayError as broken:
+        assert broken.error.kind.blame != "client" or broken.error.type
+        return
+    encoded = DIALECT.encode_response(answer, STAMP, ASKED)
+    assert DIALECT.encode_response(msgspec.structs.replace(answer, dialect="openai_chat"), STAMP, ASKED).body
+    assert "output" in json.loads(encoded.body)
+    written = _frames([_encode_stream(list(unfold(answer)))])
+    assert [found.event for found in written[-2:]] == ["messageStop", "metadata"]
+
+
+@SLOW
+@given(st.data())
+def test_mutated_streams_never_raise(data: st.DataObject) -> None:
+    events = _frames([_lines(data.draw(st.sampled_from(STREAMED)))])
+    decoder, tap = DIALECT.stream_decoder(ORIGIN), DIALECT.tap()
+    out: list[Event] = []
+    broken = data.draw(st.sets(st.integers(0, len(events) - 1), min_size=1, max_size=3))
+    for at, event in enumerate(events):
+        payload = event.data or b""
+        if at in broken:
+            payload = (
+                data.draw(st.binary(max_size=20)) if data.draw(st.booleans()) else json.dumps(mutated(data, json.loads(payload))).encode()
+            )
+        out += decoder.feed(event.event, payload)
+        assert tap.feed(event.event, payload) is False
+    out += decoder.end()
+    assert sum(isinstance(event, Finished | Failed) for event in out) == 1
+    assert isinstance(out[-1], Finished | Failed)
+    assert _encode_stream(out)
+
+
+@SLOW
+@given(st.binary(max_size=64))
+def test_any_bytes_as_a_body(body: bytes) -> None:
+    for decode in (DIALECT.decode_request, lambda bytes_: DIALECT.decode_response(bytes_, ORIGIN)):
+        try:
+            decode(body)
+        except GatewayError:
+            continue
+    assert DIALECT.decode_error(400, body).message
+    assert DIALECT.tap_whole(body).usage is None
