@@ -18,6 +18,7 @@ COMMANDS = (
     "keys list",
     "keys revoke",
     "keys check",
+    "keys aws",
     "models",
     "sandbox",
     "usage",

@@ -35,6 +35,8 @@ _PROVIDERS = {
     "novita": "novita",
     "gemini": "google",
     "cohere": "cohere",
+    "bedrock": "aws",
+    "azure": "azure",
 }
 """Our name -> theirs. Hugging Face is left out: its prices depend on the upstream, and the rows have its names in lower case only."""
 

@@ -188,7 +188,7 @@ def test_own_stream_comes_back_as_it_was(case: str) -> None:
 
 # botocore reads what we write: its parsers, made from the service's own model, leave out what they do not know.
 
-_MODEL = botocore.session.get_session().get_service_model("bedrock-runtime")
+_MODEL: Any = botocore.session.get_session().get_service_model("bedrock-runtime")
 _ANSWER = _MODEL.operation_model("Converse").output_shape
 _EVENTS = _MODEL.operation_model("ConverseStream").output_shape.members["stream"]
 

@@ -11,6 +11,7 @@ from tidegate.cli.options import Home, complain, say, store, table
 from tidegate.control.problems import ConfigError
 from tidegate.policy import keys as form
 from tidegate.policy.keys import KeyEnv, StoredKey
+from tidegate.policy.signed import secret_of
 
 app = App(name="keys")
 
@@ -122,6 +123,40 @@ def check(key: str = "-", /, *, home: Home = None) -> int:
         return 1
     complain(f"The key {public} is `{row.name}`, {_state(row)}, for {', '.join(row.models) or 'all models'}.")
     return 1 if row.revoked is not None else 0
+
+
+@app.command
+def aws(id: str, /, *, home: Home = None) -> int:
+    """Print the access key and the secret with which clients of AWS use a key: those that sign their requests.
+
+    The secret is made from what the gateway keeps of the key, so it can be printed again. Clients that send a bearer key need none: they
+    take the key itself as `AWS_BEARER_TOKEN_BEDROCK`.
+
+    Examples
+
+    ```
+    tidegate keys aws 4fGh71kLmN0p
+    ```
+
+    Parameters
+    ----------
+    id:
+        The key's id, or its name where only one active key has it.
+    """
+    try:
+        stored = store(home).peek()
+    except (ConfigError, KeyStoreError, OSError) as error:
+        return _failed(error)
+    active = [row for row in stored.keys if row.revoked is None]
+    found = [row for row in active if row.id == id] or [row for row in active if row.name == id]
+    if len(found) != 1:
+        complain(
+            f"error: {'no active key has' if not found else 'several keys have'} the id or the name `{id}`: `tidegate keys list` shows them"
+        )
+        return 1
+    say(f"AWS_ACCESS_KEY_ID={found[0].id}")
+    say(f"AWS_SECRET_ACCESS_KEY={secret_of(stored.pepper, found[0].digest)}")
+    return 0
 
 
 def _row(row: StoredKey) -> tuple[str, ...]:

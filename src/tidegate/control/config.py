@@ -22,8 +22,9 @@ class ProviderEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One of `providers`. Secrets are references: `env:NAME` or `file:/path`."""
 
     kind: str | None = None
-    dialect: Literal["openai_chat", "anthropic"] | None = None
+    dialect: Literal["openai_chat", "anthropic", "bedrock_converse"] | None = None
     base_url: str | None = None
+    settings: dict[str, str] = {}
     api_key: str | None = None
     auth: AuthKind | None = None
     headers: dict[str, str] = {}

@@ -26,6 +26,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OWN_HEADERS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "accept-encoding", "expect", "te"})
 _LONGEST_WAIT = 3600
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,255}")
 _PATHS = ("/chat/completions", "/v1/messages", "/messages", "/completions", "/responses", "/embeddings", "/models")
 
 
@@ -54,17 +55,33 @@ class Upstreams:
         """A provider that is not in the file: all that it has comes from the catalogue and the environment."""
         base_url = self._base_url_from_environment(spec) or spec.base_url
         secret = self._first(spec.env)
-        needs = spec.auth != "none" and not spec.local
+        needs = spec.auth != "none" and not spec.local and not spec.ambient
+        parts, lacking = self._parts(spec, {}, base_url)
         return Upstream(
             name=spec.name,
             spec=spec,
-            base_url=base_url,
+            base_url=_filled(base_url, parts),
             auth=_auth(None, spec, secret),
             credential=Secret(secret) if secret else None,
-            missing=how_to_configure(spec) if needs and not secret else None,
+            missing=how_to_configure(spec) if needs and not secret else lacking,
             headers=tuple(spec.headers.items()),
             models=SANDBOX_MODELS if spec.name == SANDBOX else (),
+            parts=parts,
         )
+
+    def _parts(self, spec: ProviderSpec, settings: Mapping[str, str], base_url: str) -> tuple[dict[str, str], str | None]:
+        """What stands for the names in the address and the paths, and what to do where one is not given."""
+        parts: dict[str, str] = {}
+        used = base_url + "".join(spec.paths.values()) + "".join(path for wire in spec.wires.values() for path in wire.paths.values())
+        lacking: str | None = None
+        for name, variables in spec.parts.items():
+            value = settings.get(name, "").strip() or self._first(variables) or spec.part_defaults.get(name, "")
+            if value:
+                parts[name] = value
+            elif f"{{{name}}}" in used:
+                asked = " or ".join(f"`{variable}`" for variable in variables)
+                lacking = lacking or f"set {asked} for {spec.title}, or `settings: {{{name}: …}}` in {self._problems.file}"
+        return parts, lacking
 
     def _entry(self, name: str, entry: ProviderEntry, path: Path) -> Upstream | None:
         if not _NAME.fullmatch(name):
@@ -74,11 +91,16 @@ class Upstreams:
         if spec is None:
             return None
         base_url = self._url(entry.base_url, (*path, "base_url"), spec) if entry.base_url is not None else None
-        other_origin = base_url is not None and _origin(base_url) != _origin(spec.base_url)
+        parts, lacking = self._settings(entry, spec, path, base_url)
+        usual = _filled(spec.base_url, parts)
+        other_origin = base_url is not None and _origin(base_url) != _origin(usual)
         secret = self._secret(entry, spec, path, other_origin=other_origin)
         auth = _auth(entry.auth, spec, secret)
-        missing = None
-        if auth != "none" and secret is None and not spec.local:
+        missing = lacking
+        if spec.retired and not other_origin:
+            self._problems.warn(path, f"every call to it fails. {spec.retired}")
+            missing = spec.retired
+        elif auth != "none" and secret is None and not spec.local and not (spec.ambient and auth == spec.auth):
             missing = how_to_configure(spec)
             if other_origin:
                 variable = f"env:{spec.env[0]}" if spec.env else "env:NAME"
@@ -88,7 +110,7 @@ class Upstreams:
         return Upstream(
             name=name,
             spec=spec,
-            base_url=base_url or self._base_url_from_environment(spec) or spec.base_url,
+            base_url=base_url or _filled(self._base_url_from_environment(spec) or spec.base_url, parts),
             auth=auth,
             credential=Secret(secret) if secret else None,
             missing=missing,
@@ -97,7 +119,20 @@ class Upstreams:
             ca_file=self._ca_file(entry, path),
             timeouts=self._timeouts(entry, path),
             models=tuple(entry.models),
+            parts=parts,
         )
+
+    def _settings(self, entry: ProviderEntry, spec: ProviderSpec, path: Path, base_url: str | None) -> tuple[dict[str, str], str | None]:
+        for name, value in entry.settings.items():
+            where = (*path, "settings", name)
+            if name not in spec.parts:
+                known = ", ".join(f"`{part}`" for part in spec.parts) or "none"
+                self._problems.error(
+                    where, f"`{name}` is not a setting of {spec.title}.{did_you_mean(name, spec.parts)} There are: {known}."
+                )
+            elif not _PART.fullmatch(value):
+                self._problems.error(where, "a setting has letters, digits, `.`, `_`, `:`, `/` and `-` only")
+        return self._parts(spec, entry.settings, base_url if base_url is not None else spec.base_url)
 
     def _spec(self, name: str, entry: ProviderEntry, path: Path) -> ProviderSpec | None:
         if SANDBOX in (name, entry.kind):
@@ -188,7 +223,7 @@ class Upstreams:
     def _in_environment(self, spec: ProviderSpec) -> bool:
         if spec.local or spec.auth == "none":
             return self._base_url_from_environment(spec) is not None
-        return self._first(spec.env) is not None
+        return self._first(spec.env) is not None or self._first(spec.ambient) is not None
 
     def _first(self, variables: tuple[str, ...]) -> str | None:
         return next((value for name in variables if (value := self._secrets.environ.get(name, "").strip())), None)
@@ -251,6 +286,13 @@ def _trimmed(url: str, spec: ProviderSpec) -> str:
     """Without the last slash, and without the `/v1` that Anthropic's paths begin with and other addresses end with."""
     url = url.rstrip("/")
     return url.removesuffix("/v1") if spec.dialect == "anthropic" else url
+
+
+def _filled(url: str, parts: Mapping[str, str]) -> str:
+    """An address with its parts in place. One that lacks a part is never called."""
+    for name, value in parts.items():
+        url = url.replace(f"{{{name}}}", value)
+    return url
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

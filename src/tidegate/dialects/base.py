@@ -106,6 +106,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     stream_path: str = ""
     in_url: tuple[str, ...] = ()
+    only_here: tuple[str, ...] = ()
+    """Top-level fields that only this surface of the dialect has, where it has another one with another framing."""
     framing: str = SSE
     stream_type: bytes = b"text/event-stream; charset=utf-8"
     headers: Mapping[str, str]
@@ -118,6 +120,11 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect that has `model` and `stream` in the URL leaves them empty; `Call.asked` fills them in."""
     decode_count: Callable[[bytes], Request] | None = None
     """A request whose tokens are to be counted; None where the dialect has no such surface."""
+    count_path: str = "/count_tokens"
+    """Where tokens are counted, appended to the path of a whole answer without `count_instead` at its end."""
+    count_instead: str = ""
+    count_field: str = "input_tokens"
+    """The field of the answer that has the count."""
     encode_request: Callable[[Request, Profile], Encoded]
     decode_response: Callable[[bytes, Origin], Response]
     encode_response: Callable[[Response, Stamp, Request], Encoded]

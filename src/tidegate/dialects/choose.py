@@ -1,5 +1,7 @@
 """How an attempt is carried: bytes as they are, or decoded and encoded. The proxy asks once per attempt, since a fallback may flip it."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from tidegate.dialects.signature import PREFIX
@@ -28,6 +30,13 @@ def carries_foreign(body: bytes) -> bool:
     translation within the dialect."""
     first, second, third = _MARKS
     return first in body or second in body or third in body
+
+
+def spoken(client: str, provider: Sequence[str], model: Sequence[str]) -> str:
+    """The dialect in which a target is called: the client's own if the target speaks it, else its first. `provider` are those of the
+    provider; `model` narrows them where it is not empty."""
+    among = model or provider
+    return client if client in among else among[0]
 
 
 def choose(client_dialect: str, target_dialect: str, *, foreign: bool = False) -> Identity | Transcode:

@@ -41,7 +41,7 @@ def effort_of(encoding: Encoding, reasoning: Reasoning, *, shows: bool) -> str |
 def drop_reasoning(encoding: Encoding, reasoning: Reasoning, reason: str) -> None:
     """Names the fields in which the client spoke of reasoning."""
     name, effort = encoding.name("reasoning"), encoding.name("effort")
-    if reasoning.effort is None or reasoning.mode != "enabled" or reasoning.budget is not None:
+    if reasoning.effort is None or reasoning.mode != "enabled" or reasoning.budget is not None or effort == name:
         encoding.dropped(name, reason)
     if reasoning.effort is not None and effort != name:
         encoding.dropped(effort, reason)

@@ -18,7 +18,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     `thinking_off` = how thinking is turned off (Anthropic's `thinking.type`), or `never`: it reasons whether asked or not. `efforts` are
     the words it takes for effort, None = not known. `forced_tools` = takes a tool choice that demands a tool. `tools_while_thinking` =
     takes tools and effort together; where not, tools need an effort of `none` (OpenAI's chat completions from gpt-5.4 on, recording
-    lingua-4546a6ecdd53, BerriAI/litellm#34569).
+    lingua-4546a6ecdd53, BerriAI/litellm#34569). `dialects` are those in which the model is reached, where not in all that its provider
+    speaks: the first is the one for clients of others.
     """
 
     tools: bool = True
@@ -37,6 +38,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     prompt_cache: bool = False
     context: int | None = None
     max_output: int | None = None
+    dialects: tuple[str, ...] = ()
 
 
 class Quirks(msgspec.Struct, frozen=True, kw_only=True):

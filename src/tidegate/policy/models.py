@@ -19,7 +19,8 @@ class Models:
 
     def find(self, upstream: Upstream, name: str) -> ModelSpec | None:
         """The row of a model, where the catalogue has it."""
-        return self._names_of(upstream.spec.name).find(name)
+        names = self._names_of(upstream.spec.name)
+        return names.find(name) or names.find(upstream.spec.bare(name))
 
     def target(self, upstream: Upstream, name: str) -> Target:
         """The target for any model name of a provider; unknown names get the provider's default capabilities."""

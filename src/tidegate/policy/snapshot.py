@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from tidegate.dialects.choose import spoken
 from tidegate.ir.json import Json
 from tidegate.ir.target import Profile
 from tidegate.policy.limits.rules import Limit
@@ -43,6 +44,8 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     timeouts: Timeouts = Timeouts()
     models: tuple[str, ...] = ()
     """Names of models that the operator lists for a provider whose models the catalogue does not know."""
+    parts: dict[str, str] = {}
+    """What stands for the names in braces of the address and the paths (a region, an account)."""
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +56,14 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     profile: Profile
     price: Price | None = None
+
+    def dialect_for(self, client: str, framing: str = "") -> str:
+        """The dialect in which a call of a client of the dialect `client` is sent. A client that frames its streams as the provider
+        does for that dialect has chosen it."""
+        spec = self.upstream.spec
+        if framing and client != spec.dialect and spec.wire(client).framing == framing:
+            return client
+        return spoken(client, (spec.dialect, *spec.also), self.profile.capabilities.dialects)
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):

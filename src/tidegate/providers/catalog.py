@@ -85,7 +85,8 @@ class Catalog:
         names = self._names.get(provider)
         if names is None:
             names = self._names[provider] = Names(self.models.get(provider, {}).values())
-        return names.find(name)
+        spec = self.providers.get(provider)
+        return names.find(name) or (names.find(spec.bare(name)) if spec is not None else None)
 
     def capabilities(self, provider: str, name: str) -> Capabilities:
         """What a model can do: its row's word, else its family's, else the provider's default. Raises KeyError for an unknown provider."""
@@ -110,6 +111,7 @@ def decode(providers: bytes, models: bytes, prices: bytes) -> Catalog:
 
 def capabilities_for(spec: ProviderSpec, name: str) -> Capabilities:
     """The capabilities of a model that has no row: its family's, else the provider's default."""
+    name = spec.bare(name)
     for family in spec.families:
         for pattern in family.match:
             if name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1])):

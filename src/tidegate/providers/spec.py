@@ -6,8 +6,8 @@ import msgspec
 
 from tidegate.ir.target import Capabilities, Quirks
 
-AuthKind = Literal["bearer", "x-api-key", "api-key", "x-goog-api-key", "google", "none"]
-"""`google`: a key, or credentials that are exchanged for access tokens (`auth.exchanges`)."""
+AuthKind = Literal["bearer", "x-api-key", "api-key", "x-goog-api-key", "google", "aws", "azure", "none"]
+"""`google`, `aws`, `azure`: a key, or credentials that are exchanged for something short-lived (`auth.exchanges`)."""
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,15 +58,32 @@ class OperationRow(msgspec.Struct, frozen=True, kw_only=True):
     match: tuple[str, ...] = ("*",)
 
 
+class Wire(msgspec.Struct, frozen=True, kw_only=True):
+    """How a provider speaks a dialect, where that differs from the dialect's own ways. `paths` are by what is asked (`generate`, `stream`);
+    `{model}` in them is the model, escaped. `in_url` are top-level fields of a request which stand in the URL, so that they leave the
+    body. `framing` is that of its streams. `header_fields` are headers of the client's, lists separated by commas, that are fields of the
+    body here."""
+
+    paths: dict[str, str] = {}
+    in_url: tuple[str, ...] = ()
+    framing: str = ""
+    quirks: Quirks = Quirks()
+    header_fields: dict[str, str] = {}
+
+
 class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of provider. `base_url` ends without a slash; paths of the dialect are appended to it. `env` are the variables that
     hold its key, first found wins; `base_url_env` may override the address. `default` are the capabilities of models that are not
     in the catalogue and of no `families` (`catalog.capabilities_for` asks both). `headers` are sent with every call. `local` providers
     run without a key and are configured by their `base_url_env` or in the file only. `example` is a model to try first.
 
-    `paths` are those that differ from the dialect's, by what is asked (`generate`, `stream`); `{model}` in them is the model, escaped.
-    `in_url` are top-level fields of a request which this provider has in the URL, so that they leave the body. `framing` is that of its
-    streams where it is not the dialect's.
+    `paths`, `in_url` and `framing` are of the wire of `dialect` (see `Wire`); `wires` are those of the dialects in `also`.
+    `parts` are names in braces that stand in the address or the paths, each with the variables that give it; `settings` in the file give
+    them too, and `part_defaults` are for those that need not be given. `ambient` are variables of which any says that the machine has an
+    identity that the provider takes. `retired` says since when it is no more at its own address, and what to use instead. `strip` are
+    beginnings of model names that say where a model runs and not what it is.
+    `also` are dialects that it speaks besides `dialect`, at the same address, and `keeps` says that it stores what its Responses API
+    answers.
 
     `operations` are the kinds of request beside generations, each with its rows, first match wins. None: a provider of `openai_chat` is
     taken to have OpenAI's as they are (and says so itself where it has not), one of another dialect has none."""
@@ -87,5 +104,31 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     example: str = ""
     paths: dict[str, str] = {}
     in_url: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    keeps: bool = False
     framing: str = ""
     operations: dict[str, tuple[OperationRow, ...]] | None = None
+    wires: dict[str, Wire] = {}
+    parts: dict[str, tuple[str, ...]] = {}
+    part_defaults: dict[str, str] = {}
+    ambient: tuple[str, ...] = ()
+    retired: str = ""
+    strip: tuple[str, ...] = ()
+
+    def wire(self, dialect: str) -> Wire:
+        """How it speaks one of its dialects."""
+        if dialect == self.dialect:
+            return Wire(paths=self.paths, in_url=self.in_url, framing=self.framing, quirks=self.quirks)
+        return self.wires.get(dialect, _PLAIN)
+
+    def quirks_of(self, dialect: str) -> Quirks:
+        """Quirks are of the wire of one dialect: those that have none are spoken as they are documented."""
+        return self.quirks if dialect == self.dialect else self.wires.get(dialect, _PLAIN).quirks
+
+    def bare(self, model: str) -> str:
+        """A model's name without where it runs: `us.anthropic.x` and an ARN that ends in it are `anthropic.x`."""
+        name = model.rpartition("/")[2] if model.startswith("arn:") else model
+        return next((name[len(prefix) :] for prefix in self.strip if name.startswith(prefix)), name)
+
+
+_PLAIN = Wire()

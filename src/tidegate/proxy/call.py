@@ -7,6 +7,7 @@ import msgspec
 from tidegate.dialects.base import Dialect, Head, Stamp
 from tidegate.ir.request import Request
 from tidegate.policy.route import Planner
+from tidegate.policy.signed import Signed
 from tidegate.policy.snapshot import Key, Snapshot
 from tidegate.wire.splice import Fields
 
@@ -32,6 +33,7 @@ class Call(msgspec.Struct, kw_only=True, gc=False):
     params: Mapping[str, str] = {}
     body: bytes = b""
     key: Key = NO_KEY
+    signed: Signed | None = None
     fields: Fields = NO_FIELDS
     head: Head = Head("", False)
     request: Request | None = None

@@ -8,7 +8,6 @@ import asyncio
 import msgspec
 
 from tidegate.dialects.choose import Identity, carries_foreign, choose
-from tidegate.dialects.table import DIALECTS
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Target
@@ -24,7 +23,6 @@ from tidegate.proxy.prepare import prepare
 from tidegate.proxy.relay import is_object
 from tidegate.proxy.reply import JSON, Reply
 
-_PATH = "/count_tokens"
 _NO_SUCH_SURFACE = (404, 405, 501)
 
 
@@ -39,26 +37,27 @@ async def count_tokens(app: App, call: Call, reply: Reply) -> None:
     # A route's defaults are for answers: a provider refuses `max_tokens` here.
     plan = msgspec.structs.replace(call.planner.plan(call.key, call.head.model), defaults={})
     target = plan.targets[0]
-    provider = DIALECTS[target.upstream.spec.dialect].name
+    provider = target.dialect_for(call.dialect.name)
     if isinstance(choose(call.dialect.name, provider, foreign=carries_foreign(call.body)), Identity) and await _asked(
         app, call, plan, reply
     ):
         return
     count = await asyncio.to_thread(estimate, decode(call.body), app.tokens, target.model)
     receipt = b"emulated:input_tokens"
-    await _send(reply, 200, msgspec.json.encode({"input_tokens": count}), target, [(b"x-tidegate-receipt", receipt)])
+    await _send(reply, 200, msgspec.json.encode({call.dialect.count_field: count}), target, [(b"x-tidegate-receipt", receipt)])
 
 
 async def _asked(app: App, call: Call, plan: Plan, reply: Reply) -> bool:
     """Passes the call on. False where the provider has no such surface."""
     target = plan.targets[0]
     prepared = prepare(app, call, plan, target)
+    address, mark, query = prepared.url.partition("?")
+    dialect = prepared.dialect
+    prepared = msgspec.structs.replace(prepared, url=f"{address.removesuffix(dialect.count_instead)}{dialect.count_path}{mark}{query}")
     if prepared.exchange:
         await authorize(app, target, prepared)
-    address, mark, query = prepared.url.partition("?")
-    url = f"{address}{_PATH}{mark}{query}"
     try:
-        answer = await app.upstream.open(target.upstream, url, prepared.headers, prepared.body, stream=False)
+        answer = await app.upstream.open(target.upstream, prepared.url, prepared.headers, prepared.body, stream=False)
         try:
             body = await answer.read(1 << 20)
         finally:

@@ -71,7 +71,8 @@ async def _refused(attempt: Attempt, answer: UpstreamAnswer) -> Failure:
         )
     body = _without_secrets(await answer.read(ERROR_LIMIT), prepared.headers)
     error = prepared.dialect.decode_error(answer.status, body)
-    return Failure(error, returned(answer.headers), body if prepared.identity and is_object(body) else None)
+    same = prepared.identity and prepared.framing == attempt.call.dialect.framing
+    return Failure(error, returned(answer.headers), body if same and is_object(body) else None)
 
 
 def _without_secrets(body: bytes, headers: Mapping[str, str]) -> bytes:

@@ -10,6 +10,7 @@ from tidegate.ir.errors import GatewayError
 from tidegate.policy.identify import pick_token, refuse_query_key
 from tidegate.policy.retry import may_try_next
 from tidegate.policy.route import Plan
+from tidegate.policy.signed import claimed, is_signed, prove
 from tidegate.policy.snapshot import Target
 from tidegate.ports import RawHeaders
 from tidegate.proxy.access import authorize
@@ -30,7 +31,25 @@ Prepare: TypeAlias = Callable[[App, Call, Plan, Target], Prepared]
 def identified(call: Call, headers: RawHeaders) -> None:
     """Finds the key of the caller, in all of the headers as they came. Raises `GatewayError`."""
     refuse_query_key(call.query)
-    call.key = call.planner.callers.identify(pick_token(headers))
+    if is_signed(call.headers.get(b"authorization", b"")):
+        call.signed = claimed(call.snapshot, call.headers, call.at)
+        call.key = call.signed.key
+    else:
+        call.key = call.planner.callers.identify(pick_token(headers))
+
+
+def proved(call: Call, method: str) -> None:
+    """Checks the signature of a caller that signs, now that the body is there. Raises `GatewayError`."""
+    if call.signed is not None:
+        prove(
+            call.signed,
+            call.snapshot.pepper,
+            method=method,
+            path=call.path,
+            query=call.query,
+            headers=call.headers,
+            body=call.body,
+        )
 
 
 async def generate(app: App, call: Call, reply: Reply) -> None:

@@ -20,6 +20,7 @@ from tidegate.policy.route import Plan
 from tidegate.policy.secret import Secret
 from tidegate.policy.snapshot import Target
 from tidegate.providers.quirks import apply_quirks
+from tidegate.providers.spec import Wire
 from tidegate.proxy import thinking
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
@@ -66,7 +67,8 @@ def prepare(app: App, call: Call, plan: Plan, target: Target) -> Prepared:
     """The bytes for `target`. Raises `GatewayError` where it cannot honour the call, or has no credential."""
     upstream = target.upstream
     spec = upstream.spec
-    provider = DIALECTS[spec.dialect]
+    provider = DIALECTS[target.dialect_for(call.dialect.name, call.dialect.framing)]
+    wire = spec.wire(provider.name)
     proof = prove(call, plan, target)
     fields = with_defaults(call, plan)
     request: Request | None = None
@@ -75,29 +77,32 @@ def prepare(app: App, call: Call, plan: Plan, target: Target) -> Prepared:
         body, losses, hide_usage = _passed(call, fields, provider, target)
     else:
         request, body, losses = _translated(app, call, fields, provider, target)
-    if spec.in_url:
-        body = without(body, spec.in_url)
+    if wire.in_url:
+        body = without(body, wire.in_url)
     if plan.on_loss == "refuse":
         refuse(losses)
-    headers = {**outbound(call, provider, identity=request is None), **proof.headers}
+    headers = outbound(call, provider, identity=request is None)
+    if wire.header_fields:
+        body = _with_headers(body, headers, wire.header_fields)
+    headers.update(proof.headers)
     query = outbound_query(call, provider, identity=request is None)
     return Prepared(
-        url=_url(call, target, provider, query),
+        url=_url(call, target, wire, provider, query),
         headers=headers,
         body=body,
         dialect=provider,
         origin=Origin(provider.name, spec.name, target.model),
         losses=losses,
         request=request,
-        framing=spec.framing or provider.framing,
+        framing=wire.framing or provider.framing,
         hide_usage=hide_usage,
         credential=proof.credential,
         exchange=proof.exchange,
     )
 
 
-def _url(call: Call, target: Target, provider: Dialect, query: str) -> str:
-    paths = target.upstream.spec.paths
+def _url(call: Call, target: Target, wire: Wire, provider: Dialect, query: str) -> str:
+    paths = wire.paths
     path = paths.get("generate", provider.path)
     if call.head.stream:
         path = paths.get("stream", "") or (path if "generate" in paths else provider.stream_path or path)
@@ -108,6 +113,8 @@ def address(target: Target, path: str, query: str = "") -> str:
     """The URL of a path, `{model}` filled in."""
     if "{model}" in path:
         path = path.replace("{model}", quote(target.model, safe=""))
+    for name, value in target.upstream.parts.items():
+        path = path.replace(f"{{{name}}}", quote(value, safe=""))
     url = target.upstream.base_url + path
     return f"{url}{'&' if '?' in path else '?'}{query}" if query else url
 
@@ -119,23 +126,39 @@ def without(body: bytes, names: tuple[str, ...]) -> bytes:
     return splice(fields, {}, drop=drop) if drop else body
 
 
+def _with_headers(body: bytes, headers: dict[str, str], fields: dict[str, str]) -> bytes:
+    """Headers of the client's that are lists in the body of this provider."""
+    found = {field: headers.pop(name) for name, field in fields.items() if name in headers}
+    lists = {field: msgspec.json.encode([item.strip() for item in text.split(",") if item.strip()]) for field, text in found.items()}
+    scanned = scan(body) if lists else None
+    if scanned is None:
+        return body
+    return splice(scanned, {field: value for field, value in lists.items() if field not in scanned.spans})
+
+
 def _passed(call: Call, fields: Fields, provider: Dialect, target: Target) -> tuple[bytes, list[Loss], bool]:
     """The client's own bytes with what is declared spliced in, and whether that asks for usage which the client did not ask for."""
-    quirks = target.upstream.spec.quirks
+    quirks = target.upstream.spec.quirks_of(provider.name)
     body, losses = apply_quirks(fields, quirks)
     if body is not fields.body:
         fields = scan(body)
     usage = provider.usage_fields(fields.get("stream_options")) if call.head.stream and quirks.stream_usage else {}
     model = {} if "model" in provider.in_url else {"model": msgspec.json.encode(target.model)}
-    return splice(fields, {**model, **usage}) if model or usage else fields.body, losses, bool(usage)
+    framing = target.upstream.spec.wire(provider.name).framing or provider.framing
+    drop = call.dialect.only_here if framing != call.dialect.framing else ()
+    if drop and call.head.stream:
+        # The client's URL says so, and the provider's body does.
+        model["stream"] = b"true"
+    return splice(fields, {**model, **usage}, drop=drop) if model or usage else fields.body, losses, bool(usage)
 
 
 def _translated(app: App, call: Call, fields: Fields, provider: Dialect, target: Target) -> tuple[Request, bytes, list[Loss]]:
     """What the neutral request is in the provider's dialect. Encoders ask for usage by themselves."""
     if call.request is None:
         call.request = thinking.restore(app.thinking, call.key.id, call.asked(fields.body))
-    encoded = provider.encode_request(msgspec.structs.replace(call.request, model=target.model), target.profile)
-    quirks = target.upstream.spec.quirks
+    quirks = target.upstream.spec.quirks_of(provider.name)
+    profile = target.profile if quirks is target.profile.quirks else msgspec.structs.replace(target.profile, quirks=quirks)
+    encoded = provider.encode_request(msgspec.structs.replace(call.request, model=target.model), profile)
     if quirks == _NO_QUIRKS:
         return call.request, encoded.body, list(encoded.losses)
     body, losses = apply_quirks(scan(encoded.body), quirks)

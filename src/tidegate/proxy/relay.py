@@ -20,7 +20,7 @@ from tidegate.proxy.reply import JSON
 from tidegate.proxy.streams import IdentityStream, Stream, TranscodedStream, unreadable
 from tidegate.proxy.thinking import ThinkingCollector, remember
 from tidegate.wire.frame import FrameError
-from tidegate.wire.framings import FRAMINGS
+from tidegate.wire.framings import FRAMINGS, SSE, Reframed
 
 WHOLE_LIMIT = 32 << 20
 """Bytes of a whole answer."""
@@ -92,11 +92,14 @@ async def streamed(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
     prepared, call = attempt.prepared, attempt.call
     if _is_whole(prepared, answer):
         return await _told_as_stream(attempt, answer)
-    framing = FRAMINGS[prepared.framing]
+    framing = FRAMINGS[framing_of(prepared, answer)]
     if prepared.request is None:
         content_type = header_value(answer.headers.get("content-type", "text/event-stream"))
+        framer = framing.framer(LIMIT)
+        if framing is not FRAMINGS[call.dialect.framing]:
+            content_type, framer = call.dialect.stream_type, Reframed(framer, FRAMINGS[call.dialect.framing])
         gate = Gate(attempt, content_type, returned(answer.headers))
-        passed = IdentityStream(call.dialect, call.request_id, framing.framer(LIMIT), hide_usage=prepared.hide_usage)
+        passed = IdentityStream(call.dialect, call.request_id, framer, hide_usage=prepared.hide_usage)
         return await _relay(attempt, answer, passed, gate)
     collector = ThinkingCollector()
     stream = TranscodedStream(
@@ -183,7 +186,7 @@ def _decoded(prepared: Prepared, answer: UpstreamAnswer, body: bytes) -> Respons
     """The whole answer, also where the provider streamed it unasked."""
     if not _is_stream(prepared, answer):
         return prepared.dialect.decode_response(body, prepared.origin)
-    framer, folding = FRAMINGS[prepared.framing].framer(WHOLE_LIMIT), Fold(prepared.dialect.name)
+    framer, folding = FRAMINGS[framing_of(prepared, answer)].framer(WHOLE_LIMIT), Fold(prepared.dialect.name)
     decoder = prepared.dialect.stream_decoder(prepared.origin)
     try:
         frames = [*framer.feed(body), *framer.end()]
@@ -198,8 +201,13 @@ def _decoded(prepared: Prepared, answer: UpstreamAnswer, body: bytes) -> Respons
     return folding.response()
 
 
+def framing_of(prepared: Prepared, answer: UpstreamAnswer) -> str:
+    """The framing of a stream: that of the provider's wire, or server-sent events where a server in between says that it made those."""
+    return SSE if FRAMINGS[SSE].media_type in answer.headers.get("content-type", "") else prepared.framing
+
+
 def _is_stream(prepared: Prepared, answer: UpstreamAnswer) -> bool:
-    return FRAMINGS[prepared.framing].media_type in answer.headers.get("content-type", "")
+    return FRAMINGS[framing_of(prepared, answer)].media_type in answer.headers.get("content-type", "")
 
 
 def _is_whole(prepared: Prepared, answer: UpstreamAnswer) -> bool:

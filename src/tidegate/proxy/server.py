@@ -8,7 +8,7 @@ import asyncio
 import structlog
 
 from tidegate.dialects.base import Head
-from tidegate.dialects.table import DIALECTS
+from tidegate.dialects.table import SPOKEN
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.ports import Client
 from tidegate.proxy import pipeline
@@ -54,7 +54,7 @@ class Gateway:
             started=app.clock.monotonic(),
             at=app.clock.now(),
             planner=app.live.current,
-            dialect=DIALECTS[spoken_dialect(client.path, headers)],
+            dialect=SPOKEN[spoken_dialect(client.path, headers)],
             headers=headers,
             path=client.path,
             query=client.query,
@@ -94,6 +94,7 @@ class Gateway:
         pipeline.identified(call, client.headers)
         if surface.body:
             call.body = await received(client, call.headers, call.snapshot.server.body_limit)
+        pipeline.proved(call, surface.method)
         await surface.handle(self._app, call, reply)
 
     async def _refuse(self, call: Call, reply: Reply, error: Error) -> None:

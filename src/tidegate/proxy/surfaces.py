@@ -15,6 +15,11 @@ SURFACES = Paths(
             Surface(name, "POST", b"/v1/" + name.encode(), "openai_chat", operate.handler(name))
             for name in ("embeddings", "rerank", "moderations", "completions", "images/generations", "audio/speech")
         ),
+        Surface("converse", "POST", b"/model/{model}/converse", "bedrock_converse", pipeline.generate, stream=False),
+        Surface("converse_stream", "POST", b"/model/{model}/converse-stream", "bedrock_converse", pipeline.generate, stream=True),
+        Surface("invoke", "POST", b"/model/{model}/invoke", "bedrock_invoke", pipeline.generate, stream=False),
+        Surface("invoke_stream", "POST", b"/model/{model}/invoke-with-response-stream", "bedrock_invoke", pipeline.generate, stream=True),
+        Surface("bedrock_count", "POST", b"/model/{model}/count-tokens", "bedrock_converse", counting.count_tokens, stream=False),
         Surface("models", "GET", b"/v1/models", "", listing.models, body=False),
         Surface("model", "GET", b"/v1/models/{model}", "", listing.model, body=False),
         Surface("quota", "GET", b"/v1/tidegate/quota", "", quota, body=False),

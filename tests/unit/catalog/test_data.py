@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 import tidegate.catalog
+from tidegate.dialects.table import DIALECTS
 from tidegate.ir.target import Capabilities, Quirks
 from tidegate.providers.catalog import Catalog, decode
 from tidegate.providers.spec import ModelSpec, Price, ProviderSpec
@@ -43,6 +44,19 @@ EXPECTED = {
     "cohere",
     "voyage",
     "jina",
+    "bedrock",
+    "bedrock-mantle",
+    "azure",
+    "azure-deployments",
+    "azure-foundry",
+    "azure-anthropic",
+    "github",
+    "cloudflare",
+    "databricks",
+    "snowflake",
+    "baseten",
+    "crusoe",
+    "heroku",
     "ollama",
     "vllm",
     "lmstudio",
@@ -68,9 +82,12 @@ def test_a_provider_row_is_complete(raw: dict[str, Any]):
     spec = CATALOG.providers[raw["name"]]
     assert spec.title
     assert spec.docs
-    assert spec.dialect in ("openai_chat", "anthropic")
-    assert spec.local or re.fullmatch(r"https://[a-z0-9.-]+(/[a-z0-9./-]*[a-z0-9])?", spec.base_url)
-    assert spec.local or spec.env
+    assert {spec.dialect, *spec.also} <= set(DIALECTS)
+    address = re.sub(r"\{(\w+)\}", lambda part: "x" if part[1] in spec.parts else part[0], spec.base_url)
+    assert spec.local or re.fullmatch(r"https://[a-z0-9.-]+(/[a-z0-9./-]*[a-z0-9])?", address)
+    # Rows without a variable of their own are named in the file: another row has it, or nobody should find them by accident.
+    assert spec.local or spec.env or spec.parts or spec.retired
+    assert set(spec.wires) <= set(spec.also)
     assert all(re.fullmatch(r"[A-Z][A-Z0-9_]+", name) for name in (*spec.env, *spec.base_url_env))
     assert not spec.base_url.endswith("/")
 

@@ -51,8 +51,22 @@ def decode_request(body: bytes) -> Request:
     return request
 
 
+def decode_unnamed(body: bytes) -> Request:
+    """The same where the URL names the model."""
+    raw = _object(body)
+    raw.setdefault("model", "")
+    request = _request(raw)
+    if request.max_tokens is None:
+        raise missing("max_tokens")
+    return request
+
+
 def decode_count_request(body: bytes) -> Request:
     """The same for token counting, where `max_tokens` is not needed."""
+    return _request(_object(body))
+
+
+def _object(body: bytes) -> JsonObject:
     try:
         value: Json = _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -61,7 +75,7 @@ def decode_count_request(body: bytes) -> Request:
         raise bad_request("the JSON is nested too deeply") from None
     if type(value) is not dict:
         raise bad_request("the body must be a JSON object")
-    return _request(value)
+    return value
 
 
 def _request(raw: JsonObject) -> Request:

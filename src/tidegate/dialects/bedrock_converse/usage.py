@@ -42,7 +42,7 @@ def encode_usage(usage: Usage | None, *, own: bool) -> JsonObject:
         out["cacheReadInputTokens"] = usage.cache_read
     if usage.cache_write is not None:
         out["cacheWriteInputTokens"] = usage.cache_write
-    if usage.cache_write_1h is not None:
+    if usage.cache_write_1h:
         short = max(0, (usage.cache_write or 0) - usage.cache_write_1h)
         details: list[Json] = [{"ttl": _HOUR, "inputTokens": usage.cache_write_1h}]
         if short:
