@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-DIALECT_OF = {"openai.chat": "openai_chat", "anthropic.messages": "anthropic"}
+DIALECT_OF = {"openai.chat": "openai_chat", "anthropic.messages": "anthropic", "openai.responses": "openai_responses"}
 """The recordings' word for an API, and the gateway's for its wire format."""
 
 

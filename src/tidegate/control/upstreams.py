@@ -150,6 +150,8 @@ class Upstreams:
                 f"`{kind}` is not a known kind of provider.{hint} For any other server write `kind: custom` with `dialect` and `base_url`.",
             )
             return None
+        if entry.also:
+            self._problems.error((*path, "also"), f"what `{kind}` speaks is known: remove this line, or write `kind: custom`")
         if entry.dialect is not None and entry.dialect != spec.dialect:
             self._problems.error((*path, "dialect"), f"`{kind}` speaks `{spec.dialect}`: remove this line, or write `kind: custom`")
         return spec
@@ -158,14 +160,17 @@ class Upstreams:
         if entry.base_url is None:
             self._problems.error(path, "a `custom` provider needs `base_url`, like `http://10.0.0.5:8000/v1`")
         if entry.dialect is None:
-            self._problems.error(path, "a `custom` provider needs `dialect`: `openai_chat` or `anthropic`")
+            self._problems.error(path, "a `custom` provider needs `dialect`: `openai_chat`, `openai_responses` or `anthropic`")
         if entry.base_url is None or entry.dialect is None:
             return None
         auth: AuthKind = "x-api-key" if entry.dialect == "anthropic" else "bearer"
         row = self._kinds.get(CUSTOM) or ProviderSpec(name=CUSTOM, title=CUSTOM, dialect=entry.dialect, base_url="", auth=auth)
         # Two custom servers are two providers: neither replays what the other signed, and neither has a catalogue.
+        also = tuple(dialect for dialect in entry.also if dialect != entry.dialect)
         own = f"{CUSTOM}:{name}" if name in self._kinds else name
-        return msgspec.structs.replace(row, name=own, title=name, dialect=entry.dialect, base_url="", auth=auth, env=(), local=True)
+        return msgspec.structs.replace(
+            row, name=own, title=name, dialect=entry.dialect, also=also, base_url="", auth=auth, env=(), local=True
+        )
 
     def _secret(self, entry: ProviderEntry, spec: ProviderSpec, path: Path, *, other_origin: bool) -> str | None:
         if entry.api_key is not None:

@@ -1,5 +1,6 @@
 """What of the client's request shapes its answer: the names and kinds of its tools. Used by the encoders of answers and streams."""
 
+from tidegate.dialects.base import Stamp
 from tidegate.dialects.names import client_name
 from tidegate.dialects.values import parse
 from tidegate.ir.content import ToolUse
@@ -35,3 +36,19 @@ def unwrapped(arguments: str) -> str:
         return arguments
     text = value.get("input") if type(value) is dict and len(value) == 1 else None
     return text if type(text) is str else arguments
+
+
+class CallIds:
+    """Ids of tool calls: the model's own where they are there and distinct, else made from the stamp."""
+
+    def __init__(self, stamp: Stamp) -> None:
+        self._stem = stamp.stem
+        self._seen: set[str] = set()
+        self._count = 0
+
+    def take(self, call_id: str) -> str:
+        index, self._count = self._count, self._count + 1
+        if not call_id or call_id in self._seen:
+            call_id = f"call_{self._stem}_{index}"
+        self._seen.add(call_id)
+        return call_id

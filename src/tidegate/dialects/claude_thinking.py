@@ -15,6 +15,8 @@ _LEAST_BUDGET = 1024
 _BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 24576, "max": 32768}
 # Of the models with adaptive thinking the first took `max` but no `xhigh` (pydantic-ai-4ccda04992c1).
 _EFFORTS = ("low", "medium", "high", "max")
+# Responses' words for a summary; Anthropic has one.
+_DISPLAYS = {"auto": "summarized", "concise": "summarized", "detailed": "summarized"}
 _DEFAULT_MAX_TOKENS = 4096
 # Left for the answer beside a budget, or half of a smaller limit.
 _ANSWER_TOKENS = 4096
@@ -82,7 +84,7 @@ def plan(request: Request, receipt: Receipt, *, forced_tool: bool, unsigned_loop
         if style == "effort":
             out.thinking = None
     if out.on and out.thinking is not None and reasoning.display is not None:
-        out.thinking["display"] = reasoning.display
+        out.thinking["display"] = _DISPLAYS.get(reasoning.display, reasoning.display)
     return out
 
 

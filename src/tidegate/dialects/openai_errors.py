@@ -79,6 +79,11 @@ _MESSAGES = ("message", "detail", "error_message", "error_msg", "msg", "errorMes
 _LONGEST = 4_000
 
 
+def upstream_error(message: str, code: str | None = None) -> Error:
+    """The provider's answer is not what it should be."""
+    return Error(kind=ErrorKind.UPSTREAM, message=message, code=code)
+
+
 def decode_error(status: int, body: bytes) -> Error:
     """An error answer with its HTTP status."""
     try:

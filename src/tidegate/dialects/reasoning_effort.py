@@ -72,7 +72,7 @@ def _on(encoding: Encoding, reasoning: Reasoning, *, shows: bool) -> str | None:
         drop_reasoning(encoding, reasoning, "the model's reasoning cannot be asked for")
         return None
     if reasoning.display is not None and not shows:
-        encoding.dropped(f"{encoding.name('reasoning')}.display", "OpenAI's shape cannot say how reasoning is shown")
+        encoding.dropped(encoding.name("display"), "OpenAI's shape cannot say how reasoning is shown")
     path, asked = _asked(encoding, reasoning)
     effort = nearest(asked, _COMMON if capabilities.efforts is None else capabilities.efforts)
     if effort is None:

@@ -1,7 +1,8 @@
-"""The envelope in which reasoning that another dialect signed travels through Anthropic-shaped clients.
+"""The envelope in which reasoning that another dialect signed travels through clients that give reasoning one opaque field.
 
-Anthropic's schema demands a `signature` on every thinking block, so reasoning from elsewhere carries this one: a prefix that no provider
-uses, and where the real signature was made. The anthropic dialect packs and opens it; `choose` looks for it in a body.
+Anthropic's schema demands a `signature` on every thinking block, and Responses has `encrypted_content`, so reasoning from elsewhere carries
+this one: a prefix that no provider uses, and where the real signature was made. These dialects pack and open it; `choose` looks for it
+in a body.
 """
 
 import base64
@@ -9,7 +10,7 @@ import binascii
 
 import msgspec
 
-from tidegate.ir.content import Origin
+from tidegate.ir.content import Origin, Thinking
 
 PREFIX = "tidegate1."
 
@@ -19,6 +20,7 @@ class _Envelope(msgspec.Struct, frozen=True):
     p: str = ""
     m: str = ""
     s: str | None = None
+    r: str | None = None
 
 
 _ENCODER = msgspec.json.Encoder()
@@ -29,18 +31,38 @@ _NOWHERE = Origin("")
 def pack(origin: Origin | None, signature: str | None) -> str:
     """The envelope of `signature` (None: the reasoning was not signed) that was made at `origin`."""
     made = origin or _NOWHERE
-    content = _ENCODER.encode(_Envelope(made.dialect, made.provider, made.model, signature))
-    return PREFIX + base64.urlsafe_b64encode(content).decode().rstrip("=")
+    return _packed(_Envelope(made.dialect, made.provider, made.model, signature))
+
+
+def pack_thinking(block: Thinking) -> str:
+    """The envelope of a whole block but its text."""
+    made = block.origin or _NOWHERE
+    return _packed(_Envelope(made.dialect, made.provider, made.model, block.signature, block.redacted))
+
+
+def _packed(envelope: _Envelope) -> str:
+    return PREFIX + base64.urlsafe_b64encode(_ENCODER.encode(envelope)).decode().rstrip("=")
+
+
+def unpack_thinking(text: str) -> Thinking | None:
+    """The block that an envelope holds, without its text; None if `text` is none."""
+    if not text.startswith(PREFIX):
+        return None
+    envelope = _opened(text)
+    return Thinking("", envelope.s, envelope.r, Origin(envelope.d, envelope.p, envelope.m))
 
 
 def unpack(text: str) -> tuple[Origin, str | None] | None:
     """What an envelope holds; None if `text` is not one. A damaged envelope comes from nowhere, and so is accepted nowhere."""
     if not text.startswith(PREFIX):
         return None
+    envelope = _opened(text)
+    return Origin(envelope.d, envelope.p, envelope.m), envelope.s
+
+
+def _opened(text: str) -> _Envelope:
     coded = text[len(PREFIX) :]
     try:
-        content = base64.b64decode(coded + "=" * (-len(coded) % 4), altchars=b"-_", validate=True)
-        envelope = _DECODER.decode(content)
+        return _DECODER.decode(base64.b64decode(coded + "=" * (-len(coded) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, msgspec.DecodeError, UnicodeError, ValueError):
-        return _NOWHERE, None
-    return Origin(envelope.d, envelope.p, envelope.m), envelope.s
+        return _Envelope("")

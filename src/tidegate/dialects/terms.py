@@ -27,6 +27,7 @@ _TERMS: Mapping[str, Terms] = {
             "stop": "stop_sequences",
             "reasoning": "thinking",
             "effort": "output_config.effort",
+            "display": "thinking.display",
             "user": "metadata.user_id",
             "output": "output_config.format",
             "parallel_tool_calls": "tool_choice.disable_parallel_tool_use",
@@ -53,6 +54,7 @@ _TERMS: Mapping[str, Terms] = {
     "openai_responses": Terms(
         {
             "effort": "reasoning.effort",
+            "display": "reasoning.summary",
             "messages": "input",
             "output": "text.format",
             "verbosity": "text.verbosity",

@@ -95,7 +95,8 @@ class Request(msgspec.Struct, kw_only=True):
     OpenAI's key-value map. `cache` is a mark on the whole prompt (Anthropic's top-level `cache_control`). `legacy_functions`: the client
     offered its tools as OpenAI's `functions`, and knows calls as `function_call` only. `instructions`: the first message stood apart from
     the others (Responses' `instructions`). `store`: whoever answers is to keep the answer. `encrypted_reasoning`: the client keeps signed
-    reasoning itself."""
+    reasoning itself. `own_only` are fields without which the request means something else and that only its own dialect can honour (a
+    stored prompt): it is refused elsewhere."""
 
     dialect: str
     model: str
@@ -128,4 +129,5 @@ class Request(msgspec.Struct, kw_only=True):
     instructions: bool = False
     store: bool | None = None
     encrypted_reasoning: bool = False
+    own_only: tuple[str, ...] = ()
     extras: JsonObject = {}

@@ -156,6 +156,9 @@ def _translated(app: App, call: Call, fields: Fields, provider: Dialect, target:
     """What the neutral request is in the provider's dialect. Encoders ask for usage by themselves."""
     if call.request is None:
         call.request = thinking.restore(app.thinking, call.key.id, call.asked(fields.body))
+    if call.request.own_only and provider.name != call.dialect.name:
+        field = call.request.own_only[0]
+        raise unsupported(f"`{field}` means something to the provider that keeps it only: {target.name} speaks another API.", field)
     quirks = target.upstream.spec.quirks_of(provider.name)
     profile = target.profile if quirks is target.profile.quirks else msgspec.structs.replace(target.profile, quirks=quirks)
     encoded = provider.encode_request(msgspec.structs.replace(call.request, model=target.model), profile)

@@ -9,6 +9,7 @@ from tidegate.proxy.quota import quota
 SURFACES = Paths(
     (
         Surface("chat_completions", "POST", b"/v1/chat/completions", "openai_chat", pipeline.generate),
+        Surface("responses", "POST", b"/v1/responses", "openai_responses", pipeline.generate),
         Surface("messages", "POST", b"/v1/messages", "anthropic", pipeline.generate),
         Surface("count_tokens", "POST", b"/v1/messages/count_tokens", "anthropic", counting.count_tokens),
         *(

@@ -18,7 +18,8 @@ PDF = base64.b64encode(
     b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj trailer<</Root 1 0 R>>\n%%EOF"
 ).decode()
 _ELIDED = re.compile(r"ELIDED_\d+_\w+")
-PATHS = {"openai_chat": "/v1/chat/completions", "anthropic": "/v1/messages"}
+PATHS = {"openai_chat": "/v1/chat/completions", "anthropic": "/v1/messages", "openai_responses": "/v1/responses"}
+CLIENTS = tuple(PATHS)
 
 
 def recorded(exchange: Exchange, model: str) -> dict[str, Any]:
@@ -56,6 +57,11 @@ def plain(client: str, exchange: Exchange, model: str, *, stream: bool) -> dict[
     """A request of the client's dialect that offers the tools which the recorded answer calls. Streams ask for usage."""
     names = sorted({str(call["name"]) for call in exchange.expect.get("tool_calls") or []})
     schema = {"type": "object", "properties": {}}
+    if client == "openai_responses":
+        asked: dict[str, Any] = {"model": model, "input": "Hello", "stream": stream}
+        if names:
+            asked["tools"] = [{"type": "function", "name": name, "parameters": schema, "strict": False} for name in names]
+        return asked
     body: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": "Hello"}], "stream": stream}
     if client == "anthropic":
         body["max_tokens"] = 1024

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple, TypeVar
 
 import aiohttp
-from tests.conformance.replay import read_chat, read_messages
+from tests.conformance.replay import read_chat, read_messages, read_responses
 from tests.conformance.replay.answer import Answer
 from tests.conformance.replay.asks import PATHS
 from tests.support.gateway import GatewayProcess
@@ -18,6 +18,8 @@ from yarl import URL
 AT_ONCE = 32
 PATIENCE = 30.0
 """Seconds after which a call counts as hung."""
+
+READERS = {"openai_chat": read_chat, "anthropic": read_messages, "openai_responses": read_responses}
 
 _T = TypeVar("_T")
 
@@ -91,14 +93,13 @@ async def for_all(exchanges: Iterable[Exchange], work: Callable[[Exchange], Awai
 
 def understood(client: str, reply: Reply, *, stream: bool, usage_asked: bool = True) -> Answer:
     """The reply as the independent reader of the client's dialect understands it."""
-    reader = read_chat if client == "openai_chat" else read_messages
+    reader = READERS[client]
     if reply.status != 200 or not stream:
         answer = reader.read_whole(reply.status, reply.body)
         if not reply.headers["content-type"].startswith("application/json"):
             answer.flaws.append(f"content-type {reply.headers['content-type']}")
         return answer
-    chat = client == "openai_chat"
-    answer = read_chat.read_stream(reply.body, usage_asked=usage_asked) if chat else read_messages.read_stream(reply.body)
+    answer = reader.read_stream(reply.body, usage_asked=usage_asked)
     if not reply.headers["content-type"].startswith("text/event-stream"):
         answer.flaws.append(f"content-type {reply.headers['content-type']}")
     return answer

@@ -32,6 +32,7 @@ def replay(recordings_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     with ReplayUpstream(exchanges) as upstream:
         providers: dict[str, object] = {
             "lab-openai_chat": {"kind": "custom", "dialect": "openai_chat", "base_url": f"{upstream.url}/lab/v1"},
+            "lab-openai_responses": {"kind": "custom", "dialect": "openai_responses", "base_url": f"{upstream.url}/lab/v1"},
             "lab-anthropic": {"kind": "custom", "dialect": "anthropic", "base_url": f"{upstream.url}/lab"},
         }
         for kind in KINDS:

@@ -22,6 +22,16 @@ _TO_CHAT = {
     "length": "length",
     "refusal": "content_filter",
     "content_filter": "content_filter",
+    "completed": "stop",
+    "complete": "stop",
+    "incomplete:max_output_tokens": "length",
+    "incomplete:content_filter": "content_filter",
+}
+_TO_RESPONSES = {
+    "stop": "completed",
+    "tool_calls": "completed",
+    "length": "incomplete:max_output_tokens",
+    "content_filter": "incomplete:content_filter",
 }
 _TO_MESSAGES = {"stop": "end_turn", "tool_calls": "tool_use", "length": "max_tokens", "content_filter": "refusal"}
 
@@ -71,7 +81,7 @@ def _text(exchange: Exchange, answer: Answer) -> list[str]:
     refusal = _refusal(exchange)
     if answer.text + answer.refusal != wanted + refusal and "audio_out" not in exchange.kinds:
         flaws.append(f"text {answer.text[-200:]!r} refusal {answer.refusal!r}, expected {wanted[-200:]!r} and {refusal!r}")
-    reasoning = exchange.expect.get("reasoning") or ""
+    reasoning = (exchange.expect.get("reasoning") or "") + _raw_reasoning(exchange)
     if answer.reasoning != reasoning:
         flaws.append(f"reasoning {answer.reasoning[-200:]!r}, expected {reasoning[-200:]!r}")
     return flaws
@@ -98,6 +108,9 @@ def _finish(exchange: Exchange, client: str, answer: Answer) -> list[str]:
     if wanted == "stop" and answer.calls:
         wanted = "tool_calls"
     allowed = {wanted, "content_filter"} if "refusal" in exchange.kinds else {wanted}
+    if client == "openai_responses":
+        # A refusal in the model's own words is an ordinary end.
+        return [] if answer.finish in {_TO_RESPONSES[name] for name in allowed} else [f"finish {answer.finish!r} for {word!r}"]
     if client == "anthropic":
         allowed = {_TO_MESSAGES[name] for name in allowed}
         if word == "stop_sequence":
@@ -112,7 +125,10 @@ def _usage(exchange: Exchange, client: str, answer: Answer) -> list[str]:
     if not usage:
         return []
     told, flaws = answer.usage, list[str]()
-    if "input_tokens" in usage:
+    if exchange.dialect == "openai_responses":
+        prompt, output, cached = usage["input_tokens"], usage["output_tokens"], usage.get("cached_tokens") or 0
+        written = _cached(exchange, "writ")
+    elif "input_tokens" in usage:
         cached, written = usage.get("cache_read_input_tokens") or 0, usage.get("cache_creation_input_tokens") or 0
         prompt, output = usage["input_tokens"] + cached + written, usage["output_tokens"]
     else:
@@ -120,7 +136,11 @@ def _usage(exchange: Exchange, client: str, answer: Answer) -> list[str]:
         cached = _cached(exchange, "read")
         # OpenRouter has told the same tokens as written and as read (pydantic-ai-f09a477c51ff): they cannot be both.
         written = _cached(exchange, "writ") if cached + _cached(exchange, "writ") <= prompt else 0
-    if client == "openai_chat":
+    if client == "openai_responses":
+        got = (told.get("input_tokens"), told.get("output_tokens"), told.get("cached_tokens", 0))
+        if told.get("total_tokens") != prompt + output:
+            flaws.append(f"usage {told}: the total is not the sum")
+    elif client == "openai_chat":
         got = (told.get("prompt_tokens"), told.get("completion_tokens"), told.get("cached_tokens", 0))
         if told.get("total_tokens") not in (prompt + output, usage.get("total_tokens")):
             flaws.append(f"usage {told}: the total is not the sum")
@@ -167,6 +187,20 @@ def _refusal(exchange: Exchange) -> str:
         return _message(exchange).get("refusal") or ""
     chunks = [json.loads(part[6:]) for part in _SECTIONS.split(exchange.answer) if part.startswith(b"data: {")]
     return "".join(choice["delta"].get("refusal") or "" for chunk in chunks for choice in chunk["choices"][:1])
+
+
+def _raw_reasoning(exchange: Exchange) -> str:
+    """Reasoning in the words of the model itself (`reasoning_text`), where `expect` knows its summaries only."""
+    if exchange.dialect != "openai_responses" or b'"reasoning_text"' not in exchange.answer:
+        return ""
+    response = json.loads(exchange.answer) if not exchange.streamed else _last_response(exchange.answer)
+    items = [item for item in response["output"] if item["type"] == "reasoning"]
+    return "".join(part["text"] for item in items for part in item.get("content") or [] if part["type"] == "reasoning_text")
+
+
+def _last_response(answer: bytes) -> dict[str, Any]:
+    events = [line for part in _SECTIONS.split(answer) for line in part.splitlines() if line.startswith(b"data: {")]
+    return json.loads(events[-1][6:])["response"]
 
 
 def _legacy_call(exchange: Exchange) -> list[tuple[str, Any]]:

@@ -46,8 +46,9 @@ def read_whole(status: int, raw: bytes) -> Answer:
     return answer
 
 
-def read_stream(raw: bytes) -> Answer:
-    """A streamed answer."""
+def read_stream(raw: bytes, *, usage_asked: bool = True) -> Answer:
+    """A streamed answer. Usage is always told."""
+    del usage_asked
     return _Reader().read(raw)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.conformance.replay.asks import recorded, written
+from tests.conformance.replay.asks import CLIENTS, PATHS, recorded, written
 from tests.conformance.replay.client import Client, Replay, Reply, connected, for_all, understood
 from tests.conformance.replay.score import check
 from tests.support.recordings import Exchange
@@ -23,7 +23,7 @@ _EVENT = re.compile(rb".*?(?:\r\n\r\n|\n\n|\Z)", re.DOTALL)
 
 
 @pytest.mark.parametrize("cut", ["whole", "random:11"])
-@pytest.mark.parametrize("dialect", ["openai_chat", "anthropic"])
+@pytest.mark.parametrize("dialect", CLIENTS)
 async def test_bytes_pass_untouched(replay: Replay, dialect: str, cut: str, record_property: Callable[[str, object], None]) -> None:
     exchanges = [exchange for exchange in replay.cores if exchange.dialect == dialect and in_its_form(exchange)]
     async with connected(replay) as client:
@@ -139,7 +139,7 @@ def _header_flaws(exchange: Exchange, reply: Reply) -> list[str]:
         flaws += [f"the provider was sent a credential in {name}" for name, value in headers.items() if "tgk_" in value]
         if exchange.dialect == "anthropic" and headers.get("anthropic-beta") != "beta-of-tomorrow-2031-01-01":
             flaws.append("the beta header is lost")
-        path = "/lab/v1/chat/completions" if exchange.dialect == "openai_chat" else "/lab/v1/messages"
+        path = f"/lab{PATHS[exchange.dialect]}"
         if reply.seen.path != path:
             flaws.append(f"the provider was asked at {reply.seen.path}")
     return flaws

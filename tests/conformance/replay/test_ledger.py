@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.conformance.replay.asks import plain, recorded, written
+from tests.conformance.replay.asks import CLIENTS, plain, recorded, written
 from tests.conformance.replay.client import Replay, connected, for_all
 from tests.conformance.replay.score import check
 from tests.support.recordings import Exchange
@@ -14,8 +14,8 @@ from tests.support.recordings import Exchange
 KINDS = ("input", "cache_read", "cache_write")
 
 
-@pytest.mark.parametrize("client", ["openai_chat", "anthropic"])
-@pytest.mark.parametrize("dialect", ["openai_chat", "anthropic"])
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("dialect", CLIENTS)
 async def test_every_answer_is_counted(replay: Replay, dialect: str, client: str, record_property: Callable[[str, object], None]) -> None:
     exchanges = [exchange for exchange in replay.cores if exchange.dialect == dialect and exchange.expect.get("usage")]
     async with connected(replay) as session:
@@ -46,7 +46,9 @@ def _flaws(exchange: Exchange, event: dict[str, Any] | None, *, identity: bool) 
     if event is None:
         return ["no usage event"]
     usage, counted = exchange.expect["usage"], event["usage"] or {}
-    if "input_tokens" in usage:
+    if exchange.dialect == "openai_responses":
+        wanted = (usage["input_tokens"], usage["output_tokens"])
+    elif "input_tokens" in usage:
         parts = (usage["input_tokens"], usage.get("cache_read_input_tokens"), usage.get("cache_creation_input_tokens"))
         wanted = (sum(part or 0 for part in parts), usage["output_tokens"])
     else:

@@ -88,6 +88,7 @@ def test_a_provider_row_is_complete(raw: dict[str, Any]):
     # Rows without a variable of their own are named in the file: another row has it, or nobody should find them by accident.
     assert spec.local or spec.env or spec.parts or spec.retired
     assert set(spec.wires) <= set(spec.also)
+    assert spec.dialect not in spec.also
     assert all(re.fullmatch(r"[A-Z][A-Z0-9_]+", name) for name in (*spec.env, *spec.base_url_env))
     assert not spec.base_url.endswith("/")
 

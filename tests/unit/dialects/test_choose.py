@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tidegate.dialects.choose import Identity, Transcode, carries_foreign, choose
+from tidegate.dialects.choose import Identity, Transcode, carries_foreign, choose, spoken
 from tidegate.dialects.signature import pack
 from tidegate.ir.content import Origin
 
@@ -37,3 +37,19 @@ def test_envelopes_are_found(body: str) -> None:
 @pytest.mark.parametrize("body", ["{}", '{"format":"anthropic-claude-v1"}', '{"text":"I run tidegate and like it"}'])
 def test_plain_bodies_are_not_foreign(body: str) -> None:
     assert not carries_foreign(body.encode())
+
+
+@pytest.mark.parametrize(
+    ("client", "provider", "model", "word"),
+    [
+        ("openai_responses", ("openai_chat", "openai_responses"), (), "openai_responses"),
+        ("openai_chat", ("openai_chat", "openai_responses"), (), "openai_chat"),
+        ("anthropic", ("openai_chat", "openai_responses"), (), "openai_chat"),
+        ("openai_chat", ("openai_chat", "openai_responses"), ("openai_responses",), "openai_responses"),
+        ("anthropic", ("openai_chat", "openai_responses"), ("openai_responses", "openai_chat"), "openai_responses"),
+    ],
+)
+def test_a_target_is_called_in_the_clients_dialect_where_it_speaks_it(
+    client: str, provider: tuple[str, ...], model: tuple[str, ...], word: str
+) -> None:
+    assert spoken(client, provider, model) == word

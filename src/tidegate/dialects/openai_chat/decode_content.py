@@ -1,9 +1,10 @@
 """The content of messages and its parts, from the wire to blocks. Parts of a type that is not OpenAI's (Mistral's `document_url` and
 `thinking`, Qwen's `video_url`) are `Native` of this dialect."""
 
+from tidegate.dialects.media import document_source, media_source
 from tidegate.dialects.openai_chat.fields import NAME, take_cache
 from tidegate.dialects.reading import as_object, join, missing, take_object, take_opt_str, take_str, wrong
-from tidegate.ir.content import Audio, Base64Source, Block, Document, DocumentSource, FileSource, Image, Native, Refusal, Text, UrlSource
+from tidegate.ir.content import Audio, Block, Document, DocumentSource, FileSource, Image, Native, Refusal, Text
 from tidegate.ir.json import Json, JsonObject
 
 
@@ -77,7 +78,7 @@ def _file(raw: JsonObject, path: str) -> Document:
     title = take_opt_str(inner, "filename", where)
     source: DocumentSource
     if data is not None:
-        source = _document_source(data)
+        source = document_source(data)
         if file_id is not None:
             inner["file_id"] = file_id
     elif file_id is not None:
@@ -100,22 +101,3 @@ def _with(raw: JsonObject, name: str, inner: JsonObject) -> JsonObject:
     if inner:
         raw[name] = inner
     return raw
-
-
-def media_source(url: str) -> UrlSource | Base64Source:
-    """An address, or what a base64 `data:` URL holds. Parameters of its media type other than the type itself are not kept."""
-    if url[:5].lower() != "data:":
-        return UrlSource(url)
-    header, comma, data = url[5:].partition(",")
-    media_type, *parameters = header.split(";")
-    if not comma or "base64" not in parameters:
-        return UrlSource(url)
-    return Base64Source(media_type, data)
-
-
-def _document_source(data: str) -> UrlSource | Base64Source:
-    """OpenAI asks for a `data:` URL; OpenRouter also takes an address, and some clients send bare base64 of a PDF."""
-    source = media_source(data)
-    if isinstance(source, UrlSource) and ":" not in data:
-        return Base64Source("application/pdf", data)
-    return source

@@ -1,23 +1,19 @@
 """A whole answer, from the wire to the neutral model, from OpenAI or any provider that says it is compatible. Wrong types are a provider's
 slip and are passed over; only an answer that is none (an error, no choice, no JSON) raises `GatewayError`."""
 
+from tidegate.dialects.media import media_source
 from tidegate.dialects.openai_chat.citations import decode_annotations, decode_sources
-from tidegate.dialects.openai_chat.decode_content import media_source
 from tidegate.dialects.openai_chat.fields import NAME, dump_text, object_or_empty, parse, text_or_empty
 from tidegate.dialects.openai_chat.finish import decode_finish
 from tidegate.dialects.openai_chat.reasoning import blocks_of, sign_call
 from tidegate.dialects.openai_chat.usage import decode_usage, usage_of
-from tidegate.dialects.openai_errors import error_of
+from tidegate.dialects.openai_errors import error_of, upstream_error
 from tidegate.ir.content import Audio, Block, Citation, Image, Native, Origin, Refusal, Text, Thinking, ToolUse
-from tidegate.ir.errors import Error, ErrorKind, GatewayError
+from tidegate.ir.errors import GatewayError
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.response import Response
 
 _KNOWN = frozenset(("id", "object", "created", "model", "choices", "usage", "service_tier", "error"))
-
-
-def upstream_error(message: str, code: str | None = None) -> Error:
-    return Error(kind=ErrorKind.UPSTREAM, message=message, code=code)
 
 
 def decode_response(body: bytes, origin: Origin) -> Response:

@@ -1,5 +1,6 @@
 """Blocks to content parts: what OpenAI's shape can carry, what stands in for the rest, and what is refused."""
 
+from tidegate.dialects.media import media_url
 from tidegate.dialects.openai_chat.encoding import Encoding
 from tidegate.dialects.openai_chat.fields import NAME
 from tidegate.ir.content import (
@@ -11,7 +12,6 @@ from tidegate.ir.content import (
     Document,
     FileSource,
     Image,
-    MediaSource,
     Native,
     Refusal,
     Text,
@@ -86,16 +86,6 @@ def _image(encoding: Encoding, block: Image, path: str) -> Part:
     if block.detail is not None:
         image["detail"] = block.detail
     return _finish({"type": "image_url", "image_url": image}, encoding, block.cache, block.extras, path)
-
-
-def media_url(source: MediaSource, path: str) -> str:
-    if isinstance(source, Base64Source):
-        return f"data:{source.media_type};base64,{source.data}"
-    if isinstance(source, FileSource):
-        raise unsupported(
-            f"The file id {source.file_id!r} is known to the provider that issued it only; send the content.", f"{path}.source"
-        )
-    return source.url
 
 
 def _audio(encoding: Encoding, block: Audio, path: str) -> Part:

@@ -1,9 +1,9 @@
 """A whole answer, from the neutral model to OpenAI's shape, for OpenAI-shaped clients."""
 
-from tidegate.dialects.asked import Asked, unwrapped
+from tidegate.dialects.asked import Asked, CallIds, unwrapped
 from tidegate.dialects.base import Encoded, Stamp
+from tidegate.dialects.media import media_url
 from tidegate.dialects.openai_chat.citations import encode_citation
-from tidegate.dialects.openai_chat.encode_content import media_url
 from tidegate.dialects.openai_chat.fields import NAME, dump, object_or_empty
 from tidegate.dialects.openai_chat.finish import encode_finish
 from tidegate.dialects.openai_chat.reasoning import CALL_SIGNATURE, call_signature, detail_for_client
@@ -56,22 +56,6 @@ def encode_response(response: Response, stamp: Stamp, request: Request) -> Encod
     if response.dialect == NAME:
         merge(body, response.extras)
     return Encoded(dump(body), losses)
-
-
-class CallIds:
-    """Ids of tool calls: the model's own where they are there and distinct, else made from the stamp."""
-
-    def __init__(self, stamp: Stamp) -> None:
-        self._stem = stamp.stem
-        self._seen: set[str] = set()
-        self._count = 0
-
-    def take(self, call_id: str) -> str:
-        index, self._count = self._count, self._count + 1
-        if not call_id or call_id in self._seen:
-            call_id = f"call_{self._stem}_{index}"
-        self._seen.add(call_id)
-        return call_id
 
 
 class _Message:

@@ -1,10 +1,10 @@
 """Neutral events to a stream of chunks, for OpenAI-shaped clients. What is the same in every chunk of a stream is encoded once."""
 
-from tidegate.dialects.asked import Asked, unwrapped
+from tidegate.dialects.asked import Asked, CallIds, unwrapped
 from tidegate.dialects.base import Stamp
+from tidegate.dialects.media import media_url
 from tidegate.dialects.openai_chat.citations import encode_citation
-from tidegate.dialects.openai_chat.encode_content import media_url
-from tidegate.dialects.openai_chat.encode_response import TIERS, CallIds, citation_loss, legacy_loss, native_loss
+from tidegate.dialects.openai_chat.encode_response import TIERS, citation_loss, legacy_loss, native_loss
 from tidegate.dialects.openai_chat.errors import encode_stream_error
 from tidegate.dialects.openai_chat.fields import NAME, dump
 from tidegate.dialects.openai_chat.finish import encode_finish

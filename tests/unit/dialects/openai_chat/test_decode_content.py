@@ -3,7 +3,6 @@ from typing import Any
 import pytest
 from tests.unit.dialects.openai_chat.samples import decoded_messages
 
-from tidegate.dialects.openai_chat.decode_content import media_source
 from tidegate.ir.content import Audio, Base64Source, Block, CacheMark, Document, FileSource, Image, Native, Refusal, Text, UrlSource
 
 
@@ -42,17 +41,3 @@ def test_strings_nulls_and_lists_of_strings() -> None:
     contents: list[Any] = ["x", "", None, ["a", {"type": "text", "text": "b"}]]
     found = [message.blocks for message in decoded_messages(*({"role": "user", "content": content} for content in contents))]
     assert found == [[Text("x")], [Text("")], [], [Text("a"), Text("b")]]
-
-
-@pytest.mark.parametrize(
-    ("url", "source"),
-    [
-        ("DATA:image/png;base64,AA", Base64Source("image/png", "AA")),
-        ("data:image/png;charset=x;base64,AA", Base64Source("image/png", "AA")),
-        ("data:text/plain,hello", UrlSource("data:text/plain,hello")),
-        ("data:", UrlSource("data:")),
-        ("gs://b/x", UrlSource("gs://b/x")),
-    ],
-)
-def test_media_sources(url: str, source: UrlSource | Base64Source) -> None:
-    assert media_source(url) == source
