@@ -22,7 +22,7 @@ class ProviderEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One of `providers`. Secrets are references: `env:NAME` or `file:/path`."""
 
     kind: str | None = None
-    dialect: Literal["openai_chat", "anthropic", "openai_responses", "bedrock_converse"] | None = None
+    dialect: Literal["openai_chat", "anthropic", "gemini", "openai_responses", "bedrock_converse"] | None = None
     also: list[Literal["openai_chat", "openai_responses"]] = []
     base_url: str | None = None
     settings: dict[str, str] = {}

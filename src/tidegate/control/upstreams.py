@@ -16,6 +16,7 @@ from tidegate.policy.near import did_you_mean
 from tidegate.policy.route import SANDBOX
 from tidegate.policy.secret import Secret
 from tidegate.policy.snapshot import Timeouts, Upstream
+from tidegate.providers.auth import exchanges
 from tidegate.providers.spec import AuthKind, ProviderSpec
 
 CUSTOM = "custom"
@@ -27,6 +28,8 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OWN_HEADERS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "accept-encoding", "expect", "te"})
 _LONGEST_WAIT = 3600
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,255}")
+_AUTH: dict[str, AuthKind] = {"anthropic": "x-api-key", "gemini": "x-goog-api-key"}
+"""Where servers of a dialect look for a key, if not in `Authorization`."""
 _PATHS = ("/chat/completions", "/v1/messages", "/messages", "/completions", "/responses", "/embeddings", "/models")
 
 
@@ -100,7 +103,9 @@ class Upstreams:
         if spec.retired and not other_origin:
             self._problems.warn(path, f"every call to it fails. {spec.retired}")
             missing = spec.retired
-        elif auth != "none" and secret is None and not spec.local and not (spec.ambient and auth == spec.auth):
+        elif (
+            auth != "none" and secret is None and not spec.local and not (spec.ambient and auth == spec.auth) and not exchanges(auth, None)
+        ):
             missing = how_to_configure(spec)
             if other_origin:
                 variable = f"env:{spec.env[0]}" if spec.env else "env:NAME"
@@ -160,10 +165,10 @@ class Upstreams:
         if entry.base_url is None:
             self._problems.error(path, "a `custom` provider needs `base_url`, like `http://10.0.0.5:8000/v1`")
         if entry.dialect is None:
-            self._problems.error(path, "a `custom` provider needs `dialect`: `openai_chat`, `openai_responses` or `anthropic`")
+            self._problems.error(path, "a `custom` provider needs `dialect`: `openai_chat`, `openai_responses`, `anthropic` or `gemini`")
         if entry.base_url is None or entry.dialect is None:
             return None
-        auth: AuthKind = "x-api-key" if entry.dialect == "anthropic" else "bearer"
+        auth = _AUTH.get(entry.dialect, "bearer")
         row = self._kinds.get(CUSTOM) or ProviderSpec(name=CUSTOM, title=CUSTOM, dialect=entry.dialect, base_url="", auth=auth)
         # Two custom servers are two providers: neither replays what the other signed, and neither has a catalogue.
         also = tuple(dialect for dialect in entry.also if dialect != entry.dialect)
@@ -283,7 +288,7 @@ def _auth(wanted: AuthKind | None, spec: ProviderSpec, secret: str | None) -> Au
     if secret is None:
         return "none" if spec.local else spec.auth
     if spec.auth == "none":
-        return "x-api-key" if spec.dialect == "anthropic" else "bearer"
+        return _AUTH.get(spec.dialect, "bearer")
     return spec.auth
 
 

@@ -93,6 +93,10 @@ def _never(_event: str, _data: bytes) -> bool:
     return False
 
 
+def _as_it_is(body: bytes, _model: str) -> bytes:
+    return body
+
+
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """One wire format.
 
@@ -125,6 +129,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     count_instead: str = ""
     count_field: str = "input_tokens"
     """The field of the answer that has the count."""
+    count_body: Callable[[bytes, str], bytes] = _as_it_is
+    """(body, provider's model) -> the body of a request to count, where it names the model in a place of its own."""
     encode_request: Callable[[Request, Profile], Encoded]
     decode_response: Callable[[bytes, Origin], Response]
     encode_response: Callable[[Response, Stamp, Request], Encoded]

@@ -1,13 +1,15 @@
 """How an attempt is carried: bytes as they are, or decoded and encoded. The proxy asks once per attempt, since a fallback may flip it."""
 
+from base64 import b64encode
 from collections.abc import Sequence
 
 import msgspec
 
 from tidegate.dialects.signature import PREFIX
 
-# The second and third are the `format` of reasoning_details, plain and with the slash escaped as some JSON encoders write it.
-_MARKS = (PREFIX.encode(), b'"tidegate/v1"', b'"tidegate\\/v1"')
+# The second and third are the `format` of reasoning_details, plain and with the slash escaped as some JSON encoders write it. The last is
+# the envelope in base64, as Gemini's clients carry it.
+_MARKS = (PREFIX.encode(), b'"tidegate/v1"', b'"tidegate\\/v1"', b64encode(PREFIX[:-1].encode()))
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -28,8 +30,8 @@ _IDENTITY = Identity()
 def carries_foreign(body: bytes) -> bool:
     """Whether the body carries reasoning in one of the gateway's own envelopes. A mention in a text counts too: the price is only a
     translation within the dialect."""
-    first, second, third = _MARKS
-    return first in body or second in body or third in body
+    first, second, third, fourth = _MARKS
+    return first in body or second in body or third in body or fourth in body
 
 
 def spoken(client: str, provider: Sequence[str], model: Sequence[str]) -> str:

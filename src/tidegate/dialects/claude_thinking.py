@@ -159,7 +159,7 @@ def sampling(request: Request, receipt: Receipt, *, thinking: bool) -> JsonObjec
     if not receipt.profile.capabilities.sampling:
         for name, value in (("temperature", request.temperature), ("top_p", request.top_p), ("top_k", request.top_k)):
             if value is not None:
-                receipt.dropped(name, "this model takes no sampling settings")
+                receipt.dropped(receipt.name(name), "this model takes no sampling settings")
         return {}
     out: JsonObject = {}
     temperature, top_p = _temperature(request, receipt, thinking=thinking), _top_p(request, receipt, thinking=thinking)
@@ -169,14 +169,14 @@ def sampling(request: Request, receipt: Receipt, *, thinking: bool) -> JsonObjec
             temperature = None
         else:
             top_p = None
-        receipt.dropped("temperature" if temperature is None else "top_p", "Anthropic takes temperature or top_p, not both")
+        receipt.dropped(receipt.name("temperature" if temperature is None else "top_p"), "Anthropic takes temperature or top_p, not both")
     if temperature is not None:
         out["temperature"] = temperature
     if top_p is not None:
         out["top_p"] = top_p
     if request.top_k is not None:
         if thinking:
-            receipt.dropped("top_k", "Anthropic takes none while thinking")
+            receipt.dropped(receipt.name("top_k"), "Anthropic takes none while thinking")
         else:
             out["top_k"] = request.top_k
     return out
@@ -187,10 +187,10 @@ def _temperature(request: Request, receipt: Receipt, *, thinking: bool) -> float
     if asked is None:
         return None
     if thinking and asked != 1:
-        receipt.dropped("temperature", "Anthropic takes none while thinking")
+        receipt.dropped(receipt.name("temperature"), "Anthropic takes none while thinking")
         return None
     if asked > 1:
-        receipt.mapped("temperature", "Anthropic's highest is 1")
+        receipt.mapped(receipt.name("temperature"), "Anthropic's highest is 1")
         return 1
     return asked
 
@@ -198,6 +198,6 @@ def _temperature(request: Request, receipt: Receipt, *, thinking: bool) -> float
 def _top_p(request: Request, receipt: Receipt, *, thinking: bool) -> float | None:
     asked = request.top_p
     if asked is not None and thinking and asked < 0.95:
-        receipt.dropped("top_p", "Anthropic takes none below 0.95 while thinking")
+        receipt.dropped(receipt.name("top_p"), "Anthropic takes none below 0.95 while thinking")
         return None
     return asked

@@ -1,11 +1,13 @@
 """What clients of each dialect call the fields of the neutral request, so that a receipt speaks of what they wrote. Asked by the encoders
 of requests; a dialect that is not listed has the neutral names."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import cast
 
 import msgspec
 
 from tidegate.ir.content import Native, Thinking, ToolResult, ToolUse
+from tidegate.ir.json import JsonObject
 from tidegate.ir.request import Request
 
 
@@ -65,8 +67,70 @@ _TERMS: Mapping[str, Terms] = {
         messages="input",
         system="instructions",
     ),
+    "gemini": Terms(
+        {
+            "effort": "generationConfig.thinkingConfig.thinkingLevel",
+            "frequency_penalty": "generationConfig.frequencyPenalty",
+            "logprobs": "generationConfig.responseLogprobs",
+            "max_tokens": "generationConfig.maxOutputTokens",
+            "messages": "contents",
+            "modalities": "generationConfig.responseModalities",
+            "n": "generationConfig.candidateCount",
+            "output": "generationConfig.responseJsonSchema",
+            "presence_penalty": "generationConfig.presencePenalty",
+            "reasoning": "generationConfig.thinkingConfig",
+            "seed": "generationConfig.seed",
+            "service_tier": "serviceTier",
+            "stop": "generationConfig.stopSequences",
+            "temperature": "generationConfig.temperature",
+            "tool_call_id": "functionResponse.id",
+            "tool_choice": "toolConfig.functionCallingConfig",
+            "top_k": "generationConfig.topK",
+            "top_logprobs": "generationConfig.logprobs",
+            "top_p": "generationConfig.topP",
+        },
+        messages="contents",
+        system="systemInstruction",
+    ),
 }
 _NEUTRAL = Terms({})
+
+_READ_IN_PART = frozenset(
+    (
+        "custom",
+        "file",
+        "fileData",
+        "function",
+        "functionCall",
+        "functionCallingConfig",
+        "functionResponse",
+        "generationConfig",
+        "image_url",
+        "inlineData",
+        "input_audio",
+        "json_schema",
+        "reasoning",
+        "response_format",
+        "stream_options",
+        "systemInstruction",
+        "thinkingConfig",
+        "toolConfig",
+        "tool_choice",
+        "user_location",
+        "web_search_options",
+    )
+)
+"""Objects that are read field by field: what is left of one among the extras is named by its own fields."""
+
+
+def unmodelled(extras: JsonObject, path: str) -> Iterator[str]:
+    """The paths of fields that nobody models. One that is null says nothing (clients echo those of answers)."""
+    for name, value in extras.items():
+        where = f"{path}.{name}" if path else name
+        if name in _READ_IN_PART and type(value) is dict:
+            yield from unmodelled(cast("JsonObject", value), where)
+        elif value is not None:
+            yield where
 
 
 def term(request: Request, field: str) -> str:
@@ -97,6 +161,8 @@ def block_path(request: Request, index: int, at: int) -> str:
             return path
         case "openai_responses" if isinstance(block, ToolUse | ToolResult | Thinking | Native) or path == "instructions":
             return path
+        case "gemini":
+            return f"{path}.parts[{at}]"
         case _:
             return f"{path}.content[{at}]"
 

@@ -33,7 +33,10 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 class UrlSource(msgspec.Struct, frozen=True):
+    """`media_type` where the client told it: most dialects have the address alone."""
+
     url: str
+    media_type: str | None = None
 
 
 class Base64Source(msgspec.Struct, frozen=True):
@@ -52,6 +55,7 @@ class FileSource(msgspec.Struct, frozen=True):
     """A provider's file id: it means something only to the dialect (and provider) that issued it."""
 
     file_id: str
+    media_type: str | None = None
 
 
 class ContentSource(msgspec.Struct, frozen=True):

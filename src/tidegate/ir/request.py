@@ -25,7 +25,8 @@ class Message(msgspec.Struct):
 class Tool(msgspec.Struct):
     """A tool that the client runs. `schema` is JSON Schema for `function` tools; `format` is the grammar of a `custom`
     (free text) tool as OpenAI writes it. `builtin` is the type of a tool that the client's dialect knows without a schema, though the
-    client runs it (Responses' `local_shell`): other dialects are offered it as a function."""
+    client runs it (Responses' `local_shell`): other dialects are offered it as a function. `own_schema` is the schema as the client's
+    dialect wrote it where that is not JSON Schema (Gemini's `parameters`)."""
 
     name: str
     description: str | None = None
@@ -36,6 +37,7 @@ class Tool(msgspec.Struct):
     cache: CacheMark | None = None
     extras: JsonObject = {}
     builtin: str | None = None
+    own_schema: Json = None
 
 
 class WebSearch(msgspec.Struct):
@@ -81,13 +83,14 @@ class Reasoning(msgspec.Struct, frozen=True):
 
 
 class OutputFormat(msgspec.Struct, frozen=True):
-    """Structured output: any JSON object, or JSON that fits `schema`."""
+    """Structured output: any JSON object, or JSON that fits `schema`. `own_schema`: see `Tool`."""
 
     kind: Literal["json_object", "json_schema"]
     name: str | None = None
     description: str | None = None
     schema: Json = None
     strict: bool | None = None
+    own_schema: Json = None
 
 
 class Request(msgspec.Struct, kw_only=True):
@@ -96,7 +99,8 @@ class Request(msgspec.Struct, kw_only=True):
     offered its tools as OpenAI's `functions`, and knows calls as `function_call` only. `instructions`: the first message stood apart from
     the others (Responses' `instructions`). `store`: whoever answers is to keep the answer. `encrypted_reasoning`: the client keeps signed
     reasoning itself. `own_only` are fields without which the request means something else and that only its own dialect can honour (a
-    stored prompt): it is refused elsewhere."""
+    stored prompt): it is refused elsewhere. `modalities` are the kinds of output that are asked for where they are not text alone (`image`,
+    `audio`)."""
 
     dialect: str
     model: str
@@ -130,4 +134,5 @@ class Request(msgspec.Struct, kw_only=True):
     store: bool | None = None
     encrypted_reasoning: bool = False
     own_only: tuple[str, ...] = ()
+    modalities: list[str] = []
     extras: JsonObject = {}

@@ -19,7 +19,9 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     the words it takes for effort, None = not known. `forced_tools` = takes a tool choice that demands a tool. `tools_while_thinking` =
     takes tools and effort together; where not, tools need an effort of `none` (OpenAI's chat completions from gpt-5.4 on, recording
     lingua-4546a6ecdd53, BerriAI/litellm#34569). `dialects` are those in which the model is reached, where not in all that its provider
-    speaks: the first is the one for clients of others.
+    speaks: the first is the one for clients of others. `structured_with_tools` = takes structured output and tools together (Gemini from
+    3 on). `media_in_results` = takes images and files inside the results of tools. `signed_calls` = refuses calls in its history that
+    have no signature (Gemini from 3 on).
     """
 
     tools: bool = True
@@ -34,6 +36,9 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     sampling_while_thinking: bool = True
     forced_tools: bool = True
     tools_while_thinking: bool = True
+    structured_with_tools: bool = True
+    media_in_results: bool = False
+    signed_calls: bool = False
     web_search: bool = False
     prompt_cache: bool = False
     context: int | None = None

@@ -1,4 +1,4 @@
-"""`POST /v1/messages/count_tokens`: asked of the provider where it speaks the dialect, else estimated from the neutral request.
+"""Counting the tokens of a request: asked of the provider where it speaks the dialect, else estimated from the neutral request.
 
 An estimate says so in `x-tidegate-receipt`. Nothing is billed, so no usage event is written.
 """
@@ -56,8 +56,9 @@ async def _asked(app: App, call: Call, plan: Plan, reply: Reply) -> bool:
     prepared = msgspec.structs.replace(prepared, url=f"{address.removesuffix(dialect.count_instead)}{dialect.count_path}{mark}{query}")
     if prepared.exchange:
         await authorize(app, target, prepared)
+    sent = dialect.count_body(prepared.body, target.model)
     try:
-        answer = await app.upstream.open(target.upstream, prepared.url, prepared.headers, prepared.body, stream=False)
+        answer = await app.upstream.open(target.upstream, prepared.url, prepared.headers, sent, stream=False)
         try:
             body = await answer.read(1 << 20)
         finally:

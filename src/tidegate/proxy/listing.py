@@ -8,19 +8,23 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
+from tidegate.ir.errors import bad_request
 from tidegate.ir.json import Json
 from tidegate.policy.route import PublicModel
+from tidegate.proxy import google_models
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
+from tidegate.proxy.find_model import find
 from tidegate.proxy.reply import JSON, Reply
 
 _EPOCH = "1970-01-01T00:00:00Z"
-_PREFIX = "/v1/models/"
 
 
 async def models(_app: App, call: Call, reply: Reply) -> None:
     """The list. Anthropic clients page with `limit`, `after_id` and `before_id`; without a limit they get everything."""
+    if call.dialect.name == "gemini":
+        await google_models.models(call, reply)
+        return
     shown = call.planner.models(call.key)
     if call.dialect.name != "anthropic":
         await _send(reply, {"object": "list", "data": [_openai(model) for model in shown]})
@@ -57,15 +61,10 @@ def _page(names: list[str], query: dict[str, list[str]]) -> tuple[int, int]:
 
 async def model(_app: App, call: Call, reply: Reply) -> None:
     """One model, by any name that a request may use. Raises `GatewayError` NOT_FOUND with near names."""
-    name = call.params["model"]
-    listed = next((model for model in call.planner.models(call.key) if model.name == name), None)
-    if listed is None:
-        try:
-            plan = call.planner.plan(call.key, name)
-        except GatewayError as unknown:
-            error = unknown.error
-            raise GatewayError(Error(kind=ErrorKind.NOT_FOUND, message=error.message, code="model_not_found", param="model")) from None
-        listed = PublicModel(name=name, target=plan.targets[0])
+    if call.dialect.name == "gemini":
+        await google_models.model(call, reply)
+        return
+    listed = find(call, call.params["model"])
     await _send(reply, _anthropic(listed) if call.dialect.name == "anthropic" else _openai(listed))
 
 

@@ -23,7 +23,7 @@ _SHAPES = {"model": "(?P<model>.+)"}
 _ID = "(?P<{}>[A-Za-z0-9._~-]+)"
 _TRAPS = (b"%2f", b"%5c", b"%00", b"..", b"//", b"\\")
 _NO_PARAMS: Params = {}
-_SHOWN = 16
+_SHOWN = 6
 """Paths that an error names at most."""
 
 

@@ -112,7 +112,7 @@ def _url(call: Call, target: Target, wire: Wire, provider: Dialect, query: str) 
 def address(target: Target, path: str, query: str = "") -> str:
     """The URL of a path, `{model}` filled in."""
     if "{model}" in path:
-        path = path.replace("{model}", quote(target.model, safe=""))
+        path = path.replace("{model}", quote(target.model, safe="@"))
     for name, value in target.upstream.parts.items():
         path = path.replace(f"{{{name}}}", quote(value, safe=""))
     url = target.upstream.base_url + path
@@ -142,6 +142,9 @@ def _passed(call: Call, fields: Fields, provider: Dialect, target: Target) -> tu
     body, losses = apply_quirks(fields, quirks)
     if body is not fields.body:
         fields = scan(body)
+    if "model" in provider.in_url and "model" in fields.spans:
+        # The URL says it; a second word that differs is refused.
+        fields = scan(splice(fields, {}, drop=["model"]))
     usage = provider.usage_fields(fields.get("stream_options")) if call.head.stream and quirks.stream_usage else {}
     model = {} if "model" in provider.in_url else {"model": msgspec.json.encode(target.model)}
     framing = target.upstream.spec.wire(provider.name).framing or provider.framing

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 
-from tidegate.proxy import counting, listing, operate, pipeline
+from tidegate.proxy import counting, gemini, listing, operate, pipeline
 from tidegate.proxy.paths import Paths, Surface
 from tidegate.proxy.quota import quota
+
+_GEMINI = ("/v1beta/models/{model}", "/v1/models/{model}", "/v1beta1/publishers/google/models/{model}")
+"""Where Google has its models: the Gemini API in two versions, and Vertex AI with a key alone."""
 
 SURFACES = Paths(
     (
@@ -21,12 +24,25 @@ SURFACES = Paths(
         Surface("invoke", "POST", b"/model/{model}/invoke", "bedrock_invoke", pipeline.generate, stream=False),
         Surface("invoke_stream", "POST", b"/model/{model}/invoke-with-response-stream", "bedrock_invoke", pipeline.generate, stream=True),
         Surface("bedrock_count", "POST", b"/model/{model}/count-tokens", "bedrock_converse", counting.count_tokens, stream=False),
+        *(
+            surface
+            for place in _GEMINI
+            for surface in (
+                Surface("generate_content", "POST", f"{place}:generateContent".encode(), "gemini", gemini.generate, stream=False),
+                Surface("stream_content", "POST", f"{place}:streamGenerateContent".encode(), "gemini", gemini.generate, stream=True),
+                Surface("gemini_count_tokens", "POST", f"{place}:countTokens".encode(), "gemini", counting.count_tokens, stream=False),
+            )
+        ),
+        Surface("gemini_models", "GET", b"/v1beta/models", "gemini", listing.models, body=False),
+        Surface("gemini_model", "GET", b"/v1beta/models/{model}", "gemini", listing.model, body=False),
         Surface("models", "GET", b"/v1/models", "", listing.models, body=False),
         Surface("model", "GET", b"/v1/models/{model}", "", listing.model, body=False),
         Surface("quota", "GET", b"/v1/tidegate/quota", "", quota, body=False),
     ),
     ("/health/live", "/health/ready", "/metrics"),
 )
+
+_GOOGLE = (b"/v1beta/", b"/v1beta1/")
 
 
 def spoken_dialect(path: bytes, headers: Mapping[bytes, bytes]) -> str:
@@ -35,4 +51,6 @@ def spoken_dialect(path: bytes, headers: Mapping[bytes, bytes]) -> str:
     for surface in found[0].values() if found is not None else ():
         if surface.dialect:
             return surface.dialect
+    if path.startswith(_GOOGLE) or b"x-goog-api-key" in headers:
+        return "gemini"
     return "anthropic" if b"anthropic-version" in headers else "openai_chat"

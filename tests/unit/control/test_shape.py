@@ -11,7 +11,8 @@ from tests.unit.control.configs import Place
         ("providers:\n  anthropic: sk-ant-secret", "2: providers.anthropic: it must be settings (`kind`, `dialect`, "),
         (
             "providers:\n  x: {kind: custom, dialect: openai}",
-            "2: providers.x.dialect: `openai` is not possible: it must be `anthropic` or `bedrock_converse` or `openai_chat` or `openai_responses`.",
+            "2: providers.x.dialect: `openai` is not possible: it must be `anthropic` or `bedrock_converse` or `gemini` or "
+            "`openai_chat` or `openai_responses`.",
         ),
         ("providers:\n  anthropic: {api_key: 5}", "2: providers.anthropic.api_key: it must be text, not a number: put it in quotes"),
         ("providers:\n  anthropic:\n    models: gpt", "3: providers.anthropic.models: it must be a list, not text"),

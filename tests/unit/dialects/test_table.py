@@ -6,7 +6,7 @@ from tidegate.dialects.table import DIALECTS
 
 
 def test_every_dialect_stands_under_its_own_name() -> None:
-    assert set(DIALECTS) == {"openai_chat", "openai_responses", "anthropic", "bedrock_converse"}
+    assert set(DIALECTS) == {"openai_chat", "openai_responses", "anthropic", "gemini", "bedrock_converse"}
     assert all(dialect.name == name for name, dialect in DIALECTS.items())
 
 

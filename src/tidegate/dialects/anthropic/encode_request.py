@@ -14,9 +14,9 @@ from tidegate.dialects.anthropic.receipt import Receipt
 from tidegate.dialects.base import Encoded
 from tidegate.dialects.claude_thinking import plan, sampling
 from tidegate.dialects.reading import merge
+from tidegate.dialects.refuse import refuse
 from tidegate.dialects.strict_schema import adapt
 from tidegate.dialects.terms import tool_field
-from tidegate.ir.errors import unsupported
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.request import OutputFormat, Request
 from tidegate.ir.target import Profile
@@ -98,7 +98,7 @@ def _own_output(request: Request, turns: list[Turn], out: JsonObject, receipt: R
 
 
 def _foreign(request: Request, receipt: Receipt) -> JsonObject:
-    _refuse(request)
+    refuse(request, "Anthropic")
     tools = encode_tools(request, receipt)
     choice = encode_tool_choice(request, tools, receipt)
     demand = soften(choice, receipt)
@@ -133,18 +133,6 @@ def _foreign(request: Request, receipt: Receipt) -> JsonObject:
     if request.extras:
         receipt.foreign_extras(request.extras, "")
     return out
-
-
-def _refuse(request: Request) -> None:
-    if request.n is not None and request.n != 1:
-        raise unsupported("Anthropic gives one answer per call", "n")
-    if request.logprobs:
-        raise unsupported("Anthropic gives no log probabilities", "logprobs")
-    if request.top_logprobs:
-        raise unsupported("Anthropic gives no log probabilities", "top_logprobs")
-    modalities = request.extras.get("modalities")
-    if type(modalities) is list and any(kind != "text" for kind in cast("list[Json]", modalities)):
-        raise unsupported("Anthropic's models answer in text", "modalities")
 
 
 def _output(output: OutputFormat | None, config: JsonObject, receipt: Receipt) -> str | None:
@@ -191,15 +179,15 @@ def _identity(request: Request, out: JsonObject, receipt: Receipt) -> None:
             receipt.mapped(receipt.name("user"), f"Anthropic takes {_LONGEST_USER} characters: a digest stands for it")
         out["metadata"] = {"user_id": user}
     if request.metadata is not None:
-        receipt.dropped("metadata", "Anthropic keeps no metadata but the user's id")
+        receipt.dropped(receipt.name("metadata"), "Anthropic keeps no metadata but the user's id")
     if request.service_tier is not None:
         tier = _TIERS.get(request.service_tier)
         if tier is None:
-            receipt.dropped("service_tier", "Anthropic has no such tier")
+            receipt.dropped(receipt.name("service_tier"), "Anthropic has no such tier")
         else:
             out["service_tier"] = tier
             if tier != request.service_tier:
-                receipt.mapped("service_tier", tier)
+                receipt.mapped(receipt.name("service_tier"), tier)
 
 
 def _hints(request: Request, receipt: Receipt) -> None:

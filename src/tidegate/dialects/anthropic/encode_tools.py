@@ -128,7 +128,7 @@ def encode_tool_choice(request: Request, tools: list[Json], receipt: Receipt) ->
         out["disable_parallel_tool_use"] = not parallel
     elif parallel is False:
         if out is not None and out["type"] == "none":
-            receipt.mapped("parallel_tool_calls", "no tool may be called in this turn")
+            receipt.mapped(receipt.name("parallel_tool_calls"), "no tool may be called in this turn")
         else:
             out = out or {"type": "auto"}
             out["disable_parallel_tool_use"] = True
@@ -139,17 +139,17 @@ def _no_tools(choice: ToolChoice | None, parallel: bool | None, receipt: Receipt
     """Anthropic takes no choice without tools."""
     if choice is not None:
         if choice.mode not in ("none", "auto"):
-            raise unsupported("a tool is demanded and none is offered", "tool_choice")
-        receipt.mapped("tool_choice", "there are no tools to choose from")
+            raise unsupported("a tool is demanded and none is offered", receipt.name("tool_choice"))
+        receipt.mapped(receipt.name("tool_choice"), "there are no tools to choose from")
     if parallel is not None:
-        receipt.mapped("parallel_tool_calls", "there are no tools to call")
+        receipt.mapped(receipt.name("parallel_tool_calls"), "there are no tools to call")
 
 
 def _choice(choice: ToolChoice, receipt: Receipt) -> JsonObject:
     if choice.mode == "tool":
         return {"type": "tool", "name": receipt.tool_name(choice.names[0], "tool_choice", "function") if choice.names else ""}
     if choice.mode == "allowed":
-        receipt.emulated("tool_choice", "only the allowed tools are offered")
+        receipt.emulated(receipt.name("tool_choice"), "only the allowed tools are offered")
         return {"type": "any" if choice.required else "auto"}
     return {"type": "any" if choice.mode == "required" else choice.mode}
 
@@ -160,7 +160,7 @@ def soften(choice: JsonObject | None, receipt: Receipt) -> str | None:
         return None
     name = choice.pop("name", None)
     choice["type"] = "auto"
-    receipt.emulated("tool_choice", "this model takes no choice that demands a tool: it is asked to in the system prompt")
+    receipt.emulated(receipt.name("tool_choice"), "this model takes no choice that demands a tool: it is asked to in the system prompt")
     return f"Call the tool `{name}` in this turn." if type(name) is str else "Call one of the tools in this turn."
 
 

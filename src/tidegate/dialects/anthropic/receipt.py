@@ -2,34 +2,16 @@
 
 import hashlib
 import re
-from typing import cast
 
 from tidegate.dialects.anthropic.decode_blocks import NAME
 from tidegate.dialects.names import fits, shortened
-from tidegate.dialects.terms import term, tool_field
+from tidegate.dialects.terms import term, tool_field, unmodelled
 from tidegate.ir.content import CacheMark, Origin
 from tidegate.ir.json import JsonObject
 from tidegate.ir.loss import Loss
 from tidegate.ir.request import Request
 from tidegate.ir.target import Profile
 
-# Objects of other dialects that are read field by field: what is left of one among the extras is named by its own fields.
-_READ_IN_PART = frozenset(
-    (
-        "custom",
-        "file",
-        "function",
-        "image_url",
-        "input_audio",
-        "json_schema",
-        "reasoning",
-        "response_format",
-        "stream_options",
-        "tool_choice",
-        "user_location",
-        "web_search_options",
-    )
-)
 _LONGEST_NAME = 128
 _TOOL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 
@@ -67,13 +49,9 @@ class Receipt:
         self.losses.append(Loss("dropped", path, reason))
 
     def foreign_extras(self, extras: JsonObject, path: str) -> None:
-        """Fields of another dialect that nobody models. One that is null says nothing (clients echo those of answers)."""
-        for name, value in extras.items():
-            where = f"{path}.{name}" if path else name
-            if name in _READ_IN_PART and type(value) is dict:
-                self.foreign_extras(cast("JsonObject", value), where)
-            elif value is not None:
-                self.dropped(where, "Anthropic has no such field")
+        """Fields of another dialect that nobody models."""
+        for where in unmodelled(extras, path):
+            self.dropped(where, "Anthropic has no such field")
 
     def mark(self, out: JsonObject, cache: CacheMark | None, path: str) -> None:
         """Puts a cache mark on `out`."""

@@ -13,6 +13,7 @@ from tidegate.dialects.openai_chat.encode_tools import encode_tools
 from tidegate.dialects.openai_chat.encoding import Encoding
 from tidegate.dialects.openai_chat.fields import cache_control, dump, dump_text
 from tidegate.dialects.reading import merge
+from tidegate.dialects.refuse import refuse
 from tidegate.ir.errors import bad_request
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.request import OutputFormat, Request
@@ -30,6 +31,8 @@ _NOT_WHILE_THINKING = frozenset(("temperature", "top_p"))
 def encode_request(request: Request, profile: Profile) -> Encoded:
     """The body for `profile`'s model. Raises `unsupported` (and `bad_request` for JSON nested too deeply)."""
     encoding = Encoding(request, profile)
+    if not encoding.own:
+        refuse(request, "The model")
     body: JsonObject = {"model": profile.model, "messages": [*encode_messages(encoding)]}
     if request.tools or request.tool_choice is not None or request.parallel_tool_calls is not None:
         encode_tools(encoding, body)
@@ -62,7 +65,7 @@ def _limits(encoding: Encoding, body: JsonObject) -> None:
     if request.max_tokens is not None:
         most = capabilities.max_output
         if most is not None and request.max_tokens > most and not encoding.own:
-            encoding.mapped("max_tokens", f"the model writes at most {most} tokens")
+            encoding.mapped(encoding.name("max_tokens"), f"the model writes at most {most} tokens")
             body["max_completion_tokens"] = most
         else:
             body["max_completion_tokens"] = request.max_tokens
@@ -72,16 +75,16 @@ def _limits(encoding: Encoding, body: JsonObject) -> None:
         if value is None:
             continue
         if not capabilities.sampling:
-            encoding.dropped(name, "the model takes no sampling parameters")
+            encoding.dropped(encoding.name(name), "the model takes no sampling parameters")
         elif thinks and not capabilities.sampling_while_thinking and name in _NOT_WHILE_THINKING:
-            encoding.dropped(name, "the model takes none while it reasons")
+            encoding.dropped(encoding.name(name), "the model takes none while it reasons")
         else:
             body[name] = value
     if request.top_k is not None:
         if encoding.own:
             body["top_k"] = request.top_k
         else:
-            encoding.dropped("top_k", "OpenAI's shape has no top_k")
+            encoding.dropped(encoding.name("top_k"), "OpenAI's shape has no top_k")
     if request.stop:
         body["stop"] = [*request.stop]
 
@@ -99,10 +102,10 @@ def _hints(encoding: Encoding, body: JsonObject) -> None:
         if encoding.own:
             body["service_tier"] = tier
         elif tier == "standard_only":
-            encoding.mapped("service_tier", "`standard_only` is OpenAI's `default`")
+            encoding.mapped(encoding.name("service_tier"), "`standard_only` is OpenAI's `default`")
             body["service_tier"] = "default"
         elif tier != "auto":
-            encoding.dropped("service_tier", f"OpenAI has no service tier {tier!r}")
+            encoding.dropped(encoding.name("service_tier"), f"OpenAI has no service tier {tier!r}")
     if request.cache is not None:
         if encoding.keeps_marks:
             body["cache_control"] = cache_control(request.cache, own=encoding.own)

@@ -82,7 +82,7 @@ def _allowed_choice(encoding: Encoding, choice: ToolChoice, body: JsonObject) ->
     demands = choice.mode in ("required", "tool")
     if encoding.own or not demands or encoding.profile.capabilities.forced_tools:
         return _choice(encoding, choice)
-    encoding.emulated("tool_choice", "the model takes no choice that demands a tool: it is asked to in a system message")
+    encoding.emulated(encoding.name("tool_choice"), "the model takes no choice that demands a tool: it is asked to in a system message")
     told = "Call one of the tools in this turn."
     if choice.names:
         told = f"Call the tool `{encoding.tool_name(choice.names[0], 'tool_choice')}` in this turn."

@@ -3,7 +3,7 @@
 from tidegate.dialects.names import fits, shortened
 from tidegate.dialects.openai_chat.fields import NAME, cache_control
 from tidegate.dialects.reading import merge
-from tidegate.dialects.terms import block_path, message_path, term
+from tidegate.dialects.terms import block_path, message_path, term, unmodelled
 from tidegate.ir.content import Block, CacheMark, Origin, Refusal, Thinking, ToolResult, ToolUse
 from tidegate.ir.json import JsonObject
 from tidegate.ir.loss import Loss
@@ -51,8 +51,8 @@ class Encoding:
 
     def foreign_extras(self, extras: JsonObject, path: str) -> None:
         """Fields that only the client's dialect knows."""
-        for field in extras:
-            self.dropped(f"{path}.{field}" if path else field, f"a field of {self.request.dialect} that {NAME} does not have")
+        for where in unmodelled(extras, path):
+            self.dropped(where, f"a field of {self.request.dialect} that {NAME} does not have")
 
     def attach(self, raw: JsonObject, cache: CacheMark | None, extras: JsonObject, path: str) -> None:
         """Puts the mark and the extras of an object of the request where they belong, or reports them."""

@@ -1,0 +1,75 @@
+"""Gemini's `usageMetadata` and the neutral `Usage`, both ways.
+
+`promptTokenCount` includes what was read from a cache, and excludes the results of built-in tools that the model read as input
+(`toolUsePromptTokenCount`, openinference-b146d53474ae); `candidatesTokenCount` excludes thoughts. The total is the sum of the four.
+"""
+
+from tidegate.dialects.reading import count
+from tidegate.ir.json import Json, JsonObject
+from tidegate.ir.loss import Loss
+from tidegate.ir.usage import Usage
+
+_COUNTS = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "cachedContentTokenCount")
+_TOOLS = "toolUsePromptTokenCount"
+_KNOWN = frozenset((*_COUNTS, "totalTokenCount", "serviceTier"))
+
+
+def decode_usage(raw: Json) -> Usage | None:
+    """None where there is no usage object."""
+    if type(raw) is not dict:
+        return None
+    prompt, candidates, thoughts, cached = (count(raw.get(name)) for name in _COUNTS)
+    tools = count(raw.get(_TOOLS))
+    read = None if prompt is None and tools is None else max(0, (prompt or 0) - (cached or 0)) + (tools or 0)
+    output = None if candidates is None and thoughts is None else (candidates or 0) + (thoughts or 0)
+    return Usage(
+        input=read,
+        cache_read=cached,
+        output=output,
+        reasoning=thoughts,
+        audio_input=_audio(raw.get("promptTokensDetails")),
+        audio_output=_audio(raw.get("candidatesTokensDetails")),
+        extras={name: value for name, value in raw.items() if name not in _KNOWN},
+    )
+
+
+def _audio(details: Json) -> int | None:
+    """Tokens of audio among the details by modality."""
+    for item in details if type(details) is list else ():
+        if type(item) is dict and item.get("modality") == "AUDIO":
+            return count(item.get("tokenCount"))
+    return None
+
+
+def service_tier(raw: Json) -> str | None:
+    tier = raw.get("serviceTier") if type(raw) is dict else None
+    return tier if type(tier) is str else None
+
+
+def encode_usage(usage: Usage | None, tier: str | None, *, own: bool) -> JsonObject:
+    """The counts for a client; those of built-in tools are told apart where they were."""
+    usage = usage or Usage()
+    tools = (count(usage.extras.get(_TOOLS)) or 0) if own else 0
+    out: JsonObject = {}
+    if not own or usage.input is not None:
+        out["promptTokenCount"] = max(0, usage.prompt - tools)
+    if usage.cache_read is not None and (own or usage.cache_read):
+        out["cachedContentTokenCount"] = usage.cache_read
+    visible = (usage.output or 0) - (usage.reasoning or 0)
+    if not own or (usage.output is not None and (visible or usage.reasoning is None)):
+        out["candidatesTokenCount"] = max(0, visible)
+    if usage.reasoning is not None and (own or usage.reasoning):
+        out["thoughtsTokenCount"] = usage.reasoning
+    out["totalTokenCount"] = usage.prompt + (usage.output or 0)
+    if own:
+        out |= usage.extras
+        if tier is not None:
+            out["serviceTier"] = tier
+    return out
+
+
+def foreign_counters(usage: Usage | None, *, own: bool) -> list[Loss]:
+    """What Gemini's usage has no place for."""
+    if own or usage is None:
+        return []
+    return [Loss("dropped", f"usage.{name}", "Gemini's usage has no such counter") for name in usage.extras]
