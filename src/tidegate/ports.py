@@ -205,12 +205,24 @@ class UsageEvent(msgspec.Struct, kw_only=True):
 
 
 class Events(Protocol):
-    def emit(self, event: UsageEvent) -> None:
-        """Takes the event without waiting for storage."""
+    """Where usage goes, on the path of every call. Only `synced` waits."""
+
+    @property
+    def accepting(self) -> bool:
+        """Whether new billable work may be taken. What runs may still be settled."""
         ...
 
-    async def aclose(self) -> None:
-        """Writes what is still queued."""
+    def begin(self, event: UsageEvent) -> None:
+        """An attempt is about to be sent. `event` is what the ledger shall say if it is never settled."""
+        ...
+
+    def emit(self, event: UsageEvent) -> None:
+        """The attempt is settled. Returns once the end of the process cannot lose the event."""
+        ...
+
+    async def synced(self) -> None:
+        """Returns once everything that was emitted would survive a power loss, where the operator wants that; else at once. Raises
+        `OSError` where it cannot be had."""
         ...
 
 

@@ -1,17 +1,19 @@
 """One gateway, put together out of its adapters: `running` gives what answers requests to whoever runs the loop (tests too)."""
 
+import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 from tidegate.adapters.metrics_prometheus import PrometheusMetrics
 from tidegate.adapters.system import SystemClock, SystemRandom
 from tidegate.adapters.thinking_memory import MemoryThinkingCache
 from tidegate.adapters.tokens_splintr import SplintrCounter
 from tidegate.app.access import access_tokens
+from tidegate.app.background import in_background, told
 from tidegate.app.limits import counters
 from tidegate.app.started import Started
 from tidegate.app.upstream import upstreams
-from tidegate.app.usage import usage_events
+from tidegate.app.usage import usage_spool
 from tidegate.app.watching import watching
 from tidegate.policy.route import Planner
 from tidegate.proxy.app import App, Live
@@ -19,15 +21,24 @@ from tidegate.proxy.server import Gateway
 
 
 @contextlib.asynccontextmanager
-async def running(started: Started) -> AsyncGenerator[Gateway]:
-    """The gateway with its adapters and its loops; all end with the context. Needs the running loop."""
+async def running(started: Started, serving: asyncio.Event | None = None, failed: Callable[[str], None] = told) -> AsyncGenerator[Gateway]:
+    """The gateway with its adapters and its loops; all end with the context. Needs the running loop. What takes long is loaded once
+    `serving` is set, or in the background at once where nobody will set it; `failed` is told what can never work. Raises `SpoolError`."""
+    if serving is None:
+        serving = asyncio.Event()
+        serving.set()
     live = Live(Planner(started.loaded.snapshot))
     clock = SystemClock()
-    async with usage_events(started.settings) as events, upstreams() as upstream, watching(started, live):
+    async with (
+        usage_spool(started.settings) as spool,
+        in_background(started.settings, spool, serving, failed),
+        upstreams() as upstream,
+        watching(started, live),
+    ):
         app = App(
             live=live,
             upstream=upstream,
-            events=events,
+            events=spool,
             metrics=PrometheusMetrics(),
             clock=clock,
             random=SystemRandom(),

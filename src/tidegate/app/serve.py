@@ -1,7 +1,9 @@
 """The process: from settings to a gateway that listens, and down again. `serve` is what the command line calls."""
 
+import asyncio
 import contextlib
 import gc
+import signal
 import sys
 
 import uvloop
@@ -9,6 +11,7 @@ import uvloop
 from tidegate.adapters import logs
 from tidegate.adapters.server_http import listener
 from tidegate.adapters.server_http import serve as serve_http
+from tidegate.adapters.spool.spool import SpoolError
 from tidegate.app.gateway import running
 from tidegate.app.started import Started
 from tidegate.app.watching import warn
@@ -37,14 +40,31 @@ def serve(settings: Settings) -> int:
         return 1
     warn(started.loaded.warnings)
 
+    failures: list[str] = []
+
+    def failed(reason: str) -> None:
+        failures.append(reason)
+        signal.raise_signal(signal.SIGTERM)
+
     async def main() -> None:
-        async with running(started) as gateway:
-            await serve_http(gateway, sock, lambda: print(greeting(settings, started.loaded.snapshot, started.first_token), flush=True))
+        serving = asyncio.Event()
+
+        def accepting() -> None:
+            print(greeting(settings, started.loaded.snapshot, started.first_token), flush=True)
+            serving.set()
+
+        async with running(started, serving, failed) as gateway:
+            await serve_http(gateway, sock, accepting)
 
     # What start-up made stays for ever: the collector need not look at it again.
     gc.collect()
     gc.freeze()
     # Calls leave few cycles: looking for them after every 700 objects, as is the default, costs more than it finds.
     gc.set_threshold(*_COLLECT)
-    uvloop.run(main())
-    return 0
+    try:
+        uvloop.run(main())
+    except (SpoolError, OSError) as error:
+        failures.append(str(error))
+    for reason in failures:
+        print(f"error: {reason}", file=sys.stderr)
+    return 1 if failures else 0

@@ -1,21 +1,34 @@
-"""Where usage events go."""
+"""Where usage events go: into the spool before an answer's last bytes leave, and from there to the ledger and to the file for people."""
 
 import contextlib
 from collections.abc import AsyncGenerator
 
-from tidegate.adapters.events_file import FileEvents
+from tidegate.adapters.spool.drainer import Drainer
+from tidegate.adapters.spool.sinks import FileSink, Sink, Tee
+from tidegate.adapters.spool.spool import Spool
 from tidegate.control.settings import Settings
-from tidegate.ports import Events
 
+SPOOL = "spool"
 USAGE_FILE = "usage.jsonl"
-"""Under `TIDEGATE_HOME`: one JSON line for each attempt."""
+"""Both under `TIDEGATE_HOME`: the spool's folder, and one JSON line for each attempt that the ledger has."""
 
 
 @contextlib.asynccontextmanager
-async def usage_events(settings: Settings) -> AsyncGenerator[Events]:
-    """What is still queued is written when the context ends."""
-    events = FileEvents(settings.home / USAGE_FILE)
+async def usage_spool(settings: Settings) -> AsyncGenerator[Spool]:
+    """What was emitted is on the disk when the context ends. Raises `SpoolError` and `OSError`."""
+    spool = Spool(settings.home / SPOOL, durability=settings.durability)
     try:
-        yield events
+        yield spool
     finally:
-        await events.aclose()
+        await spool.aclose()
+
+
+@contextlib.asynccontextmanager
+async def draining(spool: Spool, ledger: Sink, settings: Settings) -> AsyncGenerator[None]:
+    """Posts while the context lasts, and what is left when it ends, if the ledger takes it."""
+    drainer = Drainer(spool, Tee(ledger, FileSink(settings.home / USAGE_FILE)))
+    drainer.start()
+    try:
+        yield
+    finally:
+        await drainer.aclose()

@@ -47,7 +47,7 @@ def _tell(loaded: Loaded) -> None:
     if keys:
         table([_key(key) for key in keys])
     server = snapshot.server
-    bodies = "written to the ledger" if server.bodies_in_log else "in no log"
+    bodies = "written to usage.jsonl" if server.bodies_in_log else "in no log"
     say(f"\nserver: bodies up to {server.body_limit:,} bytes, {bodies}; CORS: {', '.join(server.cors) or 'none'}")
 
 

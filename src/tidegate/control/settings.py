@@ -2,17 +2,23 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from tidegate.control.problems import ConfigError, Problem
 
+Durability = Literal["process", "power_loss"]
+
 DEFAULT_CONFIG = Path("tidegate.yaml")
+
+_FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`config_path` is a file that must exist; None means `./tidegate.yaml` if there is one. The control API listens on `admin_host` and
-    `admin_port`. `environ` holds secrets."""
+    `admin_port`. `durability` is what usage survives before an answer ends. `auto_migrate` raises the schema of PostgreSQL at a start.
+    `environ` holds secrets."""
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -20,6 +26,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     config_path: Path | None = None
     admin_host: str = "127.0.0.1"
     admin_port: int = 8081
+    durability: Durability = "process"
+    auto_migrate: bool = False
     environ: Mapping[str, str] = {}
 
     @property
@@ -33,8 +41,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 def settings(
     environ: Mapping[str, str], *, host: str | None = None, port: int | None = None, home: Path | None = None, config: Path | None = None
 ) -> Settings:
-    """An option, else its variable (`TIDEGATE_HOST`, `_PORT`, `_HOME`, `_CONFIG`, `_ADMIN_HOST`, `_ADMIN_PORT`; an empty one counts as
-    unset), else the default. Raises `ConfigError` for a port that is none."""
+    """An option, else its variable (`TIDEGATE_HOST`, `_PORT`, `_HOME`, `_CONFIG`, `_ADMIN_HOST`, `_ADMIN_PORT`,
+    `_DURABILITY`, `_AUTO_MIGRATE`; an empty one counts as unset), else the default. Raises `ConfigError` for a value that is none."""
     config_path = str(config or "") or environ.get("TIDEGATE_CONFIG")
     return Settings(
         host=host or environ.get("TIDEGATE_HOST") or "127.0.0.1",
@@ -43,8 +51,24 @@ def settings(
         config_path=Path(config_path) if config_path else None,
         admin_host=environ.get("TIDEGATE_ADMIN_HOST") or "127.0.0.1",
         admin_port=_port("TIDEGATE_ADMIN_PORT", environ.get("TIDEGATE_ADMIN_PORT") or "8081"),
+        durability=_durability(environ.get("TIDEGATE_DURABILITY") or "process"),
+        auto_migrate=_flag("TIDEGATE_AUTO_MIGRATE", environ.get("TIDEGATE_AUTO_MIGRATE") or "0"),
         environ=dict(environ),
     )
+
+
+def _durability(text: str) -> Durability:
+    match text:
+        case "process" | "power_loss":
+            return text
+        case _:
+            raise ConfigError((Problem("TIDEGATE_DURABILITY", 0, "", f"`{text[:20]}` is none of `process` and `power_loss`"),))
+
+
+def _flag(name: str, text: str) -> bool:
+    if text not in _FLAGS:
+        raise ConfigError((Problem(name, 0, "", f"`{text[:20]}` is neither `1` nor `0`"),))
+    return _FLAGS[text]
 
 
 def _port(name: str, text: str) -> int:

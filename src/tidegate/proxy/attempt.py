@@ -5,7 +5,7 @@ Filled while it runs, told to the client in headers, and emitted once as a usage
 
 import msgspec
 
-from tidegate.ir.errors import Error
+from tidegate.ir.errors import Error, GatewayError
 from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
 from tidegate.policy.price import cost
@@ -15,6 +15,7 @@ from tidegate.ports import RawHeaders, UsageEvent
 from tidegate.proxy.admission import Admitted, end_user
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
+from tidegate.proxy.failure import UNRECORDED
 from tidegate.proxy.headers import header_value
 from tidegate.proxy.prepare import Prepared
 from tidegate.proxy.reply import Reply
@@ -60,7 +61,7 @@ class Attempt:
         self.last = last
         self.losses = prepared.losses
         self._admitted = admitted
-        self._plan = plan
+        self._event = _unsettled(call, plan, target, prepared)
         self._started = app.clock.monotonic()
 
     @property
@@ -90,51 +91,78 @@ class Attempt:
             told += self._admitted.headers(self.call.dialect.name, self.app.clock.now())
         return told
 
+    def begin(self) -> None:
+        """Says before anything is sent what the ledger shall have of this attempt if the process ends with it."""
+        self.app.events.begin(self._event)
+
+    async def settled(self) -> None:
+        """As `settle`, and waits until a power loss cannot take it back, where the operator wants that."""
+        self.settle()
+        try:
+            await self.app.events.synced()
+        except OSError:
+            raise GatewayError(UNRECORDED) from None
+
     def settle(self) -> None:
         """Leaves the attempt's line in the ledger, once: before the last bytes of an answer go out, or where it ended without one."""
         if self._settled:
             return
         self._settled = True
-        app, call, target = self.app, self.call, self.target
-        now = app.clock.monotonic()
-        usage = self.usage
-        priced = cost(usage, target.price)
-        error = self.error
+        event, error, usage = self._event, self.error, self.usage
+        priced = cost(usage, self.target.price)
         estimated = self._admitted.settle(usage, answered=self.upstream_status == OK) if self._admitted is not None else None
-        event = UsageEvent(
-            request_id=call.request_id,
-            attempt=call.attempts,
-            at=call.at,
-            key=call.key.id,
-            key_name=call.key.name,
-            surface=call.surface,
-            route=self._plan.route,
-            target=target.name,
-            provider=target.upstream.name,
-            model=self.model or target.model,
-            stream=call.head.stream,
-            identity=self.prepared.identity,
-            status=CLIENT_GONE if self.gone else (self.status or (error.http_status if error else 0)),
-            upstream_status=self.upstream_status,
-            error=None if error is None else f"{error.kind.word}: {error.message}"[:500],
-            usage=None if usage is None else msgspec.to_builtins(usage),
-            estimated="client_disconnect" if self.gone else estimated,
-            cost_nano=None if priced is None else priced.nano,
-            price_source=None if priced is None else priced.label,
-            duration_ms=round((now - self._started) * 1000, 3),
-            first_byte_ms=None if self._first_byte is None else round((self._first_byte - self._started) * 1000, 3),
-            receipt=msgspec.to_builtins(self.losses) if self.losses else [],
-            request_body=call.body.decode("utf-8", "replace") if self.logs else None,
-            response_body=b"".join(self._given).decode("utf-8", "replace") if self._given else None,
-            org=call.key.org,
-            team=call.key.team,
-            user=call.key.user,
-            end_user=end_user(call.fields, call.dialect.name),
-            tags=list(call.key.tags),
-            lines=[] if priced is None else msgspec.to_builtins(list(priced.lines)),
-        )
-        app.events.emit(event)
-        app.metrics.attempt(event)
+        event.entry = "settled"
+        event.model = self.model or self.target.model
+        event.status = CLIENT_GONE if self.gone else (self.status or (error.http_status if error else 0))
+        event.upstream_status = self.upstream_status
+        event.error = None if error is None else f"{error.kind.word}: {error.message}"[:500]
+        event.usage = None if usage is None else msgspec.to_builtins(usage)
+        event.estimated = "client_disconnect" if self.gone else estimated
+        event.duration_ms = round((self.app.clock.monotonic() - self._started) * 1000, 3)
+        event.first_byte_ms = None if self._first_byte is None else round((self._first_byte - self._started) * 1000, 3)
+        event.receipt = msgspec.to_builtins(self.losses) if self.losses else []
+        if priced is not None:
+            event.cost_nano, event.price_source = priced.nano, priced.label
+            event.lines = msgspec.to_builtins(list(priced.lines))
+        if self.logs:
+            event.request_body = self.call.body.decode("utf-8", "replace")
+            event.response_body = b"".join(self._given).decode("utf-8", "replace") if self._given else None
+        self.app.events.emit(event)
+        self.app.metrics.attempt(event)
+
+
+def _unsettled(call: Call, plan: Plan, target: Target, prepared: Prepared) -> UsageEvent:
+    """What is known before the attempt is sent: the row of one that never ends."""
+    return UsageEvent(
+        request_id=call.request_id,
+        attempt=call.attempts,
+        at=call.at,
+        key=call.key.id,
+        key_name=call.key.name,
+        surface=call.surface,
+        route=plan.route,
+        target=target.name,
+        provider=target.upstream.name,
+        model=target.model,
+        stream=call.head.stream,
+        identity=prepared.identity,
+        status=0,
+        upstream_status=None,
+        error=None,
+        usage=None,
+        estimated="process_ended",
+        cost_nano=None,
+        price_source=None,
+        duration_ms=0,
+        first_byte_ms=None,
+        receipt=[],
+        org=call.key.org,
+        team=call.key.team,
+        user=call.key.user,
+        end_user=end_user(call.fields, call.dialect.name),
+        tags=list(call.key.tags),
+        entry="unknown",
+    )
 
 
 def _short(losses: list[Loss]) -> bytes:

@@ -26,6 +26,7 @@ async def run(attempt: Attempt) -> Failure | None:
     prepared, stream = attempt.prepared, attempt.call.head.stream
     answer: UpstreamAnswer | None = None
     failure: Failure | None = None
+    attempt.begin()
     try:
         answer = await attempt.app.upstream.open(attempt.target.upstream, prepared.url, prepared.headers, prepared.body, stream=stream)
         attempt.upstream_status = answer.status

@@ -6,6 +6,12 @@ from tidegate.ir.errors import Error, ErrorKind
 from tidegate.policy.snapshot import Target
 from tidegate.ports import RawHeaders, UpstreamFailure
 
+UNRECORDED = Error(
+    kind=ErrorKind.UNAVAILABLE,
+    message="The gateway cannot record usage, because its disk is full or failing, and so takes no new calls. Its log says more.",
+    code="usage_storage_unavailable",
+)
+
 
 class Failure(msgspec.Struct, frozen=True):
     """`body` is the provider's own error body, where the client speaks its dialect and can have it as it came."""

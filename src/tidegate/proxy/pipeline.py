@@ -20,7 +20,7 @@ from tidegate.proxy.attempt import Attempt
 from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
 from tidegate.proxy.exchange import run
-from tidegate.proxy.failure import Failure
+from tidegate.proxy.failure import UNRECORDED, Failure
 from tidegate.proxy.headers import header_value
 from tidegate.proxy.prepare import Prepared, prepare
 from tidegate.proxy.reply import JSON, Reply
@@ -75,6 +75,8 @@ async def through(app: App, call: Call, plan: Plan, reply: Reply, prepare: Prepa
 
 
 async def _try(app: App, call: Call, plan: Plan, target: Target, reply: Reply, prepare: Prepare, *, last: bool) -> Failure | None:
+    if not app.events.accepting:
+        return Failure(UNRECORDED, [(b"retry-after", b"5")])
     try:
         prepared = prepare(app, call, plan, target)
         if prepared.exchange:

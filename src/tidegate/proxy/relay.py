@@ -58,7 +58,7 @@ async def whole(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
     if attempt.logs:
         attempt.log(body)
     attempt.status = answer.status
-    attempt.settle()
+    await attempt.settled()
     await attempt.reply.whole(answer.status, JSON, body, [*attempt.headers(), *returned(answer.headers)])
     return None
 
@@ -82,7 +82,7 @@ async def passed(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
         attempt.error = failure.error
         raise BrokenOff from None
     gate.give(b"", go=True)
-    attempt.settle()
+    await attempt.settled()
     gate.close()
     return None
 
@@ -150,7 +150,7 @@ async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate:
     if stream.error is not None and not gate.is_open and not (attempt.last and stream.told):
         return Failure(stream.error, returned(answer.headers))
     gate.give(out, go=True)
-    attempt.settle()
+    await attempt.settled()
     gate.close()
     return None
 
@@ -164,7 +164,7 @@ async def _told_as_stream(attempt: Attempt, answer: UpstreamAnswer) -> Failure |
     attempt.losses += encoder.losses
     gate = Gate(attempt, call.dialect.stream_type, returned(answer.headers))
     gate.give(body, go=True)
-    attempt.settle()
+    await attempt.settled()
     gate.close()
     return None
 

@@ -91,12 +91,17 @@ class Kept:
 
     def __init__(self) -> None:
         self.events: list[UsageEvent] = []
+        self.begun: list[tuple[str, int]] = []
+        self.accepting = True
+
+    def begin(self, event: UsageEvent) -> None:
+        self.begun.append((event.request_id, event.attempt))
+
+    async def synced(self) -> None:
+        pass
 
     def emit(self, event: UsageEvent) -> None:
         self.events.append(event)
-
-    async def aclose(self) -> None:
-        pass
 
 
 class Ticks:

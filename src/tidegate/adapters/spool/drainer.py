@@ -24,8 +24,11 @@ from tidegate.ports import PoisonEvents, UsageEvent
 BATCH = 500
 SLICE = 25
 """Rows that are decoded before others may run."""
-GATHER = 0.2
-"""Seconds that records gather before a batch is posted."""
+GATHER = 1.0
+"""Seconds that records gather before a batch is posted, where there are many: a batch costs as much as fifty rows."""
+SOON = 0.2
+"""Seconds, where there are few."""
+MANY = 50
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 5.0
 
@@ -82,7 +85,7 @@ class Drainer:
                 if self._closing.is_set() and self._spool.state.written == self._spool.offset.seq:
                     return
                 if len(records) < self._batch:
-                    await self._pause(self._gather)
+                    await self._pause(max(min(SOON, self._gather), self._gather * min(1.0, len(records) / MANY)))
             except Damage as damage:
                 self._harmed(damage)
                 await self._pause(LONGEST_WAIT)

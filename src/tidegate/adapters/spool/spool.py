@@ -41,7 +41,7 @@ class SpoolError(Exception):
     """The folder cannot be used: another process has it, or it was written by a newer version."""
 
 
-class NotDurable(Exception):
+class NotDurable(OSError):
     """The event is not on the disk and nobody can say when it will be."""
 
 

@@ -35,6 +35,7 @@ class Database:
     call may wait for it, `ADMIN_SECONDS` for people's commands. Raises `BadAddress` where the driver is not installed."""
 
     def __init__(self, url: URL, *, statement_seconds: float = STATEMENT_SECONDS) -> None:
+        self.statement_seconds = statement_seconds
         self.is_sqlite = url.get_backend_name() == "sqlite"
         options = _sqlite(url, statement_seconds) if self.is_sqlite else _postgres(statement_seconds)
         try:

@@ -1,23 +1,27 @@
 """The ledger: usage events are posted once, however often they are given, and the rollups are their sums. `usage` answers from the rollups
 alone. The spool's drainer posts, the control API and the command line ask."""
 
+import asyncio
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.ledger_rows import Row, Unstorable, row_of
+from tidegate.adapters.sql.posting import Posting
+from tidegate.adapters.sql.posting_sqlite import ShortWay
 from tidegate.adapters.sql.rollups import rollups
 from tidegate.adapters.sql.schema_usage import MEASURES, ROLLUPS, ledger
-from tidegate.adapters.sql.statements import Insert, insert, of_the_data
+from tidegate.adapters.sql.statements import insert, of_the_data
 from tidegate.adapters.sql.usage_query import report
 from tidegate.ports import PoisonEvents, UsageEvent
 from tidegate.records import Scope, Tenant
 from tidegate.usage_report import UsageQuery, UsageReport
 
 _IDENTITY = ("request_id", "attempt", "entry")
-_ROLLUP_KEY = ("org_id", "bucket", "dims")
+SLICE = 25
+"""Events that become rows before others may run."""
 
 Indexed = tuple[int, Row]
 """A row with its event's place in the batch."""
@@ -28,10 +32,11 @@ class LedgerStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._post = (
-            insert(ledger, is_sqlite=database.is_sqlite).on_conflict_do_nothing().returning(*(ledger.c[name] for name in _IDENTITY))
-        )
-        self._add = [self._addition(table) for _, table in ROLLUPS]
+        is_sqlite = database.is_sqlite
+        self._short = ShortWay(database.engine.url, database.statement_seconds) if is_sqlite else None
+        self._post = Posting(ledger, is_sqlite=is_sqlite, identity=_IDENTITY)
+        self._tell = insert(ledger, is_sqlite=is_sqlite).on_conflict_do_nothing().returning(*(ledger.c[name] for name in _IDENTITY))
+        self._rollups = [Posting(table, is_sqlite=is_sqlite) for _, table in ROLLUPS]
 
     async def post(self, events: Sequence[UsageEvent]) -> int:
         """Stores the events that are not there yet, with their rollups, in one transaction; the number of new ones. Raises `PoisonEvents`
@@ -39,11 +44,15 @@ class LedgerStore:
         rows: list[Indexed] = []
         poison: list[tuple[int, str]] = []
         for index, event in enumerate(events):
+            if index % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
             try:
                 rows.append((index, row_of(event)))
             except Unstorable as error:
                 poison.append((index, str(error)))
         rows.sort(key=lambda item: (item[1]["org_id"], *(item[1][name] for name in _IDENTITY)))
+        if rows and self._short is not None and await asyncio.to_thread(self._short.post, [row for _, row in rows]):
+            return _told(poison, len(rows))
         try:
             posted = await self._store(rows, None)
         except Exception as error:
@@ -51,9 +60,12 @@ class LedgerStore:
                 raise
             # The database itself refuses something: once more, in halves, until what it refuses stands alone.
             posted = await self._store(rows, poison)
-        if poison:
-            raise PoisonEvents(sorted(poison), posted)
-        return posted
+        return _told(poison, posted)
+
+    async def aclose(self) -> None:
+        """Lets go of the database's file."""
+        if self._short is not None:
+            await asyncio.to_thread(self._short.close)
 
     async def usage(self, scope: Scope, query: UsageQuery) -> UsageReport:
         """Raises `UsageTooLarge`, and `ValueError` for a time zone that is none."""
@@ -74,15 +86,15 @@ class LedgerStore:
         return posted
 
     async def _insert(self, connection: AsyncConnection, rows: list[Indexed]) -> int:
-        inserted = {tuple(found) for found in await connection.execute(self._post, [row for _, row in rows])}
-        new: dict[tuple[str, ...], Row] = {}
-        for _, row in rows:
-            identity = tuple(row[name] for name in _IDENTITY)
-            if identity in inserted:
-                new.setdefault(identity, row)
-        for statement, sums in zip(self._add, rollups(new.values()), strict=True):
+        plain = [row for _, row in rows]
+        if self._database.is_sqlite:
+            inserted = [tuple(found) for found in await connection.execute(self._tell, plain)]
+        else:
+            inserted = await self._post.run(connection, self._post.nothing, plain)
+        new = _found(plain, inserted)
+        for table, sums in zip(self._rollups, rollups(new), strict=True):
             if sums:
-                await connection.execute(statement, sums)
+                await table.run(connection, table.adding(sums, MEASURES), sums)
         return len(new)
 
     async def _halve(self, connection: AsyncConnection, rows: list[Indexed], poison: list[tuple[int, str]]) -> int:
@@ -98,9 +110,20 @@ class LedgerStore:
         middle = len(rows) // 2
         return await self._halve(connection, rows[:middle], poison) + await self._halve(connection, rows[middle:], poison)
 
-    def _addition(self, table: Table) -> Insert:
-        statement = insert(table, is_sqlite=self._database.is_sqlite)
-        return statement.on_conflict_do_update(
-            index_elements=[table.c[name] for name in _ROLLUP_KEY],
-            set_={name: table.c[name] + statement.excluded[name] for name in MEASURES},
-        )
+
+def _told(poison: list[tuple[int, str]], posted: int) -> int:
+    """Raises `PoisonEvents`."""
+    if poison:
+        raise PoisonEvents(sorted(poison), posted)
+    return posted
+
+
+def _found(rows: list[Row], inserted: list[tuple[Any, ...]]) -> list[Row]:
+    """The first row of each identity."""
+    identities = set(inserted)
+    new: dict[tuple[Any, ...], Row] = {}
+    for row in rows:
+        identity = tuple(row[name] for name in _IDENTITY)
+        if identity in identities:
+            new.setdefault(identity, row)
+    return list(new.values())

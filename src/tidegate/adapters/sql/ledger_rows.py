@@ -23,7 +23,8 @@ LATEST = 253_402_300_800
 """The end of the year 9999 in Unix seconds."""
 
 _ENTRIES = frozenset(("settled", "unknown", "void", "correction"))
-_TOKEN_COLUMNS = tuple((kind, f"{kind}_tokens") for kind in KINDS)
+_TOKEN_COLUMNS = {kind: f"{kind}_tokens" for kind in KINDS}
+_NO_TOKENS: dict[str, int | None] = dict.fromkeys(_TOKEN_COLUMNS.values())
 _COUNTED = frozenset((*KINDS, "web_searches", "cost_nano"))
 _ENCODE = msgspec.json.Encoder(order="deterministic").encode
 
@@ -49,7 +50,7 @@ def row_of(event: UsageEvent) -> Row:
         "team_id": _text(event.team),
         "user_id": _text(event.user),
         "end_user": _text(event.end_user),
-        "tags": sorted({_text(tag) for tag in event.tags if tag})[:TAG_LIMIT] or None,
+        "tags": sorted({_text(tag) for tag in event.tags if tag})[:TAG_LIMIT] or None if event.tags else None,
         "surface": _text(event.surface),
         "route": _text(event.route),
         "target": _text(event.target),
@@ -72,8 +73,10 @@ def row_of(event: UsageEvent) -> Row:
         "receipt": event.receipt or None,
         "receipt_digest": hashlib.sha256(_ENCODE(event.receipt)).digest() if event.receipt else None,
     }
-    for kind, column in _TOKEN_COLUMNS:
-        row[column] = _amount(kind, usage.get(kind), signed)
+    row.update(_NO_TOKENS)
+    for kind, value in usage.items():
+        if kind in _TOKEN_COLUMNS:
+            row[_TOKEN_COLUMNS[kind]] = _amount(kind, value, signed)
     return row
 
 
@@ -100,6 +103,8 @@ def _identity(field: str, value: str) -> str:
 
 def _text(value: str) -> str:
     """As every database takes it: no NUL (PostgreSQL), no half of a surrogate pair, of bounded length."""
+    if value.isascii() and len(value) <= TEXT_LIMIT and "\0" not in value:
+        return value
     if len(value) > TEXT_LIMIT:
         value = value[:TEXT_LIMIT]
     if "\0" in value:

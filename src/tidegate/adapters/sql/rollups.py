@@ -3,6 +3,7 @@
 import hashlib
 from bisect import bisect_left
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any
 
 from tidegate.adapters.sql.ledger_rows import Row
@@ -11,52 +12,72 @@ from tidegate.adapters.sql.schema_usage import BOUNDS_MS, FIRST_BYTE, GROUPS, KI
 CLIENT_GONE = 499
 _MICROS = 1_000_000
 _BOUNDS_US = tuple(bound * 1000 for bound in BOUNDS_MS)
+_OF_SUMS = itemgetter(*(f"{kind}_tokens" for kind in KINDS), "web_searches", "cost_nano", "saved_nano")
 _SUMS = (*(f"{kind}_tokens" for kind in KINDS), "web_searches", "cost_nano", "saved_nano")
-_PLAIN_GROUPS = GROUPS[:-1]
+_LENGTHS = tuple(seconds * _MICROS for seconds, _ in ROLLUPS)
+_OF_GROUPS = itemgetter("org_id", *GROUPS[:-1])
+_KEY = itemgetter("org_id", "bucket", "dims")
 _ZERO = dict.fromkeys(MEASURES, 0)
+
+Group = tuple[Any, ...]
+"""(bucket, organisation, the values of `GROUPS`)."""
+Sums = dict[str, int]
 
 
 def rollups(rows: Iterable[Row]) -> list[list[dict[str, Any]]]:
     """For each table of `ROLLUPS` the rows to add, in the order of their keys: whoever writes several of them locks them in that order."""
-    tables: list[dict[tuple[str, int, bytes], dict[str, Any]]] = [{} for _ in ROLLUPS]
+    sums: dict[Group, Sums] = {}
     for row in rows:
         measures = _measures(row)
+        bucket = row["at"] - row["at"] % _LENGTHS[0]
+        groups = _OF_GROUPS(row)
         for tag in ("", *(row["tags"] or ())):
-            groups = {name: row[name] for name in _PLAIN_GROUPS}
-            groups["tag"] = tag
-            dims = hashlib.blake2b("\0".join(groups.values()).encode(), digest_size=16).digest()
-            for (seconds, _), sums in zip(ROLLUPS, tables, strict=True):
-                bucket = row["at"] - row["at"] % (seconds * _MICROS)
-                into = sums.get((row["org_id"], bucket, dims))
-                if into is None:
-                    into = sums[row["org_id"], bucket, dims] = {"org_id": row["org_id"], "bucket": bucket, "dims": dims, **groups, **_ZERO}
-                for name, value in measures:
-                    into[name] += value
-    return [[sums[key] for key in sorted(sums)] for sums in tables]
+            _add(sums, (bucket, *groups, tag), measures)
+    tables = [sums]
+    for length in _LENGTHS[1:]:
+        coarser: dict[Group, Sums] = {}
+        for group, found in tables[-1].items():
+            _add(coarser, (group[0] - group[0] % length, *group[1:]), found.items())
+        tables.append(coarser)
+    return [sorted((_row(group, found) for group, found in table.items()), key=_KEY) for table in tables]
+
+
+def _add(sums: dict[Group, Sums], group: Group, measures: Iterable[tuple[str, int]]) -> None:
+    into = sums.get(group)
+    if into is None:
+        sums[group] = dict(measures)
+        return
+    for name, value in measures:
+        into[name] = into.get(name, 0) + value
+
+
+def _row(group: Group, found: Sums) -> dict[str, Any]:
+    bucket, org_id, *names = group
+    dims = hashlib.blake2b("\0".join(names).encode(), digest_size=16).digest()
+    return {"org_id": org_id, "bucket": bucket, "dims": dims, **dict(zip(GROUPS, names, strict=True)), **_ZERO, **found}
 
 
 def _measures(row: Row) -> list[tuple[str, int]]:
     """What one row adds. A correction only corrects sums: the attempt was counted when it was first written."""
-    found = [(name, row[name]) for name in _SUMS if row[name]]
+    found = [(name, value) for name, value in zip(_SUMS, _OF_SUMS(row), strict=True) if value]
     if row["entry"] == "correction":
         return found
-    gone = row["status"] == CLIENT_GONE
-    failed = not gone and (row["status"] >= 400 or row["error"] is not None)
+    status, used = row["status"], bool(found)
+    gone = status == CLIENT_GONE
+    failed = not gone and (status >= 400 or row["error"] is not None)
     found.append(("attempts", 1))
-    found += [(name, 1) for name, holds in _counts(row, gone, failed) if holds]
+    if row["attempt"] <= 1:
+        found.append(("requests", 1))
+    if failed:
+        found.append(("errors", 1))
+    if gone:
+        found.append(("cancelled", 1))
+    if row["estimated"] is not None:
+        found.append(("estimated", 1))
+    if row["cost_nano"] is None and row["entry"] != "void" and (used or not failed):
+        found.append(("unpriced", 1))
     if not failed and not gone and row["entry"] == "settled":
         found.append((LATENCY[bisect_left(_BOUNDS_US, row["duration_us"])], 1))
         if row["first_byte_us"] is not None:
             found.append((FIRST_BYTE[bisect_left(_BOUNDS_US, row["first_byte_us"])], 1))
     return found
-
-
-def _counts(row: Row, gone: bool, failed: bool) -> tuple[tuple[str, bool], ...]:
-    used = not failed or any(row[f"{kind}_tokens"] for kind in KINDS)
-    return (
-        ("requests", row["attempt"] <= 1),
-        ("errors", failed),
-        ("cancelled", gone),
-        ("estimated", row["estimated"] is not None),
-        ("unpriced", row["cost_nano"] is None and used and row["entry"] != "void"),
-    )

@@ -1,0 +1,49 @@
+"""What a gateway does once it serves: it loads what needs the database, which takes longer than calls should wait for at a start."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable
+from importlib import import_module
+
+import structlog
+
+from tidegate.adapters.spool.spool import Spool
+from tidegate.control.settings import Settings
+
+LONGEST_END = 10.0
+"""Seconds that may pass at the end, until what is left in the spool is left for the next start."""
+
+_LOG = structlog.get_logger("tidegate")
+
+
+def told(reason: str) -> None:
+    """What can never work is in the log, where nobody ends the process for it."""
+    _LOG.error("the gateway goes on without its database", reason=reason)
+
+
+@contextlib.asynccontextmanager
+async def in_background(settings: Settings, spool: Spool, serving: asyncio.Event, failed: Callable[[str], None]) -> AsyncGenerator[None]:
+    """Runs while the context lasts, from when `serving` is set. `failed` is told what can never work."""
+    closing = asyncio.Event()
+
+    async def run() -> None:
+        await serving.wait()
+        storage = await asyncio.to_thread(import_module, "tidegate.app.storage")
+        await storage.stored(settings, spool, closing)
+
+    def ended(task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            failed(str(error))
+
+    task = asyncio.create_task(run())
+    task.add_done_callback(ended)
+    try:
+        yield
+    finally:
+        closing.set()
+        serving.set()
+        await asyncio.wait((task,), timeout=LONGEST_END)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await task
