@@ -49,6 +49,10 @@ class SlowBody(Exception):
     """A client's request did not arrive within its time."""
 
 
+class StorageUnavailable(Exception):
+    """The database cannot be reached, or does not answer in time: nothing was changed, and later it may be."""
+
+
 class BrokenBody(Exception):
     """What a client sends as its request's body is not of HTTP."""
 
@@ -395,7 +399,7 @@ class Change(View, Protocol):
 
 
 class ControlStore(Protocol):
-    """Everything that the control plane reads and changes, one transaction at a time."""
+    """Everything that the control plane reads and changes, one transaction at a time. Any of it may raise `StorageUnavailable`."""
 
     def view(self, scope: Scope) -> AbstractAsyncContextManager[View]: ...
 

@@ -72,7 +72,13 @@ class GatewayProcess:
             self.configure(self._config)
         if not self.key:
             self.key = KeyStore(self.home).create("tests")[1]
-        environ = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONUNBUFFERED": "1", "TIDEGATE_HOME": str(self.home), **self._environ}
+        environ = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "PYTHONUNBUFFERED": "1",
+            "TIDEGATE_HOME": str(self.home),
+            "TIDEGATE_ADMIN_PORT": "0",
+        }
+        environ |= self._environ
         command = [sys.executable, "-m", "tidegate", "serve", "--host", "127.0.0.1", "--port", str(self.port)]
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(command, cwd=self.directory, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log)

@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncGenerator, Callable
 from importlib import import_module
 
 import structlog
 
 from tidegate.adapters.spool.spool import Spool
-from tidegate.control.settings import Settings
+from tidegate.app.started import Started
 
 LONGEST_END = 10.0
 """Seconds that may pass at the end, until what is left in the spool is left for the next start."""
@@ -22,14 +23,17 @@ def told(reason: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def in_background(settings: Settings, spool: Spool, serving: asyncio.Event, failed: Callable[[str], None]) -> AsyncGenerator[None]:
-    """Runs while the context lasts, from when `serving` is set. `failed` is told what can never work."""
+async def in_background(
+    started: Started, spool: Spool, admin: socket.socket | None, serving: asyncio.Event, failed: Callable[[str], None]
+) -> AsyncGenerator[None]:
+    """Runs while the context lasts, from when `serving` is set; the control API listens on `admin`. `failed` is told what can never
+    work."""
     closing = asyncio.Event()
 
     async def run() -> None:
         await serving.wait()
         storage = await asyncio.to_thread(import_module, "tidegate.app.storage")
-        await storage.stored(settings, spool, closing)
+        await storage.stored(storage.Needs(started.settings, spool, started.loaded.snapshot.pepper, admin, closing))
 
     def ended(task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()

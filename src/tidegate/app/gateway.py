@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncGenerator, Callable
 
 from tidegate.adapters.metrics_prometheus import PrometheusMetrics
@@ -21,9 +22,18 @@ from tidegate.proxy.server import Gateway
 
 
 @contextlib.asynccontextmanager
-async def running(started: Started, serving: asyncio.Event | None = None, failed: Callable[[str], None] = told) -> AsyncGenerator[Gateway]:
-    """The gateway with its adapters and its loops; all end with the context. Needs the running loop. What takes long is loaded once
-    `serving` is set, or in the background at once where nobody will set it; `failed` is told what can never work. Raises `SpoolError`."""
+async def running(
+    started: Started,
+    *,
+    admin: socket.socket | None = None,
+    serving: asyncio.Event | None = None,
+    failed: Callable[[str], None] = told,
+) -> AsyncGenerator[Gateway]:
+    """The gateway with its adapters and its loops; all end with the context. Needs the running loop. Raises `SpoolError`.
+
+    What takes long is loaded once `serving` is set, or in the background at once where nobody will set it. The control API listens on
+    `admin`, if anywhere. `failed` is told what can never work.
+    """
     if serving is None:
         serving = asyncio.Event()
         serving.set()
@@ -31,7 +41,7 @@ async def running(started: Started, serving: asyncio.Event | None = None, failed
     clock = SystemClock()
     async with (
         usage_spool(started.settings) as spool,
-        in_background(started.settings, spool, serving, failed),
+        in_background(started, spool, admin, serving, failed),
         upstreams() as upstream,
         watching(started, live),
     ):

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import signal
+import socket
 import sys
 
 import uvloop
@@ -16,7 +17,7 @@ from tidegate.app.gateway import running
 from tidegate.app.started import Started
 from tidegate.app.watching import warn
 from tidegate.control.greeting import greeting
-from tidegate.control.problems import ConfigError
+from tidegate.control.problems import ConfigError, Problem
 from tidegate.control.settings import Settings
 
 _COLLECT = (50_000, 20, 100)
@@ -28,7 +29,8 @@ def serve(settings: Settings) -> int:
     try:
         # First the port: a start that fails must not use up the one showing of the first key.
         with contextlib.ExitStack() as opened:
-            sock = opened.enter_context(listener(settings.host, settings.port))
+            sock = opened.enter_context(_listening(settings.host, settings.port, "TIDEGATE_PORT"))
+            admin = opened.enter_context(_listening(settings.admin_host, settings.admin_port, "TIDEGATE_ADMIN_PORT"))
             started = Started(settings)
             opened.pop_all()
     except ConfigError as error:
@@ -36,7 +38,7 @@ def serve(settings: Settings) -> int:
             print(f"error: {problem}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"error: {settings.host}:{settings.port} or {settings.home} cannot be used: {error}", file=sys.stderr)
+        print(f"error: {settings.home} cannot be used: {error}", file=sys.stderr)
         return 1
     warn(started.loaded.warnings)
 
@@ -53,7 +55,7 @@ def serve(settings: Settings) -> int:
             print(greeting(settings, started.loaded.snapshot, started.first_token), flush=True)
             serving.set()
 
-        async with running(started, serving, failed) as gateway:
+        async with running(started, admin=admin, serving=serving, failed=failed) as gateway:
             await serve_http(gateway, sock, accepting)
 
     # What start-up made stays for ever: the collector need not look at it again.
@@ -68,3 +70,12 @@ def serve(settings: Settings) -> int:
     for reason in failures:
         print(f"error: {reason}", file=sys.stderr)
     return 1 if failures else 0
+
+
+def _listening(host: str, port: int, variable: str) -> socket.socket:
+    """Raises `ConfigError` where the address is taken."""
+    try:
+        return listener(host, port)
+    except OSError as error:
+        reason = f"{host}:{port} cannot be used ({error.strerror or error}): free it, or choose another one"
+        raise ConfigError((Problem(variable, 0, "", reason),)) from error

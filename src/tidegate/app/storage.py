@@ -5,16 +5,20 @@
 import asyncio
 import contextlib
 import random
+import socket
 
+import msgspec
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from tidegate.adapters.spool.spool import Spool
-from tidegate.adapters.sql.address import address
+from tidegate.adapters.sql.address import VARIABLE, BadAddress, address
 from tidegate.adapters.sql.engine import ADMIN_SECONDS, Database
 from tidegate.adapters.sql.ledger import LedgerStore
 from tidegate.adapters.sql.ready import ready
+from tidegate.adapters.sql.statements import is_away, is_refused
+from tidegate.app.control import control_api, greet, services
 from tidegate.app.usage import draining
+from tidegate.control.api.call import Services, nothing_to_do
 from tidegate.control.settings import Settings
 
 LONGEST_WAIT = 4.0
@@ -23,29 +27,53 @@ LONGEST_WAIT = 4.0
 _LOG = structlog.get_logger("tidegate.storage")
 
 
-async def stored(settings: Settings, spool: Spool, closing: asyncio.Event) -> None:
+class Needs(msgspec.Struct, frozen=True):
+    """What the database's part of a gateway works with. `admin` is where the control API listens, None where it does not."""
+
+    settings: Settings
+    spool: Spool
+    pepper: bytes
+    admin: socket.socket | None
+    closing: asyncio.Event
+
+
+async def stored(needs: Needs) -> None:
     """Until `closing` is set: everything that needs the database, from when it can be used. One that is away is waited for. Raises
     `BadAddress`, and `Behind` for an older schema."""
+    settings = needs.settings
     database = Database(address(settings.environ, settings.home), statement_seconds=ADMIN_SECONDS)
     ledger = LedgerStore(database)
+    made = services(database, ledger, needs.pepper, nothing_to_do)
     try:
-        if await _prepared(database, closing, auto_migrate=settings.auto_migrate):
-            async with draining(spool, ledger, settings):
-                await closing.wait()
+        async with control_api(made, needs.admin):
+            if await _prepared(database, needs.closing, auto_migrate=settings.auto_migrate):
+                await _used(needs, ledger, made)
     finally:
         await ledger.aclose()
         await database.aclose()
 
 
+async def _used(needs: Needs, ledger: LedgerStore, made: Services) -> None:
+    async with draining(needs.spool, ledger, needs.settings):
+        await greet(made, needs.admin)
+        await needs.closing.wait()
+
+
 async def _prepared(database: Database, closing: asyncio.Event, *, auto_migrate: bool) -> bool:
-    """Whether the database can be used; False where the gateway ends before."""
+    """Whether the database can be used; False where the gateway ends before. Raises `Behind`, and `BadAddress` where the server does not
+    take what the address names."""
     wait, told = 0.1, False
     while True:
         try:
             await ready(database, auto_migrate=auto_migrate)
-        except (SQLAlchemyError, OSError) as error:
+        except Exception as error:
+            if not is_away(error):
+                raise
+            reason = f"{type(error).__name__}: {error}"[:500]
+            if not told and is_refused(error):
+                raise BadAddress(f"{VARIABLE} names a user, a password or a database that the server does not take: {reason}") from error
             if not told:
-                _LOG.error("the database cannot be used; usage waits in the spool", error=f"{type(error).__name__}: {error}"[:500])
+                _LOG.error("the database cannot be used; usage waits in the spool", error=reason)
             told = True
         else:
             if told:

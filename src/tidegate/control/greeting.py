@@ -47,3 +47,13 @@ def _first_steps(url: str, token: str, model: str) -> list[str]:
         "    print(answer.choices[0].message.content)",
         "",
     ]
+
+
+def control_greeting(host: str, port: int, admin_token: str | None) -> str:
+    """`admin_token` is the key of the first admin, where this start has made one; it is printed here and nowhere else."""
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/api/v1"
+    lines = [f"The control API is on {url}"]
+    if admin_token is not None:
+        lines += ["", "Your admin key, shown this once:", "", f"    {admin_token}", ""]
+        lines += ["Try it:", "", f"    curl {url}/me -H 'Authorization: Bearer {admin_token}'", ""]
+    return "\n".join([*lines, ""])

@@ -33,7 +33,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 usage_event(2, at=now, model="claude", provider="anthropic", cost_nano=2_000_000_000, lines=lines, tags=["x"]),
                 usage_event(3, at=now, model="claude", provider="anthropic", cost_nano=None, org="org_b"),
             ]
-            await LedgerStore(database).post(events)
+            ledger = LedgerStore(database)
+            await ledger.post(events)
+            await ledger.aclose()
             await database.aclose()
             files.append(str(url.database))
 

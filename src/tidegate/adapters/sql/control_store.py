@@ -15,6 +15,7 @@ from tidegate.adapters.sql.engine import Database, within
 from tidegate.adapters.sql.keys import Keys
 from tidegate.adapters.sql.rows import record_of
 from tidegate.adapters.sql.schema import api_key, idempotency_record, organisation
+from tidegate.adapters.sql.statements import told_when_away
 from tidegate.records import EVERYONE, Actor, ApiKey, Conflict, Everyone, ListQuery, Organisation, Page, Remembered, Scope, Tenant
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -149,16 +150,19 @@ class SqlControlStore:
 
     @asynccontextmanager
     async def view(self, scope: Scope) -> AsyncGenerator[SqlView]:
-        async with self._changes.database.read(scope) as connection:
-            yield SqlView(connection, scope)
+        with told_when_away():
+            async with self._changes.database.read(scope) as connection:
+                yield SqlView(connection, scope)
 
     @asynccontextmanager
     async def change(self, tenant: Tenant, actor: Actor) -> AsyncGenerator[SqlChange]:
-        async with self._changes.begin(tenant, actor) as change:
-            yield SqlChange(self._changes.database, change, tenant)
+        with told_when_away():
+            async with self._changes.begin(tenant, actor) as change:
+                yield SqlChange(self._changes.database, change, tenant)
 
     async def touch(self, tenant: Tenant, key_id: str, at: int) -> None:
-        await self._keys.touch(tenant, {key_id: at})
+        with told_when_away():
+            await self._keys.touch(tenant, {key_id: at})
 
 
 def _select(kind: type[msgspec.Struct], kept: Kept) -> Any:

@@ -13,7 +13,7 @@ from tidegate.adapters.sql.posting import Posting
 from tidegate.adapters.sql.posting_sqlite import ShortWay
 from tidegate.adapters.sql.rollups import rollups
 from tidegate.adapters.sql.schema_usage import MEASURES, ROLLUPS, ledger
-from tidegate.adapters.sql.statements import insert, of_the_data
+from tidegate.adapters.sql.statements import insert, of_the_data, told_when_away
 from tidegate.adapters.sql.usage_query import report
 from tidegate.ports import PoisonEvents, UsageEvent
 from tidegate.records import Scope, Tenant
@@ -69,8 +69,9 @@ class LedgerStore:
 
     async def usage(self, scope: Scope, query: UsageQuery) -> UsageReport:
         """Raises `UsageTooLarge`, and `ValueError` for a time zone that is none."""
-        async with self._database.read(scope) as connection:
-            return await report(connection, scope, query)
+        with told_when_away():
+            async with self._database.read(scope) as connection:
+                return await report(connection, scope, query)
 
     async def _store(self, rows: list[Indexed], poison: list[tuple[int, str]] | None) -> int:
         if not rows:

@@ -1,11 +1,16 @@
 """What the two databases spell differently, and which of their refusals are the fault of the data. Everything else is said once, in the
 repositories."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from tidegate.ports import StorageUnavailable
 
 Insert = sqlite.Insert | postgresql.Insert
 
@@ -25,6 +30,34 @@ def of_the_data(error: Exception) -> bool:
     state = getattr(original, "sqlstate", None)
     # Class 22 is "data exception", 23 "integrity constraint violation". asyncpg refuses what it cannot encode as a ValueError.
     return (isinstance(state, str) and state[:2] in ("22", "23")) or isinstance(getattr(original, "__cause__", None), ValueError)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database is not there, or not in time: not a matter of what it was asked."""
+    if isinstance(error, IntegrityError | DataError | ProgrammingError):
+        return False
+    if isinstance(error, DBAPIError | PoolTimeout | OSError):
+        return True
+    # The driver refuses a connection with errors of its own, which SQLAlchemy does not know.
+    return type(error).__module__.startswith("asyncpg")
+
+
+def is_refused(error: BaseException) -> bool:
+    """Whether the server is there and does not know the user, the password or the database."""
+    original: Any = getattr(error, "orig", None) or error
+    state = getattr(original, "sqlstate", None)
+    return isinstance(state, str) and state[:2] in ("28", "3D")
+
+
+@contextmanager
+def told_when_away() -> Generator[None]:
+    """Raises `StorageUnavailable` for a database that is away."""
+    try:
+        yield
+    except Exception as error:
+        if not is_away(error):
+            raise
+        raise StorageUnavailable(f"{type(error).__name__}: {error}"[:500]) from error
 
 
 def is_missing_reference(error: IntegrityError) -> bool:

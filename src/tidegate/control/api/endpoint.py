@@ -19,10 +19,10 @@ from starlette.responses import Response
 from tidegate.control.api.asked import decode_asked, idempotency_key, refuse_strange_ids
 from tidegate.control.api.call import Call, Services, etag
 from tidegate.control.api.identify import Caller, bearer, identify
-from tidegate.control.api.problem import CONTENT_TYPE, Problem, conflict, forbidden, not_found
+from tidegate.control.api.problem import CONTENT_TYPE, Problem, conflict, forbidden, not_found, unavailable
 from tidegate.control.api.table import AUTHENTICATED, Route
 from tidegate.policy.roles import allows, allows_below, org_scope
-from tidegate.ports import Change, View
+from tidegate.ports import Change, StorageUnavailable, View
 from tidegate.records import Actor, Conflict, Organisation, Remembered, Tenant
 
 REMEMBERED_FOR = 24 * 3600 * 1_000_000
@@ -51,6 +51,9 @@ def endpoint(services: Services, route: Route) -> Callable[[Request], Awaitable[
             return refusal(problem, request_id)
         except Conflict as error:
             return refusal(conflict(f"This cannot be done: {error}."), request_id)
+        except StorageUnavailable as error:
+            _LOG.warning("the database is away for the control API", route=route.name, request_id=request_id, error=str(error))
+            return refusal(unavailable(), request_id)
         except ClientDisconnect:
             return Response(status_code=499)
         except Exception as error:

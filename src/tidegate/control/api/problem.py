@@ -54,6 +54,11 @@ class Problem(Exception):
         return msgspec.json.encode(document)
 
 
+def unavailable() -> Problem:
+    detail = "The database cannot be reached now. Nothing was changed; try again."
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "storage-unavailable", detail, headers={"retry-after": "2"})
+
+
 def not_found() -> Problem:
     """Also for what is there and is another's: the two cannot be told apart."""
     return Problem(HTTPStatus.NOT_FOUND, "not-found", "There is nothing here that this key may see.")

@@ -1,0 +1,51 @@
+"""The control API on a listener of its own, and the first admin key, which is printed once. Loaded by `storage`, once calls are served."""
+
+import contextlib
+import socket
+import sys
+from collections.abc import AsyncGenerator, Callable
+
+from tidegate.adapters.server_beside import serving_beside
+from tidegate.adapters.sql.changes import Changes
+from tidegate.adapters.sql.control_store import SqlControlStore
+from tidegate.adapters.sql.engine import Database
+from tidegate.adapters.system import SystemClock, SystemRandom
+from tidegate.adapters.system_secrets import SystemSecrets
+from tidegate.control.api.app import create_app
+from tidegate.control.api.bootstrap import first_admin
+from tidegate.control.api.call import Services
+from tidegate.control.api.identify import Peppers
+from tidegate.control.greeting import control_greeting
+from tidegate.ports import Ledger
+
+
+def services(database: Database, ledger: Ledger, pepper: bytes, changed: Callable[[], None]) -> Services:
+    clock = SystemClock()
+    return Services(
+        store=SqlControlStore(Changes(database, clock)),
+        ledger=ledger,
+        clock=clock,
+        random=SystemRandom(),
+        secrets=SystemSecrets(),
+        peppers=Peppers(1, {1: pepper}),
+        changed=changed,
+    )
+
+
+@contextlib.asynccontextmanager
+async def control_api(made: Services, sock: socket.socket | None) -> AsyncGenerator[None]:
+    """Serves on the socket while the context lasts; nothing where there is none. Also while the database is away: it says so."""
+    if sock is None:
+        yield
+        return
+    async with serving_beside(create_app(made), sock):
+        yield
+
+
+async def greet(made: Services, sock: socket.socket | None) -> None:
+    """Prints where the control API is, and the first admin's key where this start has made it. Needs the database."""
+    if sock is None:
+        return
+    host, port = sock.getsockname()[:2]
+    sys.stdout.write(control_greeting(host, port, await first_admin(made)))
+    sys.stdout.flush()

@@ -1,0 +1,80 @@
+"""The control API of a process that runs, on its own listener: the first admin key, and what the listeners refuse of each other."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from tests.support.gateway import GatewayError, GatewayProcess
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+    with GatewayProcess(tmp_path_factory.mktemp("control")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def admin(gateway: GatewayProcess) -> tuple[str, str]:
+    """(address, admin key) as the start printed them."""
+    return printed(gateway)
+
+
+def printed(gateway: GatewayProcess, within: float = 30.0) -> tuple[str, str]:
+    until = time.monotonic() + within
+    while time.monotonic() < until:
+        url = re.search(r"The control API is on (http://\S+)", gateway.log())
+        if url is not None:
+            key = re.search(r"^    (tgk_adm_\w+)$", gateway.log(), re.M)
+            return url[1], key[1] if key is not None else ""
+        time.sleep(0.05)
+    raise TimeoutError(gateway.log())
+
+
+def ask(url: str, token: str, **options: Any) -> httpx2.Response:
+    return httpx2.request(options.pop("method", "GET"), url, headers={"authorization": f"Bearer {token}"}, **options)
+
+
+def test_the_first_admin_asks_and_makes_a_team(gateway: GatewayProcess, admin: tuple[str, str]) -> None:
+    url, key = admin
+    assert key
+    assert ask(f"{url}/me", key).status_code == 200
+    made = ask(f"{url}/orgs/default/teams", key, method="POST", json={"name": "search"})
+    assert made.status_code == 201
+    assert [team["name"] for team in ask(f"{url}/orgs/default/teams", key).json()["items"]] == ["search"]
+
+
+def test_each_listener_refuses_the_other_ones_keys_and_paths(gateway: GatewayProcess, admin: tuple[str, str]) -> None:
+    url, key = admin
+    assert ask(f"{url}/me", gateway.key).status_code == 401
+    assert ask(f"{gateway.url}/v1/models", key).status_code == 401
+    assert ask(f"{gateway.url}/api/v1/me", key).status_code == 404
+    assert httpx2.get(url.removesuffix("/api/v1") + "/v1/models").status_code == 404
+
+
+def test_usage_is_told_by_the_control_api(gateway: GatewayProcess, admin: tuple[str, str]) -> None:
+    url, key = admin
+    call = {"model": "sandbox/echo", "messages": [{"role": "user", "content": "Hi"}]}
+    assert httpx2.post(f"{gateway.url}/v1/chat/completions", headers=gateway.headers, json=call).status_code == 200
+    gateway.usage(1, within=30)
+    report = ask(f"{url}/orgs/default/usage", key, params={"by": "model"}).json()
+    assert report["total"]["requests"] == 1
+
+
+def test_the_admin_key_is_shown_once(tmp_path: Path) -> None:
+    with GatewayProcess(tmp_path) as first:
+        assert printed(first)[1]
+    again = GatewayProcess(tmp_path)
+    again.key = first.key
+    first.log_path.unlink()
+    with again:
+        assert printed(again)[1] == ""
+
+
+def test_a_taken_port_is_told_with_its_variable(gateway: GatewayProcess, tmp_path: Path) -> None:
+    second = GatewayProcess(tmp_path, environ={"TIDEGATE_ADMIN_PORT": str(gateway.port)})
+    with pytest.raises(GatewayError, match=r"TIDEGATE_ADMIN_PORT: 127\.0\.0\.1:\d+ cannot be used"):
+        second.start()
