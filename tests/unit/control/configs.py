@@ -16,13 +16,15 @@ ENVIRON = {"ANTHROPIC_API_KEY": "sk-ant-secret", "TIDEGATE_CI_KEY": "a-configure
 class Place:
     """A directory with a tidegate.yaml; `stored` are the keys of the key store."""
 
+    catalogue = CATALOG
+
     def __init__(self, folder: Path, *stored: StoredKey) -> None:
         self.file = folder / "tidegate.yaml"
         self.stored = StoredKeys(pepper=PEPPER, keys=stored)
 
     def loader(self, environ: Mapping[str, str] = ENVIRON) -> Loader:
         settings = Settings(config_path=self.file, environ=environ, port=8080)
-        return Loader(settings, CATALOG, lambda: self.stored, self.file.parent / "keys.json")
+        return Loader(settings, self.catalogue, lambda: self.stored, self.file.parent / "keys.json")
 
     def load(self, text: str, environ: Mapping[str, str] = ENVIRON) -> Loaded:
         self.file.write_text(text)

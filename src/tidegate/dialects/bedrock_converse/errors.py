@@ -97,6 +97,8 @@ def _error(status: int, message: str, word: str) -> Error:
 def _name(error: Error) -> str:
     """The provider's own exception where it is one of AWS's."""
     kept = error.type or ""
+    if error.kind is ErrorKind.UPSTREAM and error.http_status == 503:
+        return _NAMES[ErrorKind.UNAVAILABLE]
     return kept[:1].upper() + kept[1:] if kept.lower() in _KINDS else _NAMES.get(error.kind, _OTHER)
 
 
