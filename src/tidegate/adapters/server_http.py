@@ -54,7 +54,8 @@ async def serve(handle: Handle, sock: socket.socket, started: Callable[[], None]
 
 @contextlib.contextmanager
 def _signals(handler: Callable[[], None]) -> Generator[None]:
-    """Signals belong to the main thread; elsewhere the server does without them."""
+    """Signals belong to the main thread; elsewhere the server does without them. Those that come after the server has ended are let go: the
+    process is ending already, and what closes then (usage on its way to the ledger) is not to be cut."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -65,4 +66,8 @@ def _signals(handler: Callable[[], None]) -> Generator[None]:
         yield
     finally:
         for number in _SIGNALS:
-            loop.remove_signal_handler(number)
+            loop.add_signal_handler(number, _let_go)
+
+
+def _let_go() -> None:
+    pass
