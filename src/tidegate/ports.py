@@ -281,15 +281,18 @@ class Counters(Protocol):
 
 
 class Metrics(Protocol):
-    def attempt(self, event: UsageEvent) -> None:
-        """Counts one attempt."""
+    def begun(self, surface: str, route: str) -> None:
+        """An attempt begins."""
+        ...
+
+    def attempt(self, event: UsageEvent, route: str, target: str, first_content: float | None) -> None:
+        """Counts one attempt, which has ended. `route` (as for `begun`) and `target` are the event's where those are known here, and
+        bounded in number; `first_content` is when the client got the first content, in seconds from the attempt's start."""
         ...
 
     def refused(self, surface: str, status: int) -> None:
         """Counts a call that was answered before any attempt."""
         ...
-
-    def in_flight(self, change: int) -> None: ...
 
     def render(self) -> tuple[bytes, str]:
         """The page of `/metrics` and its content type."""

@@ -16,6 +16,7 @@ from tests.e2e.wire import Provider, call
 from tests.support.gateway import GatewayProcess
 
 SECONDS = 1.0
+IN_FLIGHT = b'tidegate_in_flight{route="openai/gpt-4o",surface="chat_completions"}'
 SLOW = {"n": 5000, "gap_ms": 10}
 
 
@@ -86,7 +87,7 @@ def test_a_call_that_ended_well_is_no_cancellation(openai_client: openai.OpenAI,
 def test_nothing_stays_in_flight(gateway: GatewayProcess, openai_client: openai.OpenAI) -> None:
     with openai_client.chat.completions.create(model="openai/gpt-4o", messages=[script(**SLOW)], stream=True) as stream:
         next(iter(stream))
-        assert b"tidegate_in_flight 1.0" in call(f"{gateway.url}/metrics").body
+        assert IN_FLIGHT + b" 1.0" in call(f"{gateway.url}/metrics").body
     until = time.monotonic() + SECONDS
-    while b"tidegate_in_flight 0.0" not in call(f"{gateway.url}/metrics").body:
+    while IN_FLIGHT + b" 0.0" not in call(f"{gateway.url}/metrics").body:
         assert time.monotonic() < until

@@ -29,9 +29,7 @@ class Connection(asyncio.Protocol):
         self._loop = loop
         self._lost = lost
         self._transport: asyncio.Transport | None = None
-        self._fields: dict[bytes, bytes] = {}
-        # httptools calls it with name and value: of a header that is repeated the first counts.
-        self.on_header = self._fields.setdefault
+        self._fields: list[tuple[bytes, bytes]] = []
         self._parser = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
         self._give: Callable[[bytes], bool] | None = None
@@ -224,10 +222,13 @@ class Connection(asyncio.Protocol):
 
     # httptools calls these
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._fields.append((name, value))
+
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()
-        headers = self.headers = {_header_name(name): value.decode("latin-1") for name, value in self._fields.items()}
-        self._fields.clear()
+        headers = self.headers = _headers(self._fields)
+        self._fields = []
         if self.status < 200:
             return  # 100 Continue and 103 Early Hints announce the answer
         self._framed = "content-length" in headers or "transfer-encoding" in headers or self.status in _NO_BODY
@@ -239,8 +240,16 @@ class Connection(asyncio.Protocol):
         self._buffered += len(body)
 
     def on_message_complete(self) -> None:
-        self._fields.clear()  # of trailers
+        self._fields = []  # those of trailers
         self.is_complete = self.status >= 200
+
+
+def _headers(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    headers = {_header_name(name): value.decode("latin-1") for name, value in fields}
+    if len(headers) < len(fields):
+        for repeated in headers:
+            headers[repeated] = ", ".join(value.decode("latin-1") for name, value in fields if _header_name(name) == repeated)
+    return headers
 
 
 @lru_cache(1024)

@@ -1,8 +1,8 @@
 """The `Metrics` port in the text format of Prometheus. Counting is plain arithmetic, because every call pays for it; prometheus-client puts
 the page together when it is asked for.
 
-Label values are bounded: route and target names come from clients, so that past `MAX_SERIES` different ones the rest is counted under
-`other`.
+Label values are bounded: the proxy gives names that the operator or the catalogue knows, and past `MAX_SERIES` different ones the rest is
+counted under `other`.
 """
 
 from bisect import bisect_left
@@ -49,7 +49,7 @@ class _Times:
 class _Place:
     """What was counted for one route and target."""
 
-    __slots__ = ("cost_nano", "duration", "first", "statuses", "tokens")
+    __slots__ = ("content", "cost_nano", "duration", "first", "statuses", "tokens")
 
     def __init__(self) -> None:
         self.statuses: dict[int, int] = {}
@@ -57,6 +57,7 @@ class _Place:
         self.cost_nano = 0
         self.duration = _Times(_SECONDS)
         self.first = _Times(_FIRST)
+        self.content = _Times(_FIRST)
 
 
 class PrometheusMetrics(Collector):
@@ -65,17 +66,25 @@ class PrometheusMetrics(Collector):
     def __init__(self) -> None:
         self._places: dict[tuple[str, str], _Place] = {}
         self._refused: dict[tuple[str, int], int] = {}
-        self._in_flight = 0
+        self._in_flight: dict[tuple[str, str], int] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
-    def attempt(self, event: UsageEvent) -> None:
-        """Counts one attempt."""
-        place = self._places.get((event.route, event.target)) or self._new(event)
+    def begun(self, surface: str, route: str) -> None:
+        """Counts an attempt that begins."""
+        key = (surface, route)
+        self._in_flight[key] = self._in_flight.get(key, 0) + 1
+
+    def attempt(self, event: UsageEvent, route: str, target: str, first_content: float | None) -> None:
+        """Counts one attempt, which has ended."""
+        self._in_flight[event.surface, route] -= 1
+        place = self._places.get((route, target)) or self._new(route, target)
         place.statuses[event.status] = place.statuses.get(event.status, 0) + 1
         place.duration.add(event.duration_ms / 1000)
         if event.first_byte_ms is not None:
             place.first.add(event.first_byte_ms / 1000)
+        if first_content is not None:
+            place.content.add(first_content)
         if event.cost_nano:
             place.cost_nano += event.cost_nano
         if event.usage is not None:
@@ -84,19 +93,14 @@ class PrometheusMetrics(Collector):
                 if kind in tokens and type(value) is int:
                     tokens[kind] += value
 
-    def _new(self, event: UsageEvent) -> _Place:
-        key = (event.route, event.target)
-        if len(self._places) >= MAX_SERIES:
-            key = (_OTHER, _OTHER)
+    def _new(self, route: str, target: str) -> _Place:
+        key = (route, target) if len(self._places) < MAX_SERIES else (_OTHER, _OTHER)
         return self._places.setdefault(key, _Place())
 
     def refused(self, surface: str, status: int) -> None:
         """Counts a call that the gateway answered with an error of its own."""
         key = (surface or "none", status)
         self._refused[key] = self._refused.get(key, 0) + 1
-
-    def in_flight(self, change: int) -> None:
-        self._in_flight += change
 
     def render(self) -> tuple[bytes, str]:
         """The page of `/metrics` and its content type."""
@@ -112,18 +116,27 @@ class PrometheusMetrics(Collector):
         first = HistogramMetricFamily(
             "tidegate_time_to_first_byte_seconds", "From the attempt's start to the first byte for the client", labels=("route", "target")
         )
+        content = HistogramMetricFamily(
+            "tidegate_time_to_first_token_seconds",
+            "From the attempt's start to the first content",
+            labels=("route", "target"),
+        )
         for (route, target), place in self._places.items():
             for status, count in place.statuses.items():
                 attempts.add_metric((route, target, str(status)), count)
                 if status >= 400:
                     errors.add_metric((route, target, str(status)), count)
             for kind, count in place.tokens.items():
-                tokens.add_metric((route, target, kind), count)
+                if count:
+                    tokens.add_metric((route, target, kind), count)
             cost.add_metric((route, target), place.cost_nano / 1e9)
             duration.add_metric((route, target), place.duration.buckets(), place.duration.total)
             first.add_metric((route, target), place.first.buckets(), place.first.total)
+            content.add_metric((route, target), place.content.buckets(), place.content.total)
         refused = CounterMetricFamily("tidegate_refused", "Calls answered with an error of the gateway's own", labels=("surface", "status"))
         for (surface, status), count in self._refused.items():
             refused.add_metric((surface, str(status)), count)
-        in_flight = GaugeMetricFamily("tidegate_in_flight", "Calls that run now", value=self._in_flight)
-        return (attempts, errors, tokens, cost, duration, first, refused, in_flight)
+        in_flight = GaugeMetricFamily("tidegate_in_flight", "Attempts that run now", labels=("surface", "route"))
+        for (surface, route), count in self._in_flight.items():
+            in_flight.add_metric((surface, route), count)
+        return (attempts, errors, tokens, cost, duration, first, content, refused, in_flight)

@@ -54,8 +54,7 @@ async def serve(handle: Handle, sock: socket.socket, started: Callable[[], None]
 
 @contextlib.contextmanager
 def _signals(handler: Callable[[], None]) -> Generator[None]:
-    """Signals belong to the main thread; elsewhere the server does without them. Those that come after the server has ended are let go: the
-    process is ending already, and what closes then (usage on its way to the ledger) is not to be cut."""
+    """Signals belong to the main thread; elsewhere the server does without them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -66,8 +65,4 @@ def _signals(handler: Callable[[], None]) -> Generator[None]:
         yield
     finally:
         for number in _SIGNALS:
-            loop.add_signal_handler(number, _let_go)
-
-
-def _let_go() -> None:
-    pass
+            loop.remove_signal_handler(number)

@@ -14,6 +14,7 @@ from tidegate.ports import BodyTooLong, BrokenBody, RawHeaders, SlowBody
 BUFFER = 64 << 10
 """Bytes of a body that are taken in before the call has asked for it."""
 _STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_LINE = b"%b: %b\r\n".__mod__
 _OK = _STATUS[200]
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NO_BODY = (204, 304)
@@ -153,5 +154,5 @@ class Request:
             raise RuntimeError("the answer has been started already")
         self.is_begun = True
         first = _OK if status == 200 else _STATUS.get(status) or b"HTTP/1.1 %d Unknown\r\n" % status
-        lines = b"".join([b"%b: %b\r\n" % pair for pair in headers])
+        lines = b"".join(map(_LINE, headers))
         return b"%b%b%b%b\r\n" % (first, framing, lines, b"" if self.keep_alive else b"connection: close\r\n")

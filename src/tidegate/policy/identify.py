@@ -27,9 +27,7 @@ def pick_token(headers: Iterable[tuple[bytes, bytes]]) -> str:
     carry different ones."""
     token = b""
     seen = b""
-    for name, value in headers:
-        if name not in _HEADERS:
-            continue
+    for name, value in [pair for pair in headers if pair[0] in _HEADERS]:
         found = _bearer(value) if name == b"authorization" else value.strip()
         if not found:
             continue

@@ -38,6 +38,7 @@ class Models:
             model=name,
             profile=profile,
             price=row.price if row is not None else None,
+            is_known=row is not None or name in upstream.models,
         )
 
     def listed(self, upstream: Upstream) -> list[str]:

@@ -25,10 +25,16 @@ _LONGEST_NAME = 512
 _COMPARED = 8000
 
 
+OTHER = "other"
+"""Stands for names that callers invent, where only a bounded number of names may be told."""
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """The ordered targets of one call; never empty. `route` is the configured route's name, or the requested name where there is none."""
+    """The ordered targets of one call; never empty. `route` is the configured route's name, or the requested name where there is none;
+    `label` is the same where the name is known here, else `OTHER`."""
 
     route: str
+    label: str = OTHER
     targets: tuple[Target, ...]
     defaults: dict[str, Json] = {}
     on_loss: OnLoss = "report"
@@ -135,11 +141,13 @@ class Planner:
             if upstream.missing and not route.caller_keys:
                 missing.append(upstream.missing)
             else:
-                targets.append(self._models.target(upstream, rest if name == "*" else name))
+                target = self._models.target(upstream, rest if name == "*" else name)
+                targets.append(target if name == "*" else msgspec.structs.replace(target, is_known=True))
         if not targets:
             return _not_configured(model, missing)
         return Plan(
             route=route.name,
+            label=route.name,
             targets=tuple(targets),
             defaults=route.defaults,
             on_loss=route.on_loss,
@@ -148,7 +156,8 @@ class Planner:
         )
 
     def _direct(self, model: str, upstream: Upstream, name: str) -> Plan:
-        return Plan(route=model, targets=(self._models.target(upstream, name),))
+        target = self._models.target(upstream, name)
+        return Plan(route=model, label=model if target.is_known else OTHER, targets=(target,))
 
     def _public_names(self) -> list[str]:
         names = list(self.snapshot.routes)

@@ -56,6 +56,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     profile: Profile
     price: Price | None = None
+    is_known: bool = False
+    """The operator or the catalogue lists the model. Any other name is a caller's word."""
 
     def dialect_for(self, client: str, framing: str = "") -> str:
         """The dialect in which a call of a client of the dialect `client` is sent. A client that frames its streams as the provider

@@ -3,13 +3,15 @@
 Filled while it runs, told to the client in headers, and emitted once as a usage event.
 """
 
+from functools import lru_cache
+
 import msgspec
 
 from tidegate.ir.errors import Error, GatewayError
 from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
 from tidegate.policy.price import cost
-from tidegate.policy.route import Plan
+from tidegate.policy.route import OTHER, Plan
 from tidegate.policy.snapshot import Target
 from tidegate.ports import RawHeaders, UsageEvent
 from tidegate.proxy.admission import Admitted, end_user
@@ -63,6 +65,8 @@ class Attempt:
         self._admitted = admitted
         self._event = _unsettled(call, plan, target, prepared)
         self._started = app.clock.monotonic()
+        self._label = plan.label
+        app.metrics.begun(call.surface, plan.label)
 
     @property
     def logs(self) -> bool:
@@ -86,7 +90,7 @@ class Attempt:
     def headers(self) -> RawHeaders:
         """Where the call went and what became of its fields, for the client."""
         receipt = b"identity" if self.prepared.identity and not self.losses else _short(self.losses)
-        told = [(b"x-tidegate-target", header_value(self.target.name)), (b"x-tidegate-receipt", receipt)]
+        told = [(b"x-tidegate-target", _shown(self.target.name)), (b"x-tidegate-receipt", receipt)]
         if self._admitted is not None:
             told += self._admitted.headers(self.call.dialect.name, self.app.clock.now())
         return told
@@ -128,7 +132,9 @@ class Attempt:
             event.request_body = self.call.body.decode("utf-8", "replace")
             event.response_body = b"".join(self._given).decode("utf-8", "replace") if self._given else None
         self.app.events.emit(event)
-        self.app.metrics.attempt(event)
+        first = self._first_content or self._first_byte
+        target = self.target.name if self.target.is_known else f"{self.target.upstream.name}/{OTHER}"
+        self.app.metrics.attempt(event, self._label, target, None if first is None else first - self._started)
 
 
 def _unsettled(call: Call, plan: Plan, target: Target, prepared: Prepared) -> UsageEvent:
@@ -163,6 +169,9 @@ def _unsettled(call: Call, plan: Plan, target: Target, prepared: Prepared) -> Us
         tags=list(call.key.tags),
         entry="unknown",
     )
+
+
+_shown = lru_cache(1024)(header_value)
 
 
 def _short(losses: list[Loss]) -> bytes:

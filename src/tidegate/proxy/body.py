@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
 from tidegate.ports import BodyTooLong, BrokenBody, Client, SlowBody
-from tidegate.wire.splice import Fields, JsonError, scan
+from tidegate.wire.splice import Fields, JsonError, check_nested, scan
 
 
 async def received(client: Client, headers: Mapping[bytes, bytes], limit: int) -> bytes:
@@ -46,8 +46,21 @@ def scanned(body: bytes) -> Fields:
     try:
         return scan(body)
     except JsonError as error:
-        message = f"The body cannot be read: {error}"
-        if error.offset is not None and f"byte {error.offset}" not in message:
-            message += f" (byte {error.offset})"
-        code = "duplicate_field" if error.name is not None else "invalid_json"
-        raise bad_request(f"{message}.", error.name, code) from None
+        raise _unreadable(error) from None
+
+
+def checked(body: bytes) -> bytes:
+    """A scanned body that is going to be read in full. Raises `GatewayError` BAD_REQUEST where it could be read in two ways."""
+    try:
+        check_nested(body)
+    except JsonError as error:
+        raise _unreadable(error) from None
+    return body
+
+
+def _unreadable(error: JsonError) -> GatewayError:
+    message = f"The body cannot be read: {error}"
+    if error.offset is not None and f"byte {error.offset}" not in message:
+        message += f" (byte {error.offset})"
+    code = "duplicate_field" if error.name is not None else "invalid_json"
+    return bad_request(f"{message}.", error.name, code)

@@ -46,7 +46,9 @@ def outbound_query(call: Call, provider: Dialect, *, identity: bool) -> str:
 
 def returned(upstream: Mapping[str, str]) -> RawHeaders:
     """The provider's headers that the client may see."""
-    result = [(shown, header_value(value)) for name, value in upstream.items() if (shown := _shown(name))]
+    text = "".join(upstream.values())
+    encode = str.encode if text.isascii() and text.isprintable() else header_value
+    result = [(shown, encode(value)) for name, value in upstream.items() if (shown := _shown(name))]
     for name in _KEPT_NAMES.keys() & upstream.keys():
         value = upstream[name]
         if _KEPT_NAMES[name].fullmatch(value):

@@ -23,6 +23,7 @@ from tidegate.providers.quirks import apply_quirks
 from tidegate.providers.spec import Wire
 from tidegate.proxy import thinking
 from tidegate.proxy.app import App
+from tidegate.proxy.body import checked
 from tidegate.proxy.call import Call
 from tidegate.proxy.credentials import prove
 from tidegate.proxy.headers import outbound, outbound_query
@@ -158,7 +159,7 @@ def _passed(call: Call, fields: Fields, provider: Dialect, target: Target) -> tu
 def _translated(app: App, call: Call, fields: Fields, provider: Dialect, target: Target) -> tuple[Request, bytes, list[Loss]]:
     """What the neutral request is in the provider's dialect. Encoders ask for usage by themselves."""
     if call.request is None:
-        call.request = thinking.restore(app.thinking, call.key.id, call.asked(fields.body))
+        call.request = thinking.restore(app.thinking, call.key.id, call.asked(checked(fields.body)))
     if call.request.own_only and provider.name != call.dialect.name:
         field = call.request.own_only[0]
         raise unsupported(f"`{field}` means something to the provider that keeps it only: {target.name} speaks another API.", field)
@@ -174,6 +175,8 @@ def _translated(app: App, call: Call, fields: Fields, provider: Dialect, target:
 def with_defaults(call: Call, plan: Plan) -> Fields:
     """The client's fields with the route's defaults where the client set nothing."""
     fields = call.fields
+    if not plan.defaults:
+        return fields
     missing = {
         name: msgspec.json.encode(value)
         for name, value in plan.defaults.items()

@@ -34,7 +34,8 @@ class BrokenOff(Exception):
 
 
 async def whole(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
-    """An answer in one piece. On the last target the provider's own error body may pass."""
+    """An answer in one piece. An error that came with a good status is a `Failure` too, so that the client gets it with a status of its
+    kind."""
     prepared, call = attempt.prepared, attempt.call
     body = await answer.read(WHOLE_LIMIT)
     try:
@@ -51,9 +52,7 @@ async def whole(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
             attempt.losses += encoded.losses
             body = encoded.body
     except GatewayError as unusable:
-        if not (attempt.last and prepared.identity and is_object(body)):
-            return Failure(unusable.error, returned(answer.headers))
-        attempt.error = unusable.error
+        return Failure(unusable.error, returned(answer.headers))
     attempt.first_byte()
     if attempt.logs:
         attempt.log(body)
@@ -117,15 +116,14 @@ async def streamed(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
 
 
 async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate: Gate) -> Failure | None:
-    """A stream that fails before anything was sent is a `Failure`, except where its own bytes tell the client and nobody else could
-    take over."""
+    """A stream that fails before anything was sent is a `Failure`, so that the client gets an error's status."""
 
     def take(chunk: bytes) -> bool:
         """Called within the event that brought the chunk. False ends the pumping: the stream has failed, or the client must read first."""
         out = stream.feed(chunk)
         if gate.is_running and stream.error is None:
             return not out or gate.send(out)
-        if stream.error is not None and not gate.is_open and not (attempt.last and stream.told):
+        if stream.error is not None and not gate.is_open:
             return False
         goes_on = gate.give(out, go=stream.committed)
         return goes_on and (stream.error is None or stream.told)
@@ -133,7 +131,7 @@ async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate:
     try:
         while not await answer.pump(take):
             if stream.error is not None:
-                if not gate.is_open and not (attempt.last and stream.told):
+                if not gate.is_open:
                     return Failure(stream.error, returned(answer.headers))
                 if not stream.told:
                     break
@@ -147,7 +145,7 @@ async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate:
     finally:
         attempt.model, attempt.usage, attempt.error = stream.model, stream.usage, stream.error
         attempt.losses += stream.losses
-    if stream.error is not None and not gate.is_open and not (attempt.last and stream.told):
+    if stream.error is not None and not gate.is_open:
         return Failure(stream.error, returned(answer.headers))
     gate.give(out, go=True)
     await attempt.settled()

@@ -18,7 +18,6 @@ from tidegate.proxy.body import received
 from tidegate.proxy.call import Call
 from tidegate.proxy.cors import allowed, preflight
 from tidegate.proxy.headers import own
-from tidegate.proxy.paths import Surface
 from tidegate.proxy.relay import BrokenOff
 from tidegate.proxy.reply import JSON, Reply
 from tidegate.proxy.surfaces import SURFACES, spoken_dialect
@@ -60,25 +59,23 @@ class Gateway:
             query=client.query,
         )
         reply = Reply(client, own(call) + allowed(call.snapshot.server.cors, headers))
-        app.metrics.in_flight(1)
         try:
-            await self._answer(call, client, reply)
+            surface, call.params = SURFACES.match(client.method, client.path)
+            call.surface = surface.name
+            if surface.stream is not None:
+                call.head = Head(call.params["model"], surface.stream)
+            pipeline.identified(call, client.headers)
+            if surface.body:
+                call.body = await received(client, headers, call.snapshot.server.body_limit)
+            pipeline.proved(call, surface.method)
+            await surface.handle(app, call, reply)
+        except GatewayError as refused:
+            await self._refuse(call, reply, refused.error)
         except BrokenOff:
             pass  # the server closes the connection of an answer that was not ended
         except asyncio.CancelledError:
             if not call.attempts:
                 app.metrics.refused(call.surface, CLIENT_GONE)
-            raise
-        finally:
-            app.metrics.in_flight(-1)
-
-    async def _answer(self, call: Call, client: Client, reply: Reply) -> None:
-        try:
-            surface, call.params = SURFACES.match(client.method, call.path)
-            await self._handle(surface, call, client, reply)
-        except GatewayError as refused:
-            await self._refuse(call, reply, refused.error)
-        except BrokenOff:
             raise
         except Exception:  # the last net: a client gets an error in its dialect, whatever we did wrong
             _LOG.exception("call failed", request_id=call.request_id, surface=call.surface)
@@ -86,16 +83,6 @@ class Gateway:
                 kind=ErrorKind.INTERNAL, message="The gateway failed on this request; its log has the details under this request id."
             )
             await self._refuse(call, reply, error)
-
-    async def _handle(self, surface: Surface, call: Call, client: Client, reply: Reply) -> None:
-        call.surface = surface.name
-        if surface.stream is not None:
-            call.head = Head(call.params["model"], surface.stream)
-        pipeline.identified(call, client.headers)
-        if surface.body:
-            call.body = await received(client, call.headers, call.snapshot.server.body_limit)
-        pipeline.proved(call, surface.method)
-        await surface.handle(self._app, call, reply)
 
     async def _refuse(self, call: Call, reply: Reply, error: Error) -> None:
         self._app.metrics.refused(call.surface, error.http_status)

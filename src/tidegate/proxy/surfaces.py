@@ -14,7 +14,6 @@ SURFACES = Paths(
         Surface("chat_completions", "POST", b"/v1/chat/completions", "openai_chat", pipeline.generate),
         Surface("responses", "POST", b"/v1/responses", "openai_responses", pipeline.generate),
         Surface("messages", "POST", b"/v1/messages", "anthropic", pipeline.generate),
-        Surface("models", "GET", b"/v1/models", "", listing.models, body=False),
         Surface("count_tokens", "POST", b"/v1/messages/count_tokens", "anthropic", counting.count_tokens),
         *(
             Surface(name, "POST", b"/v1/" + name.encode(), "openai_chat", operate.handler(name))
@@ -36,6 +35,7 @@ SURFACES = Paths(
         ),
         Surface("gemini_models", "GET", b"/v1beta/models", "gemini", listing.models, body=False),
         Surface("gemini_model", "GET", b"/v1beta/models/{model}", "gemini", listing.model, body=False),
+        Surface("models", "GET", b"/v1/models", "", listing.models, body=False),
         Surface("model", "GET", b"/v1/models/{model}", "", listing.model, body=False),
         Surface("quota", "GET", b"/v1/tidegate/quota", "", quota, body=False),
     ),

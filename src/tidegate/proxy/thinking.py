@@ -47,6 +47,8 @@ def remember(cache: ThinkingCache, tenant: str, blocks: list[Block]) -> None:
 
 def restore(cache: ThinkingCache, tenant: str, request: Request) -> Request:
     """The request with the thinking of earlier turns put back where the client left it out."""
+    if all(message.role != "assistant" for message in request.messages):
+        return request
     messages = [_restored(cache, tenant, message) for message in request.messages]
     if all(new is old for new, old in zip(messages, request.messages, strict=True)):
         return request

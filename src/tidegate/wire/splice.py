@@ -8,13 +8,19 @@ must be the bytes that are sent.
 import json
 import re
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import msgspec
 
 _DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NAME = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
 _SPACE = re.compile(rb"[ \t\n\r]*")
+_ANY = msgspec.json.Decoder()
 _OFFSET = re.compile(r"\(byte (\d+)\)")
+
+
+DEEPEST = 64
+"""Levels of objects and arrays in a body that is read in full."""
 
 
 class JsonError(ValueError):
@@ -79,6 +85,38 @@ def scan(body: bytes) -> Fields:
     if len(body) != 4 * len(raw) + 1 + sum(map(len, raw)) + sum(map(len, raw.values())):
         _ = fields.spans
     return fields
+
+
+def check_nested(body: bytes) -> None:
+    """For a scanned body that is read in full: raises `JsonError` where a name stands twice in any object, and where the nesting is deeper
+    than `DEEPEST`."""
+    try:
+        value = _ANY.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise JsonError(f"invalid JSON: {error}") from None
+    if body.count(b"{") + body.count(b"[") > DEEPEST and _is_deep(value):
+        raise JsonError(f"the JSON is nested deeper than {DEEPEST} levels")
+    # What the decoder kept, written in the shortest way, is as long as the body only if it dropped nothing. (But for numbers with
+    # exponents, which it writes out: whoever counts on that gets the last of the two values, as from any reader of JSON.)
+    if len(msgspec.json.encode(value)) != len(body):
+        json.loads(body, object_pairs_hook=_distinct, parse_int=str, parse_float=str)
+
+
+def _is_deep(value: Any) -> bool:
+    level: list[Any] = [value]
+    for _ in range(DEEPEST):
+        inner: list[Any] = []
+        for item in level:
+            inner += item.values() if type(item) is dict else item
+        level = [item for item in inner if type(item) is dict or type(item) is list]
+    return bool(level)
+
+
+def _distinct(pairs: list[tuple[str, object]]) -> None:
+    names = {name for name, _ in pairs}
+    if len(names) != len(pairs):
+        twice = next(name for place, (name, _) in enumerate(pairs) if any(name == other for other, _ in pairs[:place]))
+        raise JsonError(f"the field {twice!r} stands twice in one object", name=twice)
 
 
 def splice(

@@ -4,6 +4,7 @@ from tests.unit.adapters.values import EVENT
 
 from tidegate.adapters import metrics_prometheus
 from tidegate.adapters.metrics_prometheus import PrometheusMetrics
+from tidegate.ports import UsageEvent
 
 
 def lines(metrics: PrometheusMetrics) -> dict[str, float]:
@@ -13,11 +14,16 @@ def lines(metrics: PrometheusMetrics) -> dict[str, float]:
     return {name: float(value) for name, _, value in found}
 
 
+def ended(metrics: PrometheusMetrics, event: UsageEvent = EVENT, route: str = "r", first_content: float | None = None) -> None:
+    metrics.begun(event.surface, route)
+    metrics.attempt(event, route, "a/b", first_content)
+
+
 def test_an_attempt_is_counted_by_route_target_and_status() -> None:
     metrics = PrometheusMetrics()
     event = msgspec.structs.replace(EVENT, usage={"input": 3, "output": 5, "odd": "x"}, cost_nano=2_000_000_000, duration_ms=300.0)
-    metrics.attempt(event)
-    metrics.attempt(msgspec.structs.replace(event, status=529, usage=None, cost_nano=None, first_byte_ms=20.0))
+    ended(metrics, event)
+    ended(metrics, msgspec.structs.replace(event, status=529, usage=None, cost_nano=None, first_byte_ms=20.0), first_content=0.4)
     seen = lines(metrics)
     place = 'route="r",target="a/b"'
     assert seen['tidegate_attempts_total{route="r",status="200",target="a/b"}'] == 1
@@ -27,26 +33,29 @@ def test_an_attempt_is_counted_by_route_target_and_status() -> None:
     assert seen[f"tidegate_cost_dollars_total{{{place}}}"] == 2
     assert seen[f'tidegate_duration_seconds_bucket{{le="0.5",{place}}}'] == 2
     assert seen[f"tidegate_time_to_first_byte_seconds_count{{{place}}}"] == 1
+    assert seen[f'tidegate_time_to_first_token_seconds_bucket{{le="0.25",{place}}}'] == 0
+    assert seen[f'tidegate_time_to_first_token_seconds_bucket{{le="0.5",{place}}}'] == 1
 
 
-def test_refusals_and_calls_in_flight() -> None:
+def test_refusals_and_attempts_in_flight() -> None:
     metrics = PrometheusMetrics()
     metrics.refused("messages", 401)
     metrics.refused("", 404)
-    metrics.in_flight(1)
-    metrics.in_flight(1)
-    metrics.in_flight(-1)
+    for route in ("r", "r", "s"):
+        metrics.begun("messages", route)
+    metrics.attempt(EVENT, "r", "a/b", None)
     seen = lines(metrics)
     assert seen['tidegate_refused_total{status="401",surface="messages"}'] == 1
     assert seen['tidegate_refused_total{status="404",surface="none"}'] == 1
-    assert seen["tidegate_in_flight"] == 1
+    assert seen['tidegate_in_flight{route="r",surface="messages"}'] == 1
+    assert seen['tidegate_in_flight{route="s",surface="messages"}'] == 1
 
 
 def test_names_that_clients_invent_do_not_grow_the_page_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics_prometheus, "MAX_SERIES", 3)
     metrics = PrometheusMetrics()
     for number in range(50):
-        metrics.attempt(msgspec.structs.replace(EVENT, route=f"route-{number}"))
+        ended(metrics, route=f"route-{number}")
     attempts = {name: value for name, value in lines(metrics).items() if name.startswith("tidegate_attempts_total")}
     assert len(attempts) == 4
     assert attempts['tidegate_attempts_total{route="other",status="200",target="other"}'] == 47
@@ -55,6 +64,6 @@ def test_names_that_clients_invent_do_not_grow_the_page_without_bound(monkeypatc
 
 def test_two_gateways_in_one_process_count_apart() -> None:
     one, two = PrometheusMetrics(), PrometheusMetrics()
-    one.attempt(EVENT)
+    ended(one)
     assert any(name.startswith("tidegate_attempts_total{") for name in lines(one))
     assert not any(name.startswith("tidegate_attempts_total{") for name in lines(two))

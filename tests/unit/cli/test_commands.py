@@ -74,8 +74,7 @@ def test_a_wrong_port_in_the_environment_is_told(monkeypatch: pytest.MonkeyPatch
     assert "`http` is not a port" in capsys.readouterr().err
 
 
-def test_serve_with_a_damaged_key_store_is_told(monkeypatch: pytest.MonkeyPatch, capsys: Capture, clean_place: Path) -> None:
-    monkeypatch.setenv("TIDEGATE_ADMIN_PORT", "0")
+def test_serve_with_a_damaged_key_store_is_told(capsys: Capture, clean_place: Path) -> None:
     (clean_place / ".tidegate").mkdir()
     (clean_place / ".tidegate/keys.json").write_text("{")
     assert main(["serve", "--port", "0"]) == 1

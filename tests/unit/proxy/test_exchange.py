@@ -112,13 +112,16 @@ async def test_nothing_goes_out_before_the_first_content_while_another_target_co
     assert [sent.provider for sent in memory.provider.sent] == ["openai", "second"]
 
 
-async def test_an_error_body_with_status_200_goes_to_the_next_target_and_on_the_last_passes() -> None:
+async def test_an_error_with_status_200_goes_to_the_next_target_and_on_the_last_becomes_an_error() -> None:
     odd = Given(b'{"error": {"message": "overloaded", "code": 529}}')
     memory = Memory(odd, Given(WHOLE))
     assert (await memory.chat("two")).body == WHOLE
-    memory = Memory(Given(b'{"error": {"message": "overloaded", "code": 529}}'))
-    assert (await memory.chat()).json() == {"error": {"message": "overloaded", "code": 529}}
-    assert "overloaded" in (memory.ledger.events[0].error or "")
+    told = b'{"error": {"message": "overloaded", "code": 529}}'
+    for given in (Given(told), Given(b"data: " + told + b"\n\n", headers=SSE)):
+        memory = Memory(given)
+        got = await memory.chat(stream=given.headers is SSE)
+        assert (got.status, got.json()["error"]["message"]) == (529, "overloaded")
+        assert "overloaded" in (memory.ledger.events[0].error or "")
 
 
 async def test_a_whole_answer_that_is_no_json_is_an_error() -> None:
@@ -272,3 +275,15 @@ async def test_a_client_that_reads_slowly_is_waited_for() -> None:
     assert client.waits >= 3
     assert client.complete
     assert client.sent.endswith(DONE)
+
+
+async def test_names_that_callers_invent_are_no_labels() -> None:
+    memory = Memory(*(Given(WHOLE) for _ in range(4)))
+    for name in ("openai/one", "openai/two", GPT, "two"):
+        assert (await memory.chat(name)).status == 200
+    page = memory.app.metrics.render()[0].decode()
+    assert 'tidegate_attempts_total{route="other",status="200",target="openai/other"} 2.0' in page
+    assert 'tidegate_attempts_total{route="two",status="200",target="openai/gpt-9"} 1.0' in page
+    assert f'tidegate_attempts_total{{route="{GPT}",status="200",target="{GPT}"}} 1.0' in page
+    assert "openai/one" not in page
+    assert [event.route for event in memory.ledger.events[:2]] == ["openai/one", "openai/two"]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.wire.splice import Fields, JsonError, scan, splice
+from tidegate.wire.splice import Fields, JsonError, check_nested, scan, splice
 
 BODY = b' { "model" : "a" , "n":1,"messages":[{"model":"x"}] } '
 
@@ -79,3 +79,34 @@ def test_splicing_is_setting_and_dropping(
     kept = {name: value for name, value in body.items() if name not in drop}
     assert json.loads(out) == {**kept, **set_fields}
     scan(out)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":{"b":1,"c":[{"d":1},{"d":2}]},"e":"\\"b\\":1"}',
+        b'{ "a" : { "b" : 1.0 , "c" : "\\u00e9" } }',
+        b'{"a":{"b":1e5},"n":-0.0}',
+        b'{"text":"' + b"[{" * 500 + b'"}',
+        b'{"a":' + b"[" * 63 + b"]" * 63 + b"}",
+        b'{"list":[' + b"{}," * 500 + b"[]]}",
+    ],
+)
+def test_bodies_that_can_be_read_in_one_way_only(body: bytes) -> None:
+    check_nested(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"a":{"b":1,"b":1}}', "'b' stands twice"),
+        (b'{"a":[0,{"c":{"x":1, "y":2, "x":3}}]}', "'x' stands twice"),
+        (b'{"a":{"b":1,"\\u0062":2}}', "'b' stands twice"),
+        (b'{"a":{"n":' + b"9" * 5000 + b"}}", "out of range"),
+        (b'{"a":' + b"[" * 64 + b"]" * 64 + b"}", "deeper than 64"),
+        (b'{"a":' + b'{"a":' * 400 + b"1" + b"}" * 400 + b"}", "deeper than 64"),
+    ],
+)
+def test_bodies_that_could_be_read_in_two_ways(body: bytes, words: str) -> None:
+    with pytest.raises(JsonError, match=words):
+        check_nested(body)

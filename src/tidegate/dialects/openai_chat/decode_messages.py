@@ -18,7 +18,7 @@ def decode_messages(value: Json) -> list[Message]:
     if not items:
         raise bad_request("Invalid 'messages': expected an array with at least one message.", "messages", "empty_array")
     calls = LegacyCalls()
-    return [_message(as_object(item, f"messages[{index}]"), f"messages[{index}]", calls) for index, item in enumerate(items)]
+    return [_short(item) or _message(item, f"messages[{index}]", calls) for index, item in enumerate(items)]
 
 
 class LegacyCalls:
@@ -37,7 +37,17 @@ class LegacyCalls:
         return self._last.get(name) or self.call(name)
 
 
-def _message(raw: JsonObject, path: str, calls: LegacyCalls) -> Message:
+def _short(item: Json) -> Message | None:
+    """The message where it is a role and a text, as most are."""
+    if type(item) is not dict or len(item) != 2:
+        return None
+    role, text = item.get("role"), item.get("content")
+    plain = _PLAIN_ROLES.get(role) if type(role) is str else None
+    return Message(plain, [Text(text)]) if plain is not None and type(text) is str else None
+
+
+def _message(item: Json, path: str, calls: LegacyCalls) -> Message:
+    raw = as_object(item, path)
     role = take_str(raw, "role", path)
     plain = _PLAIN_ROLES.get(role)
     if plain is not None:
