@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias, TypeVar
 import msgspec
 
 from tidegate.ir.json import JsonObject
+from tidegate.policy.limits.leased import Figures
 from tidegate.policy.limits.rules import Actual, Charge, Claim, Refusal, Reservation, Standing
 from tidegate.policy.snapshot import Upstream as UpstreamConfig
 from tidegate.providers.spec import AuthKind
@@ -277,6 +278,55 @@ class Counters(Protocol):
 
     async def open_reservations(self) -> int:
         """Attempts that hold something."""
+        ...
+
+
+class Want(msgspec.Struct, frozen=True, gc=False):
+    """`need` more of the window `[start, end)` of a limit. `end` is Unix time, and infinite where there is none."""
+
+    charge: Charge
+    start: int
+    end: float
+    need: int
+
+
+class Granted(msgspec.Struct, frozen=True):
+    """What became of asks, in their order, and how their windows stand now, by the counter's key and the window's start."""
+
+    asks: tuple[bool, ...]
+    figures: dict[tuple[str, int], Figures]
+
+
+class BudgetsAway(Exception):
+    """Nobody can say whether a hard budget has room."""
+
+
+class Windows(Protocol):
+    """How much of each window of the calendar is used, and what processes have been granted of the rest: durable, and shared by all of
+    them. Every function raises what the store raises where it is away."""
+
+    async def grant(self, asks: Sequence[Sequence[Want]]) -> Granted:
+        """Grants all that an ask wants, or nothing of it. Where much is left, a little more than was asked for is granted."""
+        ...
+
+    async def look(self, wants: Sequence[Want]) -> dict[tuple[str, int], Figures]:
+        """How windows stand."""
+        ...
+
+    async def give_back(self, rest: Mapping[tuple[str, str, int], int]) -> None:
+        """What was granted and is not needed, by organisation, key and start."""
+        ...
+
+    async def release(self) -> None:
+        """Everything that an earlier process of this name was granted and did not use. Its usage must have been posted before."""
+        ...
+
+    async def alive(self, seconds: float) -> int:
+        """Says that this process lives for so long; the number of those that do, it included."""
+        ...
+
+    async def leave(self) -> None:
+        """This process ends."""
         ...
 
 

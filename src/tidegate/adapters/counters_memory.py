@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from tidegate.adapters.counters_subjects import Subjects
-from tidegate.policy.limits.cells import AnyCell, Row, alert_level
+from tidegate.policy.limits.cells import Cell, Row, alert_level, new_cell
 from tidegate.policy.limits.refuse import refusal
 from tidegate.policy.limits.rules import (
     CONCURRENT,
@@ -23,6 +23,7 @@ from tidegate.policy.limits.rules import (
     Charge,
     Claim,
     Left,
+    Limit,
     Past,
     Refusal,
     Reservation,
@@ -37,7 +38,7 @@ only the net under a call that was lost; it is longer than the longest stream.""
 _LATE = 4096
 """How many expired reservations are remembered, for the true figure that may still come."""
 
-_Hold = tuple[AnyCell, Row, Charge, int]
+_Hold = tuple[Cell, Row, Charge, int]
 _Id = tuple[str, int]
 
 
@@ -62,9 +63,10 @@ class MemoryCounters:
         lease: float = LEASE,
         on_alert: Callable[[Alert], None] | None = None,
         on_expired: Callable[[Claim, Actual], None] | None = None,
+        cells: Callable[[Limit], Cell] = new_cell,
     ) -> None:
         self._clock = clock
-        self._subjects = Subjects(subjects)
+        self._subjects = Subjects(subjects, cells)
         self._lease = int(lease * 1_000_000)
         self._on_alert = on_alert
         self._on_expired = on_expired
@@ -73,6 +75,10 @@ class MemoryCounters:
 
     async def reserve(self, claim: Claim) -> Reservation | Refusal:
         """Takes everything that `claim` wants, or nothing. The same attempt again gets what it has."""
+        return self.take(claim)
+
+    def take(self, claim: Claim) -> Reservation | Refusal:
+        """The same for who cannot wait."""
         now, wall = self._now(), self._clock.now()
         if self._open:
             self._reap(now)
@@ -165,6 +171,10 @@ class MemoryCounters:
         now, wall = self._now(), self._clock.now()
         for entry in past:
             self._subjects.cell(entry.charge, now, wall).seed(entry.charge.limit, entry.amount, entry.at, now, wall)
+
+    def cell(self, charge: Charge) -> Cell:
+        """The counter of a charge, made where there is none."""
+        return self._subjects.cell(charge, self._now(), self._clock.now())
 
     def _now(self) -> int:
         return int(self._clock.monotonic() * 1_000_000)

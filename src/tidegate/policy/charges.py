@@ -34,11 +34,12 @@ class Book:
     def _first_time(self, key: Key, route: str, model: str) -> tuple[Charge, ...]:
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
-        own = [charge(limit, key.id, key.name) for limit in key.limits]
+        own = [charge(limit, key.id, key.name, key.org) for limit in key.limits]
         own += [charge(limit, route) for limit in self._routes.get(route, ())]
         own += [
-            charge(limit, subject, whose)
+            charge(limit, subject, whose, key.org)
             for limit in self._snapshot.limits
+            if not limit.org or limit.org == key.org
             for kind, subject, whose, names in _subjects(key, route, model)
             if kind == limit.kind and (not limit.subject or limit.subject in names)
         ]
@@ -48,8 +49,8 @@ class Book:
     def _of_end_user(self, org: str, end_user: str) -> Iterator[Charge]:
         """End users of two organisations are never the same."""
         for limit in self._end_users:
-            if not limit.subject or limit.subject == end_user:
-                yield charge(limit, f"{org}/{end_user}", end_user)
+            if (not limit.subject or limit.subject == end_user) and (not limit.org or limit.org == org):
+                yield charge(limit, f"{org}/{end_user}", end_user, org)
 
 
 def _subjects(key: Key, route: str, model: str) -> Iterator[tuple[ScopeKind, str, str, tuple[str, ...]]]:

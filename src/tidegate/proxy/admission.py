@@ -9,7 +9,7 @@ import math
 
 import msgspec
 
-from tidegate.ir.errors import Error, GatewayError
+from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
 from tidegate.policy.limits.estimate import Estimate, Sizes, asked_output, estimate, used
@@ -17,7 +17,7 @@ from tidegate.policy.limits.rules import SPEND, Charge, Refusal, Reservation, cl
 from tidegate.policy.limits.verdict import headers, refusal_headers, refused
 from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Target
-from tidegate.ports import Counters, RawHeaders
+from tidegate.ports import BudgetsAway, Counters, RawHeaders
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
 from tidegate.proxy.estimate import estimate as count
@@ -101,7 +101,10 @@ async def admit(app: App, call: Call, plan: Plan, target: Target, prepared: Prep
     found = estimate(charges, sizes, scanned, prepared.dialect.name)
     attempt = call.attempts + 1
     wanted = claim(call.request_id, attempt, charges, tokens=found.tokens, least_tokens=found.input, nano=found.nano)
-    answer = await app.counters.reserve(wanted)
+    try:
+        answer = await app.counters.reserve(wanted)
+    except BudgetsAway:
+        raise _away() from None
     if isinstance(answer, Refusal):
         raise _refused(answer, call.dialect.name, app.clock.now())
     if found.cap is not None and prepared.output is None:
@@ -124,6 +127,16 @@ def _refused(refusal: Refusal, dialect: str, now: float) -> LimitError:
     if error.retry_after is not None:
         told.append((b"retry-after", b"%d" % math.ceil(error.retry_after)))
     return LimitError(error, told)
+
+
+def _away() -> LimitError:
+    error = Error(
+        kind=ErrorKind.UNAVAILABLE,
+        message="A hard budget cannot be asked: the gateway's database does not answer. Try again in a moment.",
+        code="budget_backend_unavailable",
+        retry_after=1.0,
+    )
+    return LimitError(error, [(b"retry-after", b"1")])
 
 
 def capped(prepared: Prepared, fields: Fields, target: Target, cap: int) -> Prepared:

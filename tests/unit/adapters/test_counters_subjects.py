@@ -6,7 +6,7 @@ from tests.unit.policy.limits.values import charged
 
 from tidegate.adapters.counters_memory import MemoryCounters
 from tidegate.adapters.counters_subjects import Subjects
-from tidegate.policy.limits.cells import AnyCell, Slots
+from tidegate.policy.limits.cells import Cell, Slots
 from tidegate.policy.limits.rules import Actual, Charge, Refusal, claim
 
 
@@ -14,7 +14,7 @@ def user(name: str, what: str = "requests", per: str = "day", amount: int = 3, *
     return charged(what, per, amount, subject=name, kind="end_user", **more)
 
 
-def busy(subjects: Subjects, name: str) -> AnyCell:
+def busy(subjects: Subjects, name: str) -> Cell:
     cell = subjects.cell(user(name), 0, 0)
     cell.take(user(name).limit, 1, 0, 0, force=False)
     return cell

@@ -2,13 +2,14 @@
 alone. The spool's drainer posts, the control API and the command line ask."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.ledger_rows import Row, Unstorable, row_of
+from tidegate.adapters.sql.limits_post import Moved, Spent
 from tidegate.adapters.sql.posting import Posting
 from tidegate.adapters.sql.posting_sqlite import ShortWay
 from tidegate.adapters.sql.rollups import rollups
@@ -28,12 +29,14 @@ Indexed = tuple[int, Row]
 
 
 class LedgerStore:
-    """Implements `ports.Ledger`."""
+    """Implements `ports.Ledger`. With `windows`, new rows raise the windows of limits, and `on_moved` is told which."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, windows: Spent | None = None, on_moved: Callable[[list[Moved]], None] | None = None) -> None:
         self._database = database
+        self._windows = windows
+        self._on_moved = on_moved
         is_sqlite = database.is_sqlite
-        self._short = ShortWay(database.engine.url, database.statement_seconds) if is_sqlite else None
+        self._short = ShortWay(database.engine.url, database.statement_seconds, windows) if is_sqlite else None
         self._post = Posting(ledger, is_sqlite=is_sqlite, identity=_IDENTITY)
         self._tell = insert(ledger, is_sqlite=is_sqlite).on_conflict_do_nothing().returning(*(ledger.c[name] for name in _IDENTITY))
         self._rollups = [Posting(table, is_sqlite=is_sqlite) for _, table in ROLLUPS]
@@ -51,8 +54,11 @@ class LedgerStore:
             except Unstorable as error:
                 poison.append((index, str(error)))
         rows.sort(key=lambda item: (item[1]["org_id"], *(item[1][name] for name in _IDENTITY)))
-        if rows and self._short is not None and await asyncio.to_thread(self._short.post, [row for _, row in rows]):
-            return _told(poison, len(rows))
+        if rows and self._short is not None:
+            moved = await asyncio.to_thread(self._short.post, [row for _, row in rows])
+            if moved is not None:
+                self._tell_of(moved)
+                return _told(poison, len(rows))
         try:
             posted = await self._store(rows, None)
         except Exception as error:
@@ -76,17 +82,25 @@ class LedgerStore:
     async def _store(self, rows: list[Indexed], poison: list[tuple[int, str]] | None) -> int:
         if not rows:
             return 0
-        posted = 0
+        new: list[Row] = []
+        moved: list[Moved] = []
         tenants = sorted({row["org_id"] for _, row in rows})
         async with self._database.write(Tenant(tenants[0])) as connection:
             for org_id in tenants:
                 if org_id != tenants[0]:
                     await self._database.enter(connection, Tenant(org_id))
                 own = [item for item in rows if item[1]["org_id"] == org_id]
-                posted += await (self._insert(connection, own) if poison is None else self._halve(connection, own, poison))
-        return posted
+                new += await (self._insert(connection, own) if poison is None else self._halve(connection, own, poison))
+            if self._windows is not None:
+                moved = await self._windows.post(connection, new)
+        self._tell_of(moved)
+        return len(new)
 
-    async def _insert(self, connection: AsyncConnection, rows: list[Indexed]) -> int:
+    def _tell_of(self, moved: list[Moved]) -> None:
+        if moved and self._on_moved is not None:
+            self._on_moved(moved)
+
+    async def _insert(self, connection: AsyncConnection, rows: list[Indexed]) -> list[Row]:
         plain = [row for _, row in rows]
         if self._database.is_sqlite:
             inserted = [tuple(found) for found in await connection.execute(self._tell, plain)]
@@ -96,9 +110,9 @@ class LedgerStore:
         for table, sums in zip(self._rollups, rollups(new), strict=True):
             if sums:
                 await table.run(connection, table.adding(sums, MEASURES), sums)
-        return len(new)
+        return new
 
-    async def _halve(self, connection: AsyncConnection, rows: list[Indexed], poison: list[tuple[int, str]]) -> int:
+    async def _halve(self, connection: AsyncConnection, rows: list[Indexed], poison: list[tuple[int, str]]) -> list[Row]:
         try:
             async with connection.begin_nested():
                 return await self._insert(connection, rows)
@@ -107,7 +121,7 @@ class LedgerStore:
                 raise
             if len(rows) == 1:
                 poison.append((rows[0][0], f"the database refuses it: {type(getattr(error, 'orig', None) or error).__name__}"))
-                return 0
+                return []
         middle = len(rows) // 2
         return await self._halve(connection, rows[:middle], poison) + await self._halve(connection, rows[middle:], poison)
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from sqlalchemy import URL
 
 from tidegate.adapters.sql.ledger_rows import Row
+from tidegate.adapters.sql.limits_post import Moved, Spent
 from tidegate.adapters.sql.posting import Posting
 from tidegate.adapters.sql.rollups import rollups
 from tidegate.adapters.sql.schema_usage import MEASURES, ROLLUPS, ledger
@@ -22,38 +23,40 @@ PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
 class ShortWay:
     """One connection, opened when it is first used. For any thread, one at a time."""
 
-    def __init__(self, url: URL, seconds: float) -> None:
+    def __init__(self, url: URL, seconds: float, windows: Spent | None = None) -> None:
         self._file = url.database or ""
         self._seconds = seconds
+        self._windows = windows
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._ledger = Posting(ledger, is_sqlite=True)
         self._rollups = [Posting(table, is_sqlite=True) for _, table in ROLLUPS]
 
-    def post(self, rows: Sequence[Row]) -> bool:
-        """Stores the rows and their sums. False where one of them was there already or the database does not take it: nothing is changed
-        then."""
+    def post(self, rows: Sequence[Row]) -> list[Moved] | None:
+        """Stores the rows and their sums; the windows of limits that they raised. None where one of them was there already or the
+        database does not take it: nothing is changed then."""
         with self._lock:
             try:
                 return self._post(self._opened(), rows)
             except (sqlite3.Error, OverflowError):
                 self._forget()
-                return False
+                return None
 
     def close(self) -> None:
         with self._lock:
             self._forget()
 
-    def _post(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> bool:
+    def _post(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Moved] | None:
         connection.execute("BEGIN IMMEDIATE")
         done = connection.executemany(self._ledger.nothing, self._ledger.tuples(rows))
         if done.rowcount != len(rows):
             connection.rollback()
-            return False
+            return None
         for table, sums in zip(self._rollups, rollups(rows), strict=True):
             connection.executemany(table.adding(sums, MEASURES), table.tuples(sums))
+        moved = [] if self._windows is None else self._windows.post_at_once(connection, rows)
         connection.commit()
-        return True
+        return moved
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -4,7 +4,7 @@ Every table in `TENANT_TABLES` has `org_id` first in its key. References between
 another tenant's. What a column may hold is decided above; the database holds the keys, the references and the uniqueness.
 """
 
-from sqlalchemy import Boolean, Column, ForeignKeyConstraint, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
+from sqlalchemy import Boolean, Column, ForeignKeyConstraint, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, true
 
 from tidegate.adapters.sql.columns import METADATA, document, lifetime, moment, number, owned, text
 
@@ -212,12 +212,55 @@ limit_rule = Table(
     number("burst", optional=True),
     text("mode"),
     moment("disabled_at", optional=True),
+    Column("per", Text, nullable=False, server_default="day"),
+    Column("time_zone", Text, nullable=False, server_default="UTC"),
+    Column("hard", Boolean, nullable=False, server_default=true()),
+    Column("reserve", Text, nullable=False, server_default="strict"),
+    document("alerts", optional=True),
+    number("ceiling_nano", optional=True),
+    number("output_cap", optional=True),
+    Column("created_by", Text, nullable=False, server_default=""),
     *lifetime(),
     owned("id"),
     _of_organisation(),
     Index(None, "org_id", "scope_kind", "scope_id"),
     Index(None, "org_id", "created_at", "id"),
 )
+
+limit_window = Table(
+    "limit_window",
+    METADATA,
+    text("org_id"),
+    text("key"),
+    moment("starts_at"),
+    moment("ends_at", optional=True),
+    text("scope"),
+    text("measure"),
+    number("used"),
+    number("held"),
+    owned("key", "starts_at"),
+    Index(None, "org_id", "scope"),
+    Index(None, "ends_at"),
+)
+"""How one limit stands for one subject (`scope` is `kind:subject`) in one window: what the ledger says was `used`, and what processes
+`held` of the rest, which is the sum of what their leases are granted beyond what they have posted."""
+
+limit_lease = Table(
+    "limit_lease",
+    METADATA,
+    text("org_id"),
+    text("key"),
+    moment("starts_at"),
+    text("owner"),
+    number("granted"),
+    number("posted"),
+    owned("key", "starts_at", "owner"),
+    Index(None, "owner"),
+)
+"""What one process was granted of a window, and what the ledger says it used there."""
+
+limit_owner = Table("limit_owner", METADATA, Column("owner", Text, primary_key=True), moment("alive_until"))
+"""The processes that share limits."""
 
 credential = Table(
     "credential",

@@ -90,5 +90,5 @@ def _rollup(name: str) -> Table:
 ROLLUPS = ((900, _rollup("rollup_quarter")), (3600, _rollup("rollup_hour")), (86400, _rollup("rollup_day")))
 """(seconds of a bucket, table), finest first. Every offset of a time zone is whole quarters of an hour."""
 
-TENANT_FREE = ("config_generation",)
+TENANT_FREE = ("config_generation", "limit_owner")
 """Tables that belong to no tenant."""

@@ -7,7 +7,7 @@ counts from the next call on.
 """
 
 from collections import deque
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from tidegate.policy.limits.rules import Limit
 from tidegate.policy.limits.windows import WindowPer, window
@@ -34,8 +34,10 @@ class Cell(Protocol):
     """One counter. `row` is where the last `take` was booked; `held` counts the reservations that may still change it, for whoever
     keeps the counter."""
 
-    row: Row
     held: int
+
+    @property
+    def row(self) -> Row: ...
 
     def take(self, limit: Limit, amount: int, now: int, wall: float, *, force: bool) -> int:
         """Books `amount` as reserved and returns what is left then; where that is negative there is no room, and nothing is booked unless
@@ -339,10 +341,7 @@ class Slots:
         return Slots()
 
 
-AnyCell: TypeAlias = Bucket | Sliding | Calendar | Slots
-
-
-def new_cell(limit: Limit) -> AnyCell:
+def new_cell(limit: Limit) -> Cell:
     """An empty counter of the kind that `limit` needs."""
     if limit.per == "moment":
         return Slots()
@@ -350,9 +349,19 @@ def new_cell(limit: Limit) -> AnyCell:
         return Bucket(PERIODS[limit.per])
     if limit.what == "tokens" and limit.per in PERIODS:
         return Sliding(PERIODS[limit.per])
-    if limit.per == "minute":
+    return Calendar(calendar_of(limit))
+
+
+def by_calendar(limit: Limit) -> bool:
+    """Whether its windows are those of the calendar, and its counts outlive a process."""
+    return limit.per != "moment" and (limit.what == "spend" or limit.per not in PERIODS)
+
+
+def calendar_of(limit: Limit) -> WindowPer:
+    """The kind of its windows. Raises `ValueError` where it has none."""
+    if limit.per in ("minute", "moment"):
         raise ValueError(f"there are no calendar minutes: {limit.id}")
-    return Calendar(limit.per)
+    return limit.per
 
 
 def alert_level(limit: Limit, used: int) -> int:

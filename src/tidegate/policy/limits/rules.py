@@ -16,6 +16,9 @@ Per: TypeAlias = Literal["minute", "hour", "day", "week", "month", "total", "mom
 OPEN_SCOPES = frozenset[str]({"end_user", "model"})
 """Scopes whose names come from callers, so that counters bound their number."""
 
+SHARED_SCOPES = frozenset[str]({"route", "model"})
+"""Scopes that belong to no organisation, unless the limit does."""
+
 REQUESTS, TOKENS, SPEND, CONCURRENT, TRIES = range(5)
 """Places in the amounts of a claim. `TRIES` are the requests of a scope that every attempt reaches anew (a model), where the others
 count a call once."""
@@ -24,7 +27,8 @@ count a call once."""
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """One limit of one subject, or of each subject of its kind where `subject` is empty.
 
-    `id` is stable over edits: it is what counters are kept under. `amount` is in requests, tokens, calls at once or nano-dollars. `mode`
+    `id` is stable over edits: it is what counters are kept under. `org` is the only organisation whose calls it counts; empty = of all.
+    `amount` is in requests, tokens, calls at once or nano-dollars. `mode`
     `observe` counts and never refuses. For spend: `hard` refuses what could pass the amount, soft only tells `alerts` (in percent of the
     amount); `strict` says that a call reserves what it cannot exceed, else what is likely; `ceiling` is what a call may cost at most
     where nothing else bounds it, in nano-dollars, and `output_cap` the most output tokens of one. `zone` is that of days, weeks and months.
@@ -33,6 +37,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     kind: ScopeKind
     subject: str = ""
+    org: str = ""
     what: What
     per: Per
     amount: int
@@ -55,12 +60,15 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
         return _MEASURES[self.what] if self.what != "requests" or self.kind != "model" else TRIES
 
 
+MEASURE_NAMES = ("requests", "tokens", "spend", "concurrent", "tries")
+"""Of the places in a claim's amounts."""
+
 _MEASURES: dict[What, int] = {"requests": REQUESTS, "tokens": TOKENS, "spend": SPEND, "concurrent": CONCURRENT}
 
 
 class Charge(msgspec.Struct, frozen=True, gc=False):
     """A limit as it applies to one call: to `subject`, whom people know as `whose`. `key` names its counter; `open` says that callers
-    choose the names of such subjects."""
+    choose the names of such subjects. `org` is whose counter it is; empty where calls of several organisations share it."""
 
     limit: Limit
     subject: str
@@ -69,12 +77,19 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
     measure: int
     enforced: bool
     open: bool
+    org: str = ""
+
+    @property
+    def scope(self) -> str:
+        """Whose usage counts: `kind:subject`, and a star before it where that is of all organisations."""
+        return f"{'' if self.org else '*'}{self.limit.kind}:{self.subject}"
 
 
-def charge(limit: Limit, subject: str, whose: str = "") -> Charge:
-    """`limit` applied to `subject`."""
+def charge(limit: Limit, subject: str, whose: str = "", org: str = "") -> Charge:
+    """`limit` applied to `subject`, for a call of `org`."""
     is_open = not limit.subject and limit.kind in OPEN_SCOPES
-    return Charge(limit, subject, whose or subject, f"{limit.id}|{subject}", limit.measure, limit.enforced, is_open)
+    own = limit.org or ("" if limit.kind in SHARED_SCOPES else org)
+    return Charge(limit, subject, whose or subject, f"{limit.id}|{subject}", limit.measure, limit.enforced, is_open, own)
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):

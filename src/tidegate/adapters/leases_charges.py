@@ -1,0 +1,81 @@
+"""The charges of a call as one process among several counts them: rates at their share, crowds on their shared counters.
+
+What comes out is told to callers with the limit that they know, not with this process's share of it.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from tidegate.policy.limits.cells import by_calendar
+from tidegate.policy.limits.crowd import crowded
+from tidegate.policy.limits.rules import Charge, Claim, Left, Refusal, Reservation
+
+_REMEMBERED = 16_384
+
+
+class Charges(msgspec.Struct, frozen=True, gc=False):
+    """`local` are counted in this process, `rates` by those who count for all; `same` says that `local` are the call's own."""
+
+    own: tuple[Charge, ...]
+    local: tuple[Charge, ...]
+    rates: tuple[Charge, ...]
+    same: bool
+
+
+class Sorter:
+    """Sorts charges. `processes` share the rates where nobody counts for all of them."""
+
+    def __init__(self) -> None:
+        self.processes = 1
+        self._known: dict[tuple[int, int, bool], Charges] = {}
+
+    def sort(self, own: tuple[Charge, ...], *, apart: bool) -> Charges:
+        """`apart` = rates are counted elsewhere. What is given is remembered by the tuple itself, which the book makes once."""
+        key = (id(own), self.processes, apart)
+        found = self._known.get(key)
+        if found is None or found.own is not own:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            found = self._known[key] = self._sorted(own, apart=apart)
+        return found
+
+    def _sorted(self, own: tuple[Charge, ...], *, apart: bool) -> Charges:
+        local: list[Charge] = []
+        rates: list[Charge] = []
+        for charge in own:
+            if by_calendar(charge.limit):
+                local.append(crowded(charge) if charge.open else charge)
+            elif apart:
+                rates.append(crowded(charge) if charge.open else charge)
+            else:
+                local.append(_share(charge, self.processes))
+        same = all(one is other for one, other in zip(own, local, strict=False)) and not rates
+        return Charges(own, own if same else tuple(local), tuple(rates), same)
+
+
+def _share(charge: Charge, processes: int) -> Charge:
+    if processes == 1 or not charge.limit.amount:
+        return charge
+    return msgspec.structs.replace(charge, limit=msgspec.structs.replace(charge.limit, amount=max(1, charge.limit.amount // processes)))
+
+
+def claim_of(claim: Claim, charges: tuple[Charge, ...]) -> Claim:
+    """The same claim on other charges."""
+    return Claim(claim.request_id, claim.attempt, charges, claim.amounts, claim.least_tokens)
+
+
+def told(answer: Reservation | Refusal, own: Sequence[Charge]) -> Reservation | Refusal:
+    """The answer with the limits as callers know them."""
+    by_limit = {charge.limit.id: charge for charge in own}
+
+    def known(charge: Charge) -> Charge:
+        return by_limit.get(charge.limit.id, charge)
+
+    def left(found: Left | None) -> Left | None:
+        return None if found is None else Left(known(found.charge), found.left, found.reset)
+
+    if isinstance(answer, Reservation):
+        observed = tuple(known(charge) for charge in answer.observed)
+        return Reservation(answer.request_id, answer.attempt, left(answer.requests), left(answer.tokens), observed)
+    return msgspec.structs.replace(answer, charge=known(answer.charge), requests=left(answer.requests), tokens=left(answer.tokens))

@@ -1,0 +1,252 @@
+"""Where a process asks for more of its limits' windows, and gives back what it does not need. One request to the store at a time, for all
+calls that wait for one: a budget that is nearly used up costs one transaction for many calls, not one for each.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+import msgspec
+import structlog
+
+from tidegate.adapters.counters_memory import MemoryCounters
+from tidegate.policy.limits.leased import Leased, Slice
+from tidegate.policy.limits.rules import SPEND, Charge, Claim, Refusal, Reservation, asked
+from tidegate.ports import Clock, Want, Windows
+
+LEASE = 30.0
+"""Seconds after which what is not needed goes back, and after which a process that is silent does not count."""
+REFUSED = 250_000
+"""Microseconds for which the store's no is believed: whoever tries again and again must not ask it each time."""
+PATIENCE = 2.0
+"""Seconds that a call waits for an earlier process's usage to be known."""
+_BATCH = 200
+_TRIES = 5
+_REMEMBERED = 100_000
+
+_LOG = structlog.get_logger("tidegate.limits")
+
+
+class Away(Exception):
+    """The store that grants money cannot be asked."""
+
+
+class _Asked(msgspec.Struct, gc=False):
+    claim: Claim
+    answer: asyncio.Future[Reservation | Refusal]
+    tries: int = 0
+
+
+class Lack(msgspec.Struct, gc=False):
+    """`need` more of a slice; 0 where only the store knows whether there is room."""
+
+    charge: Charge
+    slice: Slice
+    need: int
+
+
+class Desk:
+    """`ready` is set once the store may be asked: before, what an earlier process of the same name used is not known yet. `alerting` are
+    charges with thresholds, by their keys."""
+
+    def __init__(self, clock: Clock, memory: MemoryCounters, windows: Windows) -> None:
+        self._clock = clock
+        self._memory = memory
+        self._windows = windows
+        self._queue: list[_Asked] = []
+        self._task: asyncio.Task[None] | None = None
+        self._lock = asyncio.Lock()
+        self._leases: dict[str, tuple[Charge, Leased]] = {}
+        self._meetings: set[asyncio.Task[None]] = set()
+        self._failing = False
+        self.alerting: dict[str, Charge] = {}
+        self.ready = asyncio.Event()
+
+    async def ask(self, claim: Claim, refusal: Refusal) -> Reservation | Refusal:
+        """After this process had no room. Raises `Away`."""
+        now = int(self._clock.monotonic() * 1_000_000)
+        lacks = list(self._lacks(claim))
+        if not lacks or any(_was_refused(lack, now) for lack in lacks):
+            return refusal
+        waiting = _Asked(claim, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        if self._task is None:
+            self._task = asyncio.create_task(self._serve())
+        try:
+            return await waiting.answer
+        except asyncio.CancelledError:
+            if waiting.answer.done() and not waiting.answer.cancelled() and isinstance(waiting.answer.result(), Reservation):
+                self._memory.void(claim.request_id, claim.attempt)
+            raise
+
+    def meet(self, charges: tuple[Charge, ...]) -> None:
+        """Makes the windows of these known to the store, which counts for those it knows. Waits for nothing."""
+        task = asyncio.create_task(self._meet(charges))
+        self._meetings.add(task)
+        task.add_done_callback(self._meetings.discard)
+
+    async def aclose(self) -> None:
+        for task in (*self._meetings, *([self._task] if self._task is not None else [])):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def look(self, charges: tuple[Charge, ...]) -> None:
+        """Learns how these limits stand for all processes."""
+        wants: list[Want] = []
+        slices: dict[tuple[str, int], Slice] = {}
+        for charge in charges:
+            cell = self._memory.cell(charge)
+            if isinstance(cell, Leased):
+                found = cell.slice(charge.limit, self._clock.now())
+                wants.append(Want(charge, found.index, found.end, 0))
+                slices[charge.key, found.index] = found
+        if not wants:
+            return
+        await self._known()
+        async with self._lock:
+            for place, figures in (await self._windows.look(wants)).items():
+                slices[place].learn(figures)
+
+    async def give_back(self, idle: float) -> None:
+        """What was not needed for so many seconds, and everything of windows that are over."""
+        async with self._lock:
+            before = int((self._clock.monotonic() - idle) * 1_000_000)
+            rest: dict[tuple[str, str, int], int] = {}
+            for key, (charge, cell) in list(self._leases.items()):
+                cell.slice(charge.limit, self._clock.now())
+                for row in (*cell.past, cell.row):
+                    over = row is not cell.row
+                    if row.free > 0 and (over or row.touched <= before):
+                        rest[charge.org, key, row.index] = row.free
+                        row.granted -= row.free
+                    if over and not row.reserved:
+                        cell.past.remove(row)
+                if not cell.past and not cell.row.granted:
+                    del self._leases[key]
+            await self._windows.give_back(rest)
+
+    async def _known(self) -> None:
+        async with asyncio.timeout(PATIENCE):
+            await self.ready.wait()
+
+    async def _meet(self, charges: tuple[Charge, ...]) -> None:
+        wall = self._clock.now()
+        for charge in charges:
+            cell = self._memory.cell(charge)
+            if charge.limit.alerts:
+                self._note(charge)
+            row = cell.slice(charge.limit, wall) if isinstance(cell, Leased) else None
+            if row is None or row.known:
+                continue
+            try:
+                await self.ready.wait()
+                async with self._lock:
+                    met = await self._windows.grant([[Want(charge, row.index, row.end, 0)]])
+                    row.learn(met.figures[charge.key, row.index])
+            except Exception as error:
+                self._trouble(error, [])
+                return
+
+    def _note(self, charge: Charge) -> None:
+        if len(self.alerting) >= _REMEMBERED:
+            self.alerting.clear()
+        self.alerting[charge.key] = charge
+
+    def _lacks(self, claim: Claim) -> Iterator[Lack]:
+        wall = self._clock.now()
+        for charge in claim.charges:
+            cell = self._memory.cell(charge) if charge.enforced else None
+            amount = asked(claim, charge)
+            if not isinstance(cell, Leased) or not amount:
+                continue
+            found = cell.slice(charge.limit, wall)
+            if found.free < amount or cell.left(charge.limit, 0, wall) < amount:
+                yield Lack(charge, found, max(0, amount - found.free))
+
+    async def _serve(self) -> None:
+        try:
+            while self._queue:
+                batch, self._queue = self._queue[:_BATCH], self._queue[_BATCH:]
+                waiting = [item for item in batch if not item.answer.done()]
+                try:
+                    await self._known()
+                    async with self._lock:
+                        await self._grant(waiting)
+                except Exception as error:
+                    self._trouble(error, waiting)
+                else:
+                    self._failing = False
+        finally:
+            self._task = None
+
+    async def _grant(self, waiting: list[_Asked]) -> None:
+        wants = self._wants(waiting)
+        slices = {(lack.charge.key, lack.slice.index): lack for lacks in wants for lack in lacks}
+        asks = [[Want(lack.charge, lack.slice.index, lack.slice.end, lack.need) for lack in lacks] for lacks in wants]
+        granted = await self._windows.grant(asks)
+        for place, figures in granted.figures.items():
+            lack = slices[place]
+            lack.slice.learn(figures)
+            cell = self._memory.cell(lack.charge)
+            if isinstance(cell, Leased):
+                self._leases[lack.charge.key] = (lack.charge, cell)
+        for item, yes in zip(waiting, granted.asks, strict=True):
+            self._answer(item, granted=yes)
+
+    def _wants(self, waiting: list[_Asked]) -> list[list[Lack]]:
+        """What each of them needs more, when those before have taken theirs."""
+        free: dict[int, int] = {}
+        found: list[list[Lack]] = []
+        wall = self._clock.now()
+        for item in waiting:
+            lacks: list[Lack] = []
+            for charge in item.claim.charges:
+                cell = self._memory.cell(charge) if charge.enforced else None
+                amount = asked(item.claim, charge)
+                if not isinstance(cell, Leased) or not amount:
+                    continue
+                row = cell.slice(charge.limit, wall)
+                has = free.get(id(row), row.free)
+                need = max(0, amount - has)
+                free[id(row)] = has + need - amount
+                if need or cell.left(charge.limit, 0, wall) < amount:
+                    lacks.append(Lack(charge, row, need))
+            found.append(lacks)
+        return found
+
+    def _answer(self, item: _Asked, *, granted: bool) -> None:
+        if item.answer.done():
+            return
+        answer = self._memory.take(item.claim)
+        if isinstance(answer, Refusal):
+            lacks = list(self._lacks(item.claim))
+            if granted and lacks and item.tries < _TRIES:
+                item.tries += 1
+                self._queue.append(item)
+                return
+            until = int(self._clock.monotonic() * 1_000_000) + REFUSED
+            for lack in lacks if not granted else ():
+                lack.slice.refused = (lack.need, lack.charge.limit.amount, until)
+        item.answer.set_result(answer)
+
+    def _trouble(self, error: Exception, waiting: list[_Asked]) -> None:
+        """Without the store no money is spent that was not granted. Other counts go on with what this process knows."""
+        if not self._failing:
+            _LOG.error("limits cannot be shared: the database does not answer", error=f"{type(error).__name__}: {error}"[:500])
+        self._failing = True
+        for item in waiting:
+            if item.answer.done():
+                continue
+            lacks = list(self._lacks(item.claim))
+            if any(lack.charge.measure == SPEND for lack in lacks):
+                item.answer.set_exception(Away())
+                continue
+            for lack in lacks:
+                lack.slice.granted += lack.need
+            item.answer.set_result(self._memory.take(item.claim))
+
+
+def _was_refused(lack: Lack, now: int) -> bool:
+    need, limit, until = lack.slice.refused
+    return now < until and lack.need >= need and limit == lack.charge.limit.amount

@@ -1,0 +1,198 @@
+"""Budgets of several processes over one database: what one spends no other can, and what a process that died held is not spent twice."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+
+import msgspec
+import pytest
+from tests.support.clock import FixedClock
+from tests.support.usage import usage_event
+
+from tidegate.adapters.leases import LeasedCounters
+from tidegate.adapters.sql.engine import Database
+from tidegate.adapters.sql.ledger import LedgerStore
+from tidegate.adapters.sql.limits_post import Moved, Spent
+from tidegate.adapters.sql.limits_windows import SqlWindows
+from tidegate.policy.limits.rules import Actual, Alert, Charge, Limit, Refusal, Reservation, charge, claim
+from tidegate.ports import BudgetsAway, Granted, Want
+
+DOLLAR = 1_000_000_000
+BUDGET = Limit(id="usd", kind="team", what="spend", per="month", amount=DOLLAR, alerts=(50, 100))
+DAILY = Limit(id="tpd", kind="key", what="tokens", per="day", amount=1000)
+TEAM = charge(BUDGET, "core", org="default")
+KEY = charge(DAILY, "k1", org="default")
+
+
+class Process:
+    """One gateway: its counters, and the ledger that it posts to."""
+
+    def __init__(self, database: Database, owner: str, clock: FixedClock) -> None:
+        self.clock = clock
+        self.alerts: list[Alert] = []
+        self.windows = SqlWindows(database, owner, clock)
+        self.counters = LeasedCounters(clock, self.windows, on_alert=self.alerts.append)
+        self.ledger = LedgerStore(database, windows=Spent(database, owner), on_moved=self._moved)
+        self.count = 0
+        self.owner = owner
+
+    def _moved(self, moved: list[Moved]) -> None:
+        for one in moved:
+            self.counters.moved(one.key, one.start, one.before, one.after)
+
+    async def reserve(self, nano: int = 0, tokens: int = 0, charges: tuple[Charge, ...] = (TEAM, KEY)) -> Reservation | Refusal:
+        self.count += 1
+        return await self.counters.reserve(claim(f"{self.owner}-{self.count}", 1, charges, tokens=tokens, nano=nano))
+
+    async def settle(self, held: Reservation | Refusal, nano: int = 0, tokens: int = 0) -> None:
+        assert isinstance(held, Reservation)
+        self.counters.settle(held.request_id, held.attempt, Actual(tokens, nano))
+        await self.post(held.request_id, nano, tokens)
+
+    async def post(self, request_id: str, nano: int, tokens: int = 0, entry: str = "settled") -> None:
+        event = usage_event(
+            request_id=request_id, at=self.clock.now(), key="k1", team="core", usage={"input": tokens}, cost_nano=nano, entry=entry
+        )
+        await self.ledger.post([event])
+
+    async def stands(self) -> tuple[int, int]:
+        """(used, reserved) of the team's budget."""
+        (found,) = await self.counters.quota((TEAM,))
+        return found.used, found.reserved
+
+
+@asynccontextmanager
+async def process(database: Database, owner: str, clock: FixedClock) -> AsyncGenerator[Process]:
+    made = Process(database, owner, clock)
+    made.counters.start()
+    yield made
+    await made.counters.aclose()
+
+
+async def away(asks: Sequence[Sequence[Want]]) -> Granted:
+    raise OSError("the database is away")
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock()
+
+
+async def test_a_call_is_booked_where_all_see_it(database: Database, clock: FixedClock) -> None:
+    async with process(database, "a", clock) as one, process(database, "b", clock) as other:
+        held = await one.reserve(nano=100, tokens=10)
+        assert await one.stands() == (0, 100)
+        await one.settle(held, nano=60, tokens=7)
+        assert await one.stands() == (60, 0)
+        assert (await other.stands())[0] == 60
+
+
+async def test_processes_together_never_pass_a_budget(database: Database, clock: FixedClock) -> None:
+    async with process(database, "a", clock) as one, process(database, "b", clock) as other:
+        granted = 0
+        for _ in range(300):
+            for each in (one, other):
+                clock.at += 1
+                if isinstance(await each.reserve(nano=DOLLAR // 100), Reservation):
+                    granted += 1
+        assert granted == 100
+
+
+async def test_many_at_once_ask_as_one(database: Database, clock: FixedClock) -> None:
+    async with process(database, "a", clock) as one:
+        answers = await asyncio.gather(*(one.reserve(nano=DOLLAR // 100) for _ in range(150)))
+        assert sum(isinstance(answer, Reservation) for answer in answers) == 100
+
+
+async def test_all_levels_or_none(database: Database, clock: FixedClock) -> None:
+    async with process(database, "a", clock) as one:
+        assert isinstance(await one.reserve(nano=10, tokens=10), Reservation)
+        small = charge(msgspec.structs.replace(BUDGET, id="small", amount=5), "core", org="default")
+        refused = await one.reserve(nano=10, charges=(TEAM, small))
+        assert isinstance(refused, Refusal)
+        assert refused.charge is small
+        assert (await one.stands())[1] == 10
+
+
+async def test_a_restart_knows_what_was_spent(database: Database, clock: FixedClock) -> None:
+    async with process(database, "a", clock) as one:
+        await one.settle(await one.reserve(nano=700_000_000), nano=700_000_000)
+    async with process(database, "a", clock) as again:
+        assert await again.stands() == (700_000_000, 0)
+        assert isinstance(await again.reserve(nano=400_000_000), Refusal)
+        assert isinstance(await again.reserve(nano=300_000_000), Reservation)
+
+
+async def test_what_a_killed_process_held_is_neither_free_nor_lost(database: Database, clock: FixedClock) -> None:
+    dead = Process(database, "a", clock)
+    dead.counters.start()
+    await dead.settle(await dead.reserve(nano=100_000_000), nano=50_000_000)
+    running = await dead.reserve(nano=800_000_000)
+    assert isinstance(running, Reservation)
+    await dead.counters.abandon()
+    async with process(database, "b", clock) as other:
+        assert isinstance(await other.reserve(nano=200_000_000), Refusal), "it may have been spent"
+        # The process comes back: its spool says what ran, and the rest is given back.
+        again = Process(database, "a", clock)
+        recovered = asyncio.Event()
+        again.counters.start(recovered.wait())
+        await again.post(running.request_id, 300_000_000, entry="unknown")
+        recovered.set()
+        assert isinstance(await again.reserve(nano=1), Reservation)
+        clock.at += 1
+        used, reserved = await other.stands()
+        assert used == 350_000_000
+        assert reserved < 100_000_000
+        assert isinstance(await other.reserve(nano=600_000_000), Reservation)
+        await again.counters.aclose()
+
+
+async def test_what_is_not_needed_goes_back(database: Database, clock: FixedClock) -> None:
+    async with process(database, "a", clock) as one, process(database, "b", clock) as other:
+        await one.settle(await one.reserve(nano=100), nano=100)
+        assert (await other.stands())[1] > 0
+        clock.at += 31
+        await one.counters.tend()
+        assert await other.stands() == (100, 0)
+
+
+async def test_a_lease_ends_with_its_window(database: Database, clock: FixedClock) -> None:
+    async with process(database, "a", clock) as one:
+        held = await one.reserve(nano=DOLLAR)
+        clock.at += 40 * 86_400
+        assert isinstance(await one.reserve(nano=DOLLAR), Reservation)
+        await one.counters.tend()
+        await one.settle(held, nano=5)
+        await one.counters.tend()
+
+
+async def test_thresholds_are_told_once(database: Database, clock: FixedClock) -> None:
+    soft = charge(msgspec.structs.replace(BUDGET, id="soft", hard=False), "core", org="default")
+    async with process(database, "a", clock) as one, process(database, "b", clock) as other:
+        for each in (one, other, one, other):
+            held = await each.reserve(nano=300_000_000, charges=(soft,))
+            await asyncio.sleep(0)
+            await each.counters.quota((soft,))  # behind the window's being made known
+            await each.settle(held, nano=300_000_000)
+        assert sorted(alert.percent for alert in (*one.alerts, *other.alerts)) == [50, 100]
+
+
+async def test_a_new_limit_knows_the_past(database: Database, clock: FixedClock) -> None:
+    async with process(database, "a", clock) as one:
+        await one.post("before", 123, tokens=45)
+        assert isinstance(await one.reserve(nano=10, tokens=10), Reservation)
+        team, key = await one.counters.quota((TEAM, KEY))
+        assert (team.used, key.used) == (123, 45)
+
+
+async def test_without_its_database_only_what_was_granted_is_spent(database: Database, clock: FixedClock) -> None:
+    async with process(database, "a", clock) as one:
+        await one.settle(await one.reserve(nano=100), nano=100)
+        grant = one.windows.grant
+        one.windows.grant = away  # type: ignore[method-assign]
+        assert isinstance(await one.reserve(nano=1000), Reservation)
+        with pytest.raises(BudgetsAway):
+            await one.reserve(nano=DOLLAR // 2)
+        assert isinstance(await one.reserve(tokens=900), Reservation), "counts that are no money go on"
+        one.windows.grant = grant  # type: ignore[method-assign]
+        assert isinstance(await one.reserve(nano=DOLLAR // 2), Reservation)
