@@ -5,12 +5,13 @@ All times are in seconds; `Clock.now` is Unix time, `Clock.monotonic` is for int
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
 from tidegate.ir.json import JsonObject
 from tidegate.policy.limits.leased import Figures
+from tidegate.policy.limits.rates import Rated, Told
 from tidegate.policy.limits.rules import Actual, Charge, Claim, Refusal, Reservation, Standing
 from tidegate.policy.snapshot import Upstream as UpstreamConfig
 from tidegate.providers.spec import AuthKind
@@ -18,6 +19,7 @@ from tidegate.records import (
     Actor,
     ApiKey,
     AuditEvent,
+    LimitRule,
     ListQuery,
     Organisation,
     Page,
@@ -32,8 +34,8 @@ from tidegate.records import (
 )
 from tidegate.usage_report import UsageQuery, UsageReport
 
-Row = TypeVar("Row", Organisation, Team, TeamMember, User, ServiceAccount, ApiKey, RoleBinding)
-Listed = TypeVar("Listed", Organisation, Team, TeamMember, User, ServiceAccount, ApiKey, RoleBinding, AuditEvent)
+Row = TypeVar("Row", LimitRule, Organisation, Team, TeamMember, User, ServiceAccount, ApiKey, RoleBinding)
+Listed = TypeVar("Listed", LimitRule, Organisation, Team, TeamMember, User, ServiceAccount, ApiKey, RoleBinding, AuditEvent)
 
 
 class UpstreamFailure(Exception):
@@ -297,6 +299,15 @@ class Granted(msgspec.Struct, frozen=True):
     figures: dict[tuple[str, int], Figures]
 
 
+class Moved(msgspec.Struct, frozen=True):
+    """A window of a limit before and after its usage was posted; `start` in Unix seconds."""
+
+    key: str
+    start: int
+    before: int
+    after: int
+
+
 class BudgetsAway(Exception):
     """Nobody can say whether a hard budget has room."""
 
@@ -328,6 +339,45 @@ class Windows(Protocol):
     async def leave(self) -> None:
         """This process ends."""
         ...
+
+
+class RatesAway(Exception):
+    """Whoever counts rates for all processes cannot be asked."""
+
+
+class Rates(Protocol):
+    """Counts requests and tokens per minute and hour, and calls at the same time, for all processes."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody asks at present, because there was no answer."""
+        ...
+
+    async def take(self, claim: Claim, charges: tuple[Charge, ...]) -> Rated:
+        """Takes all that the claim wants of these, or nothing. Raises `RatesAway`."""
+        ...
+
+    def settle(self, taken: Any, actual: Actual | None) -> None:
+        """What `Rated.taken` came to; None where nothing was sent. Never waits."""
+        ...
+
+    async def look(self, charges: tuple[Charge, ...]) -> tuple[Told, ...]:
+        """How these stand. Raises `RatesAway`."""
+        ...
+
+    async def check(self) -> str | None:
+        """Why what is counted may be forgotten while it counts; None where it is not. Raises `RatesAway`."""
+        ...
+
+    async def flushed(self) -> None:
+        """Everything that was settled has been sent, or given up."""
+        ...
+
+    async def heartbeat(self) -> None:
+        """Calls of this process still run. Raises `RatesAway`."""
+        ...
+
+    async def aclose(self) -> None: ...
 
 
 class Metrics(Protocol):
@@ -439,7 +489,7 @@ class Change(View, Protocol):
         ...
 
     async def remove(self, row: Row) -> None:
-        """Deletes a `TeamMember` or a `RoleBinding`."""
+        """Deletes a `TeamMember`, a `RoleBinding` or a `LimitRule`."""
         ...
 
     async def add_organisation(self, row: Organisation) -> None:

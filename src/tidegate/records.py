@@ -123,6 +123,32 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 1
 
 
+class LimitRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit as people set it. `scope_kind` and `scope_id` say whose it is, an empty id that it is each one's of its kind. `amount` is in
+    requests, tokens, calls at once or nano-dollars, `alerts` in percent of it; these, `hard`, `reserve`, `ceiling_nano` and `output_cap`
+    are for spend only."""
+
+    id: str
+    name: str
+    scope_kind: Literal["organisation", "team", "user", "key", "end_user", "route", "model", "tag"]
+    scope_id: str = ""
+    measure: Literal["requests", "tokens", "concurrent", "spend"]
+    per: Literal["minute", "hour", "day", "week", "month", "total", "moment"]
+    amount: int
+    mode: Literal["enforce", "observe"] = "enforce"
+    time_zone: str = "UTC"
+    hard: bool = True
+    reserve: Literal["strict", "estimate"] = "strict"
+    alerts: list[int] = []
+    ceiling_nano: int | None = None
+    output_cap: int | None = None
+    disabled_at: int | None = None
+    created_by: str = ""
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 1
+
+
 class TeamMember(msgspec.Struct, frozen=True, kw_only=True):
     team_id: str
     user_id: str
@@ -142,11 +168,11 @@ class RoleBinding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """`only` is columns and the values they must have; `after` is a `Page.cursor`."""
+    """`only` is columns and the values they must have, or one of several; `after` is a `Page.cursor`."""
 
     limit: int = 50
     after: str | None = None
-    only: dict[str, str] = {}
+    only: dict[str, str | tuple[str, ...]] = {}
 
 
 class Remembered(msgspec.Struct, frozen=True, kw_only=True):

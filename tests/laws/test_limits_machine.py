@@ -2,23 +2,24 @@
 
 Whatever is reserved, settled (twice, late, for more than was reserved), voided or left to expire, over windows that roll, limits that are
 edited and restarts from the ledger: both give the same answers, a hard budget is passed by nothing but what calls used beyond what they
-had reserved, and nothing stays reserved.
+had reserved, and nothing stays reserved. The same rules run on every store: memory, SQLite, PostgreSQL, and each database with Redis.
 """
 
 import datetime
 import math
 import os
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from fractions import Fraction
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from tests.laws import limit_backends as backends
 
-from tidegate.adapters.counters_memory import MemoryCounters
 from tidegate.policy.limits.rules import (
     SPEND,
     TOKENS,
@@ -29,10 +30,10 @@ from tidegate.policy.limits.rules import (
     Past,
     Refusal,
     asked,
-    charge,
     claim,
 )
 from tidegate.policy.limits.windows import window
+from tidegate.ports import Counters
 
 T = TypeVar("T")
 EXAMPLES = int(os.environ.get("TIDEGATE_LIMIT_EXAMPLES", "500"))
@@ -80,6 +81,7 @@ class Attempt(msgspec.Struct):
     claim: Claim
     entries: dict[str, Entry]
     until: int
+    at: int
     charged: Actual | None = None
 
 
@@ -135,6 +137,10 @@ class Model:
 
 
 class LimitsMachine(RuleBasedStateMachine):
+    """`kind` is the store below."""
+
+    kind = "memory"
+
     def __init__(self) -> None:
         super().__init__()
         self.model = Model()
@@ -144,28 +150,31 @@ class LimitsMachine(RuleBasedStateMachine):
         self.late: dict[str, Attempt] = {}
         self.done: list[str] = []
         self.count = 0
-        self.start()
+        self.on = backends.made(self.kind, self.clock, LEASE)
 
-    def start(self) -> None:
-        self.alerts: list[tuple[int, int]] = []
-        self.counters = MemoryCounters(self.clock, lease=LEASE, on_alert=lambda alert: self.alerts.append((alert.window, alert.percent)))
+    @property
+    def counters(self) -> Counters:
+        return self.on.counters
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self.on.run(coroutine)
 
     def charges(self) -> tuple[Charge, ...]:
-        return tuple(charge(limit, "s") for limit in self.limits.values())
+        return tuple(self.on.charge(limit) for limit in self.limits.values())
 
     @rule(output=st.integers(0, 600), least=st.integers(0, 1000), nano=st.integers(0, 1500), attempt=st.sampled_from([1, 1, 1, 2]))
     def reserve(self, output: int, least: int, nano: int, attempt: int) -> None:
         self.count += 1
-        wanted = claim(f"r{self.count}", attempt, self.charges(), tokens=output + least, least_tokens=least, nano=nano)
+        wanted = claim(f"{self.on.name}r{self.count}", attempt, self.charges(), tokens=output + least, least_tokens=least, nano=nano)
         refused = self.model.refuses(wanted)
-        answer = run(self.counters.reserve(wanted))
+        answer = self.run(self.counters.reserve(wanted))
         assert isinstance(answer, Refusal) == refused
         if isinstance(answer, Refusal):
             assert answer.charge.enforced
             assert answer.wait is None or answer.wait > 0
         else:
-            assert run(self.counters.reserve(wanted)) is answer
-            self.open[wanted.request_id] = Attempt(wanted, self.model.take(wanted), self.clock.passed + LEASE)
+            assert self.run(self.counters.reserve(wanted)) == answer
+            self.open[wanted.request_id] = Attempt(wanted, self.model.take(wanted), self.clock.passed + LEASE, self.clock.passed)
             assert all(self.model.taken(self.limits[name]) <= self.limits[name].amount for name in ("usd", "all") if nano)
 
     @rule(data=st.data(), tokens=st.integers(0, 1500), nano=st.integers(0, 2000))
@@ -178,11 +187,15 @@ class LimitsMachine(RuleBasedStateMachine):
     def settle_after_its_lease(self, data: st.DataObject, tokens: int, nano: int) -> None:
         if self.late:
             name = data.draw(st.sampled_from(sorted(self.late)))
-            self.end(name, self.late.pop(name), Actual(tokens, nano))
+            attempt = self.late.pop(name)
+            if not self.on.corrects_rates:
+                tokens = min(tokens, attempt.claim.amounts[TOKENS])
+            self.end(name, attempt, Actual(tokens, nano))
 
     def end(self, name: str, attempt: Attempt, actual: Actual) -> None:
         self.model.settle(attempt, actual)
         self.counters.settle(name, attempt.claim.attempt, actual)
+        self.on.ended(attempt.claim, START + attempt.at, actual)
         self.done.append(name)
 
     @rule(data=st.data())
@@ -232,47 +245,83 @@ class LimitsMachine(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         """What ran is booked in full. The ledger knows what was used, and not what ran in the last minute."""
-        for name, attempt in list(self.open.items()):
+        running = list(self.open.items())
+        for name, attempt in running:
             self.expire(name, attempt)
+        unposted = [attempt for name, attempt in self.late.items()]
         self.late.clear()
         lasting = {limit.id for limit in LIMITS if limit.per not in ("minute", "moment")}
         self.model.entries = [entry for entry in self.model.entries if entry.limit in lasting]
         self.model.level = Fraction(0)
-        self.start()
-        self.counters.seed(Past(charge(self.limits[e.limit], "s"), START + e.at, e.amount) for e in self.model.entries)
+        past = [Past(self.on.charge(self.limits[e.limit]), START + e.at, e.amount) for e in self.model.entries]
+        self.on.restart(past, [(attempt.claim, START + attempt.at, attempt.charged or Actual(0, 0)) for attempt in unposted])
 
     @invariant()
     def both_count_the_same(self) -> None:
-        assert run(self.counters.open_reservations()) == len(self.open)
-        for standing in run(self.counters.quota(self.charges())):
+        assert self.run(self.counters.open_reservations()) == len(self.open)
+        for standing in self.run(self.counters.quota(self.charges())):
             limit = standing.charge.limit
             assert standing.used + standing.reserved == math.ceil(self.model.taken(limit)), limit.id
-            if limit.id != "rpm":
+            if limit.id != "rpm" and (self.on.corrects_rates or limit.id != "tpm"):
                 assert standing.reserved == self.model.reserved(limit), limit.id
             assert standing.used >= 0
             assert standing.reserved >= 0
 
     @invariant()
     def alerts_are_told_once(self) -> None:
-        assert len(self.alerts) == len(set(self.alerts))
+        assert len(self.on.alerts) == len(set(self.on.alerts))
 
     def teardown(self) -> None:
         self.clock.passed += LEASE + 1
         self.model.now += LEASE + 1
-        assert run(self.counters.open_reservations()) == 0
-        assert sum(standing.reserved for standing in run(self.counters.quota(self.charges()))) == 0
+        assert self.run(self.counters.open_reservations()) == 0
+        assert (
+            sum(standing.reserved for standing in self.run(self.counters.quota(self.charges())) if standing.charge.limit.id != "tpm") == 0
+        )
+        self.on.close()
 
 
-def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Counters in memory never wait."""
-    try:
-        coroutine.send(None)
-    except StopIteration as done:
-        return done.value
-    raise AssertionError("the counters waited")
+class OnSqlite(LimitsMachine):
+    kind = "sqlite"
+
+
+class OnSqliteAndRedis(LimitsMachine):
+    kind = "sqlite+redis"
+
+
+class OnPostgres(LimitsMachine):
+    kind = "postgres"
+
+
+class OnPostgresAndRedis(LimitsMachine):
+    kind = "postgres+redis"
+
+
+def _settings(examples: int) -> settings:
+    return settings(
+        max_examples=max(1, examples),
+        stateful_step_count=50,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=(HealthCheck.too_slow,),
+    )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def servers_of_the_machine(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[None]:
+    """The stores that examples share; each example has an organisation of its own."""
+    base = tmp_path_factory.getbasetemp()
+    with backends.stores(base if worker_id == "master" else base.parent, tmp_path_factory.mktemp("machine")):
+        yield
 
 
 TestLimits = LimitsMachine.TestCase
-TestLimits.settings = settings(
-    max_examples=EXAMPLES, stateful_step_count=50, deadline=None, derandomize=True, suppress_health_check=(HealthCheck.too_slow,)
-)
+TestLimits.settings = _settings(EXAMPLES)
+TestLimitsOnSqlite = OnSqlite.TestCase
+TestLimitsOnSqlite.settings = _settings(EXAMPLES // 25)
+TestLimitsOnSqliteAndRedis = OnSqliteAndRedis.TestCase
+TestLimitsOnSqliteAndRedis.settings = _settings(EXAMPLES // 25)
+TestLimitsOnPostgres = OnPostgres.TestCase
+TestLimitsOnPostgres.settings = _settings(EXAMPLES // 50)
+TestLimitsOnPostgresAndRedis = OnPostgresAndRedis.TestCase
+TestLimitsOnPostgresAndRedis.settings = _settings(EXAMPLES // 50)

@@ -33,7 +33,8 @@ def program(name: str, package: str) -> str:
         versions = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
         found = shutil.which(name) or (str(versions[0]) if versions else None)
         if found:
-            return str(Path(found).resolve())
+            real = Path(found).resolve()
+            return str(real) if real.name == name else found  # Debian's redis-server is one of several names of a program
         done = subprocess.run(["sh", "scripts/debian.sh", package], cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
             break

@@ -20,6 +20,8 @@ REFUSED = 250_000
 """Microseconds for which the store's no is believed: whoever tries again and again must not ask it each time."""
 PATIENCE = 2.0
 """Seconds that a call waits for an earlier process's usage to be known."""
+IMPATIENCE = 0.05
+"""The same, where that has been waited for already."""
 _BATCH = 200
 _TRIES = 5
 _REMEMBERED = 100_000
@@ -46,13 +48,14 @@ class Lack(msgspec.Struct, gc=False):
 
 
 class Desk:
-    """`ready` is set once the store may be asked: before, what an earlier process of the same name used is not known yet. `alerting` are
-    charges with thresholds, by their keys."""
+    """`open` gives it the store, once that may be asked: before, what an earlier process of the same name used is not known yet. `alerting`
+    are charges with thresholds, by their keys."""
 
-    def __init__(self, clock: Clock, memory: MemoryCounters, windows: Windows) -> None:
+    def __init__(self, clock: Clock, memory: MemoryCounters) -> None:
         self._clock = clock
         self._memory = memory
-        self._windows = windows
+        self._windows: Windows | None = None
+        self._ready = asyncio.Event()
         self._queue: list[_Asked] = []
         self._task: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
@@ -60,7 +63,14 @@ class Desk:
         self._meetings: set[asyncio.Task[None]] = set()
         self._failing = False
         self.alerting: dict[str, Charge] = {}
-        self.ready = asyncio.Event()
+
+    @property
+    def is_open(self) -> bool:
+        return self._windows is not None
+
+    def open(self, windows: Windows) -> None:
+        self._windows = windows
+        self._ready.set()
 
     async def ask(self, claim: Claim, refusal: Refusal) -> Reservation | Refusal:
         """After this process had no room. Raises `Away`."""
@@ -85,6 +95,11 @@ class Desk:
         self._meetings.add(task)
         task.add_done_callback(self._meetings.discard)
 
+    async def quiet(self) -> None:
+        """Everything that was to be made known is, or failed."""
+        while self._meetings:
+            await asyncio.wait(tuple(self._meetings))
+
     async def aclose(self) -> None:
         for task in (*self._meetings, *([self._task] if self._task is not None else [])):
             task.cancel()
@@ -103,13 +118,15 @@ class Desk:
                 slices[charge.key, found.index] = found
         if not wants:
             return
-        await self._known()
+        windows = await self._store()
         async with self._lock:
-            for place, figures in (await self._windows.look(wants)).items():
+            for place, figures in (await windows.look(wants)).items():
                 slices[place].learn(figures)
 
     async def give_back(self, idle: float) -> None:
         """What was not needed for so many seconds, and everything of windows that are over."""
+        if self._windows is None:
+            return
         async with self._lock:
             before = int((self._clock.monotonic() - idle) * 1_000_000)
             rest: dict[tuple[str, str, int], int] = {}
@@ -126,9 +143,14 @@ class Desk:
                     del self._leases[key]
             await self._windows.give_back(rest)
 
-    async def _known(self) -> None:
-        async with asyncio.timeout(PATIENCE):
-            await self.ready.wait()
+    async def _store(self) -> Windows:
+        """Raises `TimeoutError` where it may not be asked yet."""
+        if self._windows is None:
+            async with asyncio.timeout(IMPATIENCE if self._failing else PATIENCE):
+                await self._ready.wait()
+        if self._windows is None:
+            raise TimeoutError
+        return self._windows
 
     async def _meet(self, charges: tuple[Charge, ...]) -> None:
         wall = self._clock.now()
@@ -140,9 +162,10 @@ class Desk:
             if row is None or row.known:
                 continue
             try:
-                await self.ready.wait()
+                await self._ready.wait()
+                windows = await self._store()
                 async with self._lock:
-                    met = await self._windows.grant([[Want(charge, row.index, row.end, 0)]])
+                    met = await windows.grant([[Want(charge, row.index, row.end, 0)]])
                     row.learn(met.figures[charge.key, row.index])
             except Exception as error:
                 self._trouble(error, [])
@@ -170,9 +193,9 @@ class Desk:
                 batch, self._queue = self._queue[:_BATCH], self._queue[_BATCH:]
                 waiting = [item for item in batch if not item.answer.done()]
                 try:
-                    await self._known()
+                    windows = await self._store()
                     async with self._lock:
-                        await self._grant(waiting)
+                        await self._grant(windows, waiting)
                 except Exception as error:
                     self._trouble(error, waiting)
                 else:
@@ -180,11 +203,11 @@ class Desk:
         finally:
             self._task = None
 
-    async def _grant(self, waiting: list[_Asked]) -> None:
+    async def _grant(self, windows: Windows, waiting: list[_Asked]) -> None:
         wants = self._wants(waiting)
         slices = {(lack.charge.key, lack.slice.index): lack for lacks in wants for lack in lacks}
         asks = [[Want(lack.charge, lack.slice.index, lack.slice.end, lack.need) for lack in lacks] for lacks in wants]
-        granted = await self._windows.grant(asks)
+        granted = await windows.grant(asks)
         for place, figures in granted.figures.items():
             lack = slices[place]
             lack.slice.learn(figures)

@@ -8,6 +8,7 @@ from importlib import import_module
 
 import structlog
 
+from tidegate.adapters.leases import LeasedCounters
 from tidegate.adapters.spool.spool import Spool
 from tidegate.app.started import Started
 
@@ -24,7 +25,12 @@ def told(reason: str) -> None:
 
 @contextlib.asynccontextmanager
 async def in_background(
-    started: Started, spool: Spool, admin: socket.socket | None, serving: asyncio.Event, failed: Callable[[str], None]
+    started: Started,
+    spool: Spool,
+    counters: LeasedCounters,
+    admin: socket.socket | None,
+    serving: asyncio.Event,
+    failed: Callable[[str], None],
 ) -> AsyncGenerator[None]:
     """Runs while the context lasts, from when `serving` is set; the control API listens on `admin`. `failed` is told what can never
     work."""
@@ -33,7 +39,7 @@ async def in_background(
     async def run() -> None:
         await serving.wait()
         storage = await asyncio.to_thread(import_module, "tidegate.app.storage")
-        await storage.stored(storage.Needs(started.settings, spool, started.loaded.snapshot.pepper, admin, closing))
+        await storage.stored(storage.Needs(started.settings, spool, counters, started.loaded.snapshot.pepper, admin, closing))
 
     def ended(task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()

@@ -41,7 +41,8 @@ async def running(
     clock = SystemClock()
     async with (
         usage_spool(started.settings) as spool,
-        in_background(started, spool, admin, serving, failed),
+        counters(started.settings, clock, failed) as limits,
+        in_background(started, spool, limits, admin, serving, failed),
         upstreams() as upstream,
         watching(started, live),
     ):
@@ -54,7 +55,7 @@ async def running(
             random=SystemRandom(),
             thinking=MemoryThinkingCache(),
             tokens=SplintrCounter(),
-            counters=counters(clock),
+            counters=limits,
             access=access_tokens(clock),
         )
         yield Gateway(app)

@@ -1,16 +1,91 @@
-"""The counters of limits and budgets, and what happens when a budget passes a threshold."""
+"""The counters of limits and budgets: where they are kept, and what happens when a budget passes a threshold.
+
+They begin in this process at once; the database is given to them by `storage`, once it can be used. Redis counts rates for all processes
+where `TIDEGATE_REDIS_URL` names one.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncGenerator, Callable
+from importlib import import_module
+from pathlib import Path
 
 import structlog
 
-from tidegate.adapters.counters_memory import MemoryCounters
+from tidegate.adapters.leases import LeasedCounters
+from tidegate.adapters.spool.spool import Spool
+from tidegate.control.settings import Settings
 from tidegate.policy.limits.rules import Alert
-from tidegate.ports import Clock, Counters
+from tidegate.ports import Clock, Rates, RatesAway
+
+REDIS_URL = "TIDEGATE_REDIS_URL"
+REDIS_EVICTION = "TIDEGATE_REDIS_EVICTION"
+"""`warn` takes a Redis that forgets what is counted when its memory is full; else the gateway does not start with one."""
+OWNER = "owner"
+"""In the spool's folder: the name that this process and those after it have where limits are shared."""
+_LOOK = 0.05
 
 _LOG = structlog.get_logger("tidegate")
 
 
-def counters(clock: Clock) -> Counters:
-    return MemoryCounters(clock, on_alert=_alert)
+@contextlib.asynccontextmanager
+async def counters(settings: Settings, clock: Clock, failed: Callable[[str], None]) -> AsyncGenerator[LeasedCounters]:
+    """`failed` is told where Redis can never work."""
+    rates = await _rates(settings, clock, failed)
+    made = LeasedCounters(clock, rates=rates, on_alert=_alert)
+    try:
+        yield made
+    finally:
+        if rates is not None:
+            await rates.aclose()
+
+
+async def _rates(settings: Settings, clock: Clock, failed: Callable[[str], None]) -> Rates | None:
+    url = settings.environ.get(REDIS_URL)
+    if not url:
+        return None
+    try:
+        adapter = await asyncio.to_thread(import_module, "tidegate.adapters.redis_rates")
+        rates: Rates = adapter.RedisRates(url, clock)
+    except ModuleNotFoundError:
+        failed(f"{REDIS_URL}: Redis needs its driver: `pip install 'tidegate[redis]'`")
+        return None
+    except ValueError as error:
+        failed(f"{REDIS_URL} is no address of a Redis: {error}")
+        return None
+    try:
+        flaw = await rates.check()
+    except RatesAway:
+        _LOG.error("redis does not answer; each process has its share of the limits until it does")
+        return rates
+    if flaw is not None and settings.environ.get(REDIS_EVICTION) != "warn":
+        failed(f"the Redis of {REDIS_URL} cannot count limits: {flaw}, or {REDIS_EVICTION}=warn")
+    elif flaw is not None:
+        _LOG.warning("the redis that counts limits may forget them", reason=flaw)
+    return rates
+
+
+def owner(home: Path) -> str:
+    """The name of this process and of those after it. Raises OSError."""
+    file = home / OWNER
+    with contextlib.suppress(FileNotFoundError):
+        found = file.read_text().strip()
+        if found:
+            return found
+    made = secrets.token_hex(12)
+    file.write_text(made)
+    file.chmod(0o600)
+    return made
+
+
+async def caught_up(spool: Spool) -> None:
+    """Returns once the ledger has everything that earlier processes used."""
+    while not spool.recovered:  # noqa: ASYNC110 - the spool tells nobody
+        await asyncio.sleep(_LOOK)
+    until = spool.state.written
+    while spool.state.drained < until:  # noqa: ASYNC110
+        await asyncio.sleep(_LOOK)
 
 
 def _alert(alert: Alert) -> None:

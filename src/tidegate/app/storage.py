@@ -10,13 +10,18 @@ import socket
 import msgspec
 import structlog
 
+from tidegate.adapters.leases import LeasedCounters
 from tidegate.adapters.spool.spool import Spool
 from tidegate.adapters.sql.address import VARIABLE, BadAddress, address
 from tidegate.adapters.sql.engine import ADMIN_SECONDS, Database
 from tidegate.adapters.sql.ledger import LedgerStore
+from tidegate.adapters.sql.limits_post import Spent
+from tidegate.adapters.sql.limits_windows import SqlWindows
 from tidegate.adapters.sql.ready import ready
 from tidegate.adapters.sql.statements import is_away, is_refused
+from tidegate.adapters.system import SystemClock
 from tidegate.app.control import control_api, greet, services
+from tidegate.app.limits import caught_up, owner
 from tidegate.app.usage import draining
 from tidegate.control.api.call import Services, nothing_to_do
 from tidegate.control.settings import Settings
@@ -32,6 +37,7 @@ class Needs(msgspec.Struct, frozen=True):
 
     settings: Settings
     spool: Spool
+    counters: LeasedCounters
     pepper: bytes
     admin: socket.socket | None
     closing: asyncio.Event
@@ -42,21 +48,25 @@ async def stored(needs: Needs) -> None:
     `BadAddress`, and `Behind` for an older schema."""
     settings = needs.settings
     database = Database(address(settings.environ, settings.home), statement_seconds=ADMIN_SECONDS)
-    ledger = LedgerStore(database)
+    clock = SystemClock()
+    name = await asyncio.to_thread(owner, needs.spool.folder)
+    ledger = LedgerStore(database, windows=Spent(database, name), on_moved=needs.counters.moved)
     made = services(database, ledger, needs.pepper, nothing_to_do)
     try:
         async with control_api(made, needs.admin):
             if await _prepared(database, needs.closing, auto_migrate=settings.auto_migrate):
-                await _used(needs, ledger, made)
+                await _used(needs, ledger, made, SqlWindows(database, name, clock))
     finally:
         await ledger.aclose()
         await database.aclose()
 
 
-async def _used(needs: Needs, ledger: LedgerStore, made: Services) -> None:
+async def _used(needs: Needs, ledger: LedgerStore, made: Services, windows: SqlWindows) -> None:
     async with draining(needs.spool, ledger, needs.settings):
+        needs.counters.start(windows, caught_up(needs.spool))
         await greet(made, needs.admin)
         await needs.closing.wait()
+    await needs.counters.aclose()
 
 
 async def _prepared(database: Database, closing: asyncio.Event, *, auto_migrate: bool) -> bool:

@@ -58,9 +58,15 @@ def new_id(prefix: str) -> str:
 def attempt(home: Path | None, work: Callable[[ControlStore], Awaitable[T]]) -> T | None:
     """What `work` gives; None where it could not be done, which has been said."""
 
+    return attempt_on(home, lambda database: work(SqlControlStore(Changes(database, SystemClock()))))
+
+
+def attempt_on(home: Path | None, work: Callable[[Database], Awaitable[T]]) -> T | None:
+    """The same on the database itself."""
+
     async def run(database: Database) -> T:
         await ready(database)
-        return await work(SqlControlStore(Changes(database, SystemClock())))
+        return await work(database)
 
     try:
         return with_database(home, run)
@@ -69,7 +75,9 @@ def attempt(home: Path | None, work: Callable[[ControlStore], Awaitable[T]]) -> 
         return None
 
 
-async def everything(store: ControlStore, scope: Scope, kind: type[Listed], only: dict[str, str] | None = None) -> list[Listed]:
+async def everything(
+    store: ControlStore, scope: Scope, kind: type[Listed], only: dict[str, str | tuple[str, ...]] | None = None
+) -> list[Listed]:
     """All rows of a kind, over all pages."""
     found: list[Listed] = []
     after: str | None = None

@@ -80,6 +80,12 @@ The embedded SQLite database is brought up to date at every start. PostgreSQL (`
 database is behind does not start, and says so.
 """
 
+BUDGETS = """List, set, change and take away budgets.
+
+A budget is an amount of money for a team, a user, a key, an end user, a route, a model, a tag or the whole organisation, in every hour,
+day, week or month, or in total. These commands work on the database, also while a gateway runs.
+"""
+
 ORGS = """List, make, disable and enable organisations, which are the tenants.
 
 These commands work on the database, also while a gateway runs. What files define belongs to the organisation `default`.

@@ -12,7 +12,7 @@ import msgspec
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
-from tidegate.policy.limits.estimate import Estimate, Sizes, asked_output, estimate, used
+from tidegate.policy.limits.estimate import Estimate, Sizes, Used, asked_output, estimate, used
 from tidegate.policy.limits.rules import SPEND, Charge, Refusal, Reservation, claim
 from tidegate.policy.limits.verdict import headers, refusal_headers, refused
 from tidegate.policy.route import Plan
@@ -60,12 +60,17 @@ class Admitted:
         """Where the limits stand, for a client of `dialect`; `now` is Unix time."""
         return headers(self.reservation, dialect, now)
 
-    def settle(self, usage: Usage | None, *, answered: bool, delivered: int | None = None) -> str | None:
+    @property
+    def reserved(self) -> Estimate:
+        """What it is charged where nobody ever settles it."""
+        return self._estimate
+
+    def settle(self, usage: Usage | None, *, answered: bool, delivered: int | None = None) -> Used:
         """The attempt is over. `answered` = the provider gave an answer, or part of one; `delivered` are the output tokens that were
-        counted where it did not tell them. Gives why the figure is an estimate, None where it is the provider's."""
+        counted where it did not tell them. Gives what was settled: the ledger must say the same."""
         found = used(usage, self._target.price, self._estimate, answered=answered, delivered=delivered)
         self._counters.settle(self._request_id, self._attempt, found.actual)
-        return found.estimated
+        return found
 
     def void(self) -> None:
         """Nothing was sent."""

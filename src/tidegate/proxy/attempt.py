@@ -8,6 +8,7 @@ from functools import lru_cache
 import msgspec
 
 from tidegate.ir.errors import Error, GatewayError
+from tidegate.ir.json import JsonObject
 from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
 from tidegate.policy.price import cost
@@ -63,7 +64,7 @@ class Attempt:
         self.last = last
         self.losses = prepared.losses
         self._admitted = admitted
-        self._event = _unsettled(call, plan, target, prepared)
+        self._event = _unsettled(call, plan, target, prepared, admitted)
         self._started = app.clock.monotonic()
         self._label = plan.label
         app.metrics.begun(call.surface, plan.label)
@@ -114,7 +115,8 @@ class Attempt:
         self._settled = True
         event, error, usage = self._event, self.error, self.usage
         priced = cost(usage, self.target.price)
-        estimated = self._admitted.settle(usage, answered=self.upstream_status == OK) if self._admitted is not None else None
+        settled = self._admitted.settle(usage, answered=self.upstream_status == OK) if self._admitted is not None else None
+        estimated = None if settled is None else settled.estimated
         event.entry = "settled"
         event.model = self.model or self.target.model
         event.status = CLIENT_GONE if self.gone else (self.status or (error.http_status if error else 0))
@@ -125,7 +127,11 @@ class Attempt:
         event.duration_ms = round((self.app.clock.monotonic() - self._started) * 1000, 3)
         event.first_byte_ms = None if self._first_byte is None else round((self._first_byte - self._started) * 1000, 3)
         event.receipt = msgspec.to_builtins(self.losses) if self.losses else []
-        if priced is not None:
+        event.cost_nano = None
+        if settled is not None and settled.tokens is not None:
+            event.usage = _tokens(*settled.tokens)
+            event.cost_nano = settled.actual.nano or None
+        elif priced is not None:
             event.cost_nano, event.price_source = priced.nano, priced.label
             event.lines = msgspec.to_builtins(list(priced.lines))
         if self.logs:
@@ -137,8 +143,13 @@ class Attempt:
         self.app.metrics.attempt(event, self._label, target, None if first is None else first - self._started)
 
 
-def _unsettled(call: Call, plan: Plan, target: Target, prepared: Prepared) -> UsageEvent:
-    """What is known before the attempt is sent: the row of one that never ends."""
+def _tokens(prompt: int, answer: int) -> JsonObject:
+    return {"input": prompt, "output": answer}
+
+
+def _unsettled(call: Call, plan: Plan, target: Target, prepared: Prepared, admitted: Admitted | None) -> UsageEvent:
+    """What is known before the attempt is sent: the row of one that never ends, which is charged what it had reserved."""
+    reserved = None if admitted is None else admitted.reserved
     return UsageEvent(
         request_id=call.request_id,
         attempt=call.attempts,
@@ -155,9 +166,9 @@ def _unsettled(call: Call, plan: Plan, target: Target, prepared: Prepared) -> Us
         status=0,
         upstream_status=None,
         error=None,
-        usage=None,
+        usage=None if reserved is None else _tokens(reserved.input, reserved.tokens - reserved.input),
         estimated="process_ended",
-        cost_nano=None,
+        cost_nano=None if reserved is None else reserved.nano or None,
         price_source=None,
         duration_ms=0,
         first_byte_ms=None,

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from tests.support.control import ACTOR, World
 
-from tidegate.records import ServiceAccount, TeamMember, Tenant, User
+from tidegate.records import LimitRule, ServiceAccount, TeamMember, Tenant, User
 
 
 class Sample(msgspec.Struct):
@@ -82,6 +82,37 @@ async def new_org(api: World) -> Sample:
     return Sample("/orgs", {"name": api.name("org ")})
 
 
+def of_new_limit(path: str, *, spend: bool, **fields: Any) -> Maker:
+    """`{}` in the path is a limit of a key of team x."""
+
+    async def make(api: World) -> Sample:
+        key, _ = await api.key("a", None, env="live", team_id="x")
+        row = LimitRule(
+            id=api.name("lim_"),
+            name="n",
+            scope_kind="key",
+            scope_id=key.id,
+            measure="spend" if spend else "tokens",
+            per="day",
+            amount=5,
+        )
+        async with api.store.change(Tenant("a"), ACTOR) as change:
+            await change.add(row)
+        return Sample(path.format(row.id), **fields)
+
+    return make
+
+
+def for_new_key(path: str, **fields: Any) -> Maker:
+    """The body names a key of team x."""
+
+    async def make(api: World) -> Sample:
+        key, _ = await api.key("a", None, env="live", team_id="x")
+        return Sample(path, {"name": "n", "scope": "key", "scope_id": key.id, **fields})
+
+    return make
+
+
 SAMPLES: dict[str, Maker] = {
     "get_me": fixed("/me"),
     "list_roles": fixed("/roles"),
@@ -118,6 +149,16 @@ SAMPLES: dict[str, Maker] = {
     "disable_key": of_new_key(ORG + "/keys/{}/disable"),
     "enable_key": of_new_key(ORG + "/keys/{}/enable"),
     "revoke_key": of_new_key(ORG + "/keys/{}/revoke"),
+    "list_limits": fixed(f"{ORG}/limits"),
+    "create_limit": for_new_key(f"{ORG}/limits", measure="tokens", per="minute", amount=5),
+    "get_limit": of_new_limit(ORG + "/limits/{}", spend=False),
+    "edit_limit": of_new_limit(ORG + "/limits/{}", spend=False, body={"amount": 6}, headers=ANY),
+    "delete_limit": of_new_limit(ORG + "/limits/{}", spend=False),
+    "list_budgets": fixed(f"{ORG}/budgets"),
+    "create_budget": for_new_key(f"{ORG}/budgets", per="day", amount=5),
+    "get_budget": of_new_limit(ORG + "/budgets/{}", spend=True),
+    "edit_budget": of_new_limit(ORG + "/budgets/{}", spend=True, body={"amount": 6}, headers=ANY),
+    "delete_budget": of_new_limit(ORG + "/budgets/{}", spend=True),
     "get_usage": fixed(f"{ORG}/usage"),
     "list_audit_events": fixed(f"{ORG}/audit-events"),
 }
@@ -125,6 +166,8 @@ OF_TEAM_X = frozenset(
     {
         *("get_team", "edit_team", "list_members", "add_member", "remove_member"),
         *("create_key", "get_key", "edit_key", "rotate_key", "disable_key", "enable_key", "revoke_key"),
+        *("create_limit", "get_limit", "edit_limit", "delete_limit"),
+        *("create_budget", "get_budget", "edit_budget", "delete_budget"),
     }
 )
 """Routes whose sample is about team x alone."""

@@ -12,7 +12,7 @@ from tests.support.usage import usage_event
 from tidegate.adapters.leases import LeasedCounters
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.ledger import LedgerStore
-from tidegate.adapters.sql.limits_post import Moved, Spent
+from tidegate.adapters.sql.limits_post import Spent
 from tidegate.adapters.sql.limits_windows import SqlWindows
 from tidegate.policy.limits.rules import Actual, Alert, Charge, Limit, Refusal, Reservation, charge, claim
 from tidegate.ports import BudgetsAway, Granted, Want
@@ -31,14 +31,10 @@ class Process:
         self.clock = clock
         self.alerts: list[Alert] = []
         self.windows = SqlWindows(database, owner, clock)
-        self.counters = LeasedCounters(clock, self.windows, on_alert=self.alerts.append)
-        self.ledger = LedgerStore(database, windows=Spent(database, owner), on_moved=self._moved)
+        self.counters = LeasedCounters(clock, on_alert=self.alerts.append)
+        self.ledger = LedgerStore(database, windows=Spent(database, owner), on_moved=self.counters.moved)
         self.count = 0
         self.owner = owner
-
-    def _moved(self, moved: list[Moved]) -> None:
-        for one in moved:
-            self.counters.moved(one.key, one.start, one.before, one.after)
 
     async def reserve(self, nano: int = 0, tokens: int = 0, charges: tuple[Charge, ...] = (TEAM, KEY)) -> Reservation | Refusal:
         self.count += 1
@@ -64,7 +60,7 @@ class Process:
 @asynccontextmanager
 async def process(database: Database, owner: str, clock: FixedClock) -> AsyncGenerator[Process]:
     made = Process(database, owner, clock)
-    made.counters.start()
+    made.counters.start(made.windows)
     yield made
     await made.counters.aclose()
 
@@ -125,7 +121,7 @@ async def test_a_restart_knows_what_was_spent(database: Database, clock: FixedCl
 
 async def test_what_a_killed_process_held_is_neither_free_nor_lost(database: Database, clock: FixedClock) -> None:
     dead = Process(database, "a", clock)
-    dead.counters.start()
+    dead.counters.start(dead.windows)
     await dead.settle(await dead.reserve(nano=100_000_000), nano=50_000_000)
     running = await dead.reserve(nano=800_000_000)
     assert isinstance(running, Reservation)
@@ -135,7 +131,7 @@ async def test_what_a_killed_process_held_is_neither_free_nor_lost(database: Dat
         # The process comes back: its spool says what ran, and the rest is given back.
         again = Process(database, "a", clock)
         recovered = asyncio.Event()
-        again.counters.start(recovered.wait())
+        again.counters.start(again.windows, recovered.wait())
         await again.post(running.request_id, 300_000_000, entry="unknown")
         recovered.set()
         assert isinstance(await again.reserve(nano=1), Reservation)

@@ -74,7 +74,7 @@ async def test_what_was_reserved_is_settled_once() -> None:
     _, admitted = await gate.admit(call)
     assert admitted is not None
     assert [reserved > 0 for _, reserved in await gate.used(call)] == [True] * 4
-    assert admitted.settle(Usage(input=7, output=3), answered=True) is None
+    assert admitted.settle(Usage(input=7, output=3), answered=True).estimated is None
     admitted.settle(Usage(input=900, output=900), answered=True)
     admitted.void()
     assert await gate.used(call) == [(1, 0), (10, 0), (13_000, 0), (0, 0)]
@@ -91,7 +91,7 @@ async def test_a_failed_attempt_costs_nothing_but_its_request() -> None:
     call.attempts = 1
     _, again = await gate.admit(call)
     assert again is not None
-    assert again.settle(None, answered=True, delivered=4) == "no_usage"
+    assert again.settle(None, answered=True, delivered=4).estimated == "no_usage"
     (requests, _), (tokens, reserved) = await gate.used(call)
     assert (requests, reserved) == (1, 0)
     assert tokens > 4

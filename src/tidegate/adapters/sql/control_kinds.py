@@ -6,9 +6,20 @@ from typing import Any
 import msgspec
 
 from tidegate.adapters.sql import keys, service_accounts, teams, users
-from tidegate.adapters.sql.schema import api_key, audit_event, organisation, role_binding, service_account, team, team_member, user_account
-from tidegate.records import ApiKey, AuditEvent, Organisation, RoleBinding, ServiceAccount, Team, TeamMember, User
+from tidegate.adapters.sql.schema import (
+    api_key,
+    audit_event,
+    limit_rule,
+    organisation,
+    role_binding,
+    service_account,
+    team,
+    team_member,
+    user_account,
+)
+from tidegate.records import ApiKey, AuditEvent, LimitRule, Organisation, RoleBinding, ServiceAccount, Team, TeamMember, User
 
+_LIMIT_EDITED = ("name", "amount", "mode", "time_zone", "hard", "reserve", "alerts", "ceiling_nano", "output_cap", "disabled_at")
 _OF_ORGANISATION = ("name", "disabled_at")
 
 
@@ -42,6 +53,12 @@ KINDS: dict[type[msgspec.Struct], Kept] = {
         name="service_account", table=service_account, edited=service_accounts.KIND.edited, audited=service_accounts.KIND.audited
     ),
     ApiKey: Kept(name="key", table=api_key, edited=keys.KIND.edited, audited=keys.KIND.audited),
+    LimitRule: Kept(
+        name="limit",
+        table=limit_rule,
+        edited=frozenset(_LIMIT_EDITED),
+        audited=("scope_kind", "scope_id", "measure", "per", *_LIMIT_EDITED),
+    ),
     RoleBinding: Kept(name="role_binding", table=role_binding, audited=("subject_kind", "subject_id", "role", "scope")),
     AuditEvent: Kept(name="audit_event", table=audit_event, key=("seq",), order=("seq",), newest_first=True),
 }

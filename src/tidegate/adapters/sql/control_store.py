@@ -44,7 +44,9 @@ class SqlView:
         kept = self._kept(kind)
         columns = [kept.table.c[name] for name in kept.order]
         statement = _select(kind, kept).where(*within(self._scope, kept.table))
-        statement = statement.where(*(kept.table.c[name] == value for name, value in query.only.items()))
+        for name, value in query.only.items():
+            column = kept.table.c[name]
+            statement = statement.where(column == value if isinstance(value, str) else column.in_(value))
         if query.after is not None:
             statement = statement.where(_after(columns, _place(query.after, len(columns)), descending=kept.newest_first))
         statement = statement.order_by(*(column.desc() if kept.newest_first else column for column in columns))

@@ -9,14 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.ledger_rows import Row, Unstorable, row_of
-from tidegate.adapters.sql.limits_post import Moved, Spent
+from tidegate.adapters.sql.limits_post import Spent
 from tidegate.adapters.sql.posting import Posting
 from tidegate.adapters.sql.posting_sqlite import ShortWay
 from tidegate.adapters.sql.rollups import rollups
 from tidegate.adapters.sql.schema_usage import MEASURES, ROLLUPS, ledger
 from tidegate.adapters.sql.statements import insert, of_the_data, told_when_away
 from tidegate.adapters.sql.usage_query import report
-from tidegate.ports import PoisonEvents, UsageEvent
+from tidegate.ports import Moved, PoisonEvents, UsageEvent
 from tidegate.records import Scope, Tenant
 from tidegate.usage_report import UsageQuery, UsageReport
 

@@ -17,6 +17,7 @@ from tidegate.adapters.sql.limits_windows import LOCK
 from tidegate.adapters.sql.schema import limit_lease, limit_window
 from tidegate.adapters.sql.statements import insert
 from tidegate.policy.limits.crowd import crowd
+from tidegate.ports import Moved
 from tidegate.records import DEFAULT_ORG, Tenant
 
 _TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
@@ -26,15 +27,6 @@ Leases = dict[tuple[str, int], tuple[int, int]]
 """What this process was granted and has posted, by key and start."""
 LONGEST_NAME = 256
 """Characters of an end user's name that limits tell apart."""
-
-
-class Moved(msgspec.Struct, frozen=True):
-    """A window before and after a posting; `start` in Unix seconds."""
-
-    key: str
-    start: int
-    before: int
-    after: int
 
 
 class Window(msgspec.Struct, frozen=True):

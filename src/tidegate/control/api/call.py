@@ -83,7 +83,7 @@ class Call:
         name: str,
         kind: type[Listed],
         asked: Paged,
-        only: Mapping[str, str | None],
+        only: Mapping[str, str | tuple[str, ...] | None],
         show: Callable[[Listed], T],
         *,
         view: View | None = None,

@@ -1,6 +1,6 @@
 """The table of all routes of the control API, and nothing else."""
 
-from tidegate.control.api import audit, keys, me, orgs, role_bindings, service_accounts, teams, usage, users
+from tidegate.control.api import audit, keys, limits, me, orgs, role_bindings, service_accounts, teams, usage, users
 from tidegate.control.api.table import table
 
 ROUTES = table(
@@ -11,6 +11,7 @@ ROUTES = table(
     service_accounts.ROUTES,
     role_bindings.ROUTES,
     keys.ROUTES,
+    limits.ROUTES,
     usage.ROUTES,
     audit.ROUTES,
 )

@@ -30,7 +30,27 @@ class Row:
         self.alerted = 0
 
 
-class Cell(Protocol):
+class Counted(Protocol):
+    """How one limit stands, for whoever explains a refusal."""
+
+    def left(self, limit: Limit, now: int, wall: float) -> int:
+        """What could be taken now; negative in debt."""
+        ...
+
+    def wait(self, limit: Limit, amount: int, now: int, wall: float) -> float | None:
+        """Seconds until `amount` fits if nothing else comes: 0 where it does now, None where it never will."""
+        ...
+
+    def reset(self, limit: Limit, now: int, wall: float) -> float | None:
+        """Seconds until everything is free; None where that never comes by itself."""
+        ...
+
+    def used(self, limit: Limit, now: int, wall: float) -> tuple[int, int]:
+        """(used, reserved) in what counts now."""
+        ...
+
+
+class Cell(Counted, Protocol):
     """One counter. `row` is where the last `take` was booked; `held` counts the reservations that may still change it, for whoever
     keeps the counter."""
 
@@ -50,22 +70,6 @@ class Cell(Protocol):
 
     def seed(self, limit: Limit, amount: int, at: float, now: int, wall: float) -> None:
         """Books what was used at the Unix time `at`, before this counter began."""
-        ...
-
-    def left(self, limit: Limit, now: int, wall: float) -> int:
-        """What could be taken now; negative in debt."""
-        ...
-
-    def wait(self, limit: Limit, amount: int, now: int, wall: float) -> float | None:
-        """Seconds until `amount` fits if nothing else comes: 0 where it does now, None where it never will."""
-        ...
-
-    def reset(self, limit: Limit, now: int, wall: float) -> float | None:
-        """Seconds until everything is free; None where that never comes by itself."""
-        ...
-
-    def used(self, limit: Limit, now: int, wall: float) -> tuple[int, int]:
-        """(used, reserved) in what counts now."""
         ...
 
     def idle(self, limit: Limit, now: int, wall: float) -> bool:

@@ -158,10 +158,11 @@ def _least(value: int, most: int | None) -> int:
 
 class Used(msgspec.Struct, frozen=True, gc=False):
     """What to settle. `estimated` says why it is not the provider's figure: `no_usage`, `absurd_usage` where what it told cannot be, or
-    `no_price` where some of it has no price."""
+    `no_price` where some of it has no price. `tokens` are then those of prompt and answer that it was settled for."""
 
     actual: Actual
     estimated: str | None = None
+    tokens: tuple[int, int] | None = None
 
 
 def used(usage: Usage | None, price: Price | None, reserved: Estimate, *, answered: bool, delivered: int | None = None) -> Used:
@@ -173,14 +174,15 @@ def used(usage: Usage | None, price: Price | None, reserved: Estimate, *, answer
         if not answered:
             return Used(Actual(0, 0))
         likely = 0 if price is None else _likely(price, reserved.input, output)
-        return Used(Actual(reserved.input + output, likely), "no_usage")
+        return Used(Actual(reserved.input + output, likely), "no_usage", (reserved.input, output))
     partial = usage.output is None and usage.cost_nano is None and answered
     if partial:
         usage = msgspec.structs.replace(usage, output=output)
     tokens = usage.prompt + (usage.output or 0)
     found = cost(usage, price)
     if tokens > _ABSURD or (found is not None and found.nano > _ABSURD_NANO):
-        return Used(Actual(reserved.tokens, reserved.nano), "absurd_usage")
+        return Used(Actual(reserved.tokens, reserved.nano), "absurd_usage", (reserved.input, reserved.tokens - reserved.input))
     if found is None:
-        return Used(Actual(max(0, tokens), reserved.nano), "no_price")
-    return Used(Actual(max(0, tokens), max(0, found.nano)), "no_usage" if partial else None)
+        return Used(Actual(max(0, tokens), reserved.nano), "no_price", (max(0, usage.prompt), max(0, tokens - usage.prompt)))
+    actual = Actual(max(0, tokens), max(0, found.nano))
+    return Used(actual, "no_usage", (max(0, usage.prompt), output)) if partial else Used(actual)

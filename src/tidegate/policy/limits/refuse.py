@@ -5,14 +5,14 @@ Only refused calls pay for this. Called by the counters, after they have given b
 
 from collections.abc import Sequence
 
-from tidegate.policy.limits.cells import Cell
+from tidegate.policy.limits.cells import Counted
 from tidegate.policy.limits.rules import REQUESTS, SPEND, TOKENS, TRIES, Charge, Claim, Left, Refusal, asked
 
 _BUSY = 1.0
 _NEVER = float("inf")
 
 
-def refusal(claim: Claim, cells: Sequence[Cell], now: int, wall: float) -> Refusal:
+def refusal(claim: Claim, cells: Sequence[Counted], now: int, wall: float) -> Refusal:
     """`cells` are those of `claim.charges`, in their order; at least one of them has no room."""
     worst: Refusal | None = None
     last = -1.0
@@ -39,7 +39,7 @@ def refusal(claim: Claim, cells: Sequence[Cell], now: int, wall: float) -> Refus
     )
 
 
-def _standing_in_the_way(claim: Claim, charge: Charge, cell: Cell, now: int, wall: float) -> Refusal | None:
+def _standing_in_the_way(claim: Claim, charge: Charge, cell: Counted, now: int, wall: float) -> Refusal | None:
     limit = charge.limit
     wanted = asked(claim, charge)
     wait = cell.wait(limit, wanted, now, wall) if wanted else 0
@@ -52,7 +52,7 @@ def _standing_in_the_way(claim: Claim, charge: Charge, cell: Cell, now: int, wal
     return Refusal(charge, used, reserved, wanted, wait, None if wait is None or busy else wall + wait, busy)
 
 
-def _tightest(claim: Claim, cells: Sequence[Cell], measures: tuple[int, ...], now: int, wall: float) -> Left | None:
+def _tightest(claim: Claim, cells: Sequence[Counted], measures: tuple[int, ...], now: int, wall: float) -> Left | None:
     best: Left | None = None
     for charge, cell in zip(claim.charges, cells, strict=True):
         if charge.enforced and charge.measure in measures:

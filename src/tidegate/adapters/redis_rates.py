@@ -1,0 +1,208 @@
+"""Requests and tokens per minute and hour, and calls at the same time, counted in Redis for all processes. Nothing here is the only copy of
+anything that lasts: what Redis forgets is at most one minute's or hour's count.
+
+A call asks once, in one step for all its limits, and waits at most `TIMEOUT`. Who asks goes on with a share of its own when Redis is slow
+or away, which the breaker notices. What calls used is sent behind them, many at a time.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import structlog
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from tidegate.adapters.breaker import Breaker
+from tidegate.adapters.redis_script import LAYOUT, RENEW, SETTLE, TAKE
+from tidegate.policy.limits.cells import PERIODS
+from tidegate.policy.limits.rates import Rated, Told
+from tidegate.policy.limits.rules import CONCURRENT, TOKENS, Actual, Charge, Claim, asked
+from tidegate.ports import Clock, RatesAway
+
+TIMEOUT = 0.05
+"""Seconds that a call waits for Redis."""
+LEASE = 30.0
+"""Seconds after which a call that runs is forgotten, unless its process says that it still does."""
+_WAITING = 20_000
+"""Settlements that are kept for a Redis that is slow; beyond, the oldest are dropped, and their tokens count as reserved."""
+_AT_ONCE = 200
+_CONNECTIONS = 32
+_FIELDS = 6
+_EPOCH = 3_600_000_000
+"""Milliseconds: where a test's own time begins, which must not be 0; a whole number of hours."""
+
+_LOG = structlog.get_logger("tidegate.limits")
+
+
+class Evicting(ValueError):
+    """The Redis would forget counts when its memory is full."""
+
+
+class Taken(msgspec.Struct, frozen=True, gc=False):
+    """What an attempt holds in Redis: its limits, the piece of each, and the amounts."""
+
+    id: str
+    charges: tuple[Charge, ...]
+    places: tuple[int, ...]
+    amounts: tuple[int, ...]
+
+
+class RedisRates:
+    """Implements `ports.Rates`. Time is the server's, unless a test wants it to be its own clock's. Raises `ValueError` for an address that
+    is none."""
+
+    def __init__(self, url: str, clock: Clock, *, timeout: float = TIMEOUT, lease: float = LEASE, own_time: bool = False) -> None:
+        patience = {"timeout": timeout, "socket_timeout": timeout * 4, "socket_connect_timeout": timeout * 4}
+        pool: BlockingConnectionPool = BlockingConnectionPool.from_url(url, max_connections=_CONNECTIONS, **patience)  # pyright: ignore[reportUnknownMemberType] # redis-py leaves its options open
+        self._pool = pool
+        self._redis = Redis(connection_pool=pool)
+        self._clock = clock
+        self._timeout = timeout
+        self._own_time = own_time
+        self._lease = int(lease * 1000)
+        self._breaker = Breaker()
+        self._take = self._redis.register_script(TAKE)
+        self._settle = self._redis.register_script(SETTLE)
+        self._renew = self._redis.register_script(RENEW)
+        self._running: dict[tuple[str, str], None] = {}
+        self._waiting: deque[tuple[Taken, Actual | None]] = deque(maxlen=_WAITING)
+        self._sender: asyncio.Task[None] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether Redis is left alone."""
+        return self._breaker.is_open
+
+    async def check(self) -> str | None:
+        """Why this Redis forgets counts when its memory is full; None where it does not. Raises `RatesAway`."""
+        memory = await self._asked(self._redis.execute_command("INFO", "memory"), patient=True)  # pyright: ignore[reportUnknownMemberType]
+        policy = str(memory.get("maxmemory_policy", "noeviction"))
+        if policy == "noeviction":
+            return None
+        return f"its maxmemory-policy is `{policy}`, so it forgets what is counted when its memory is full: set `noeviction`"
+
+    async def take(self, claim: Claim, charges: tuple[Charge, ...]) -> Rated:
+        """Raises `RatesAway`."""
+        amounts = tuple(asked(claim, charge) for charge in charges)
+        id = f"{claim.request_id}:{claim.attempt}"
+        fits, told, places = await self._run(id, charges, amounts, self._lease)
+        if not fits:
+            return Rated(None, told)
+        taken = Taken(id, charges, places, amounts)
+        for key in _sets(taken):
+            self._running[key] = None
+        return Rated(taken, told)
+
+    async def look(self, charges: tuple[Charge, ...]) -> tuple[Told, ...]:
+        """How the limits stand. Raises `RatesAway`."""
+        _, told, _ = await self._run("", charges, (0,) * len(charges), 0)
+        return told
+
+    def settle(self, taken: Any, actual: Actual | None) -> None:
+        """What it used; None where nothing was sent."""
+        for key in _sets(taken):
+            self._running.pop(key, None)
+        self._waiting.append((taken, actual))
+        if self._sender is None:
+            self._sender = asyncio.create_task(self._send())
+
+    async def heartbeat(self) -> None:
+        """Calls still run: their leases begin anew. Raises `RatesAway`."""
+        running = list(self._running)
+        for place in range(0, len(running), _AT_ONCE):
+            some = running[place : place + _AT_ONCE]
+            await self._asked(self._renew(keys=[key for key, _ in some], args=[self._lease, *(id for _, id in some)]), patient=True)
+
+    async def aclose(self) -> None:
+        sender = self._sender
+        if sender is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(sender), 1)
+            sender.cancel()
+        await self._redis.aclose()
+        await self._pool.disconnect()
+
+    async def flushed(self) -> None:
+        """Everything that was settled is sent, or dropped."""
+        while self._sender is not None:
+            await asyncio.shield(self._sender)
+
+    async def _run(
+        self, id: str, charges: tuple[Charge, ...], amounts: tuple[int, ...], lease: int
+    ) -> tuple[bool, tuple[Told, ...], tuple[int, ...]]:
+        args: list[str | int] = [self._now(), id, lease]
+        for charge, amount in zip(charges, amounts, strict=True):
+            args += [*_shape(charge), amount, int(charge.enforced)]
+        answer: list[int] = await self._asked(self._take(keys=[key_of(charge) for charge in charges], args=args))
+        rows = [answer[1 + place : 1 + place + _FIELDS] for place in range(0, len(answer) - 1, _FIELDS)]
+        told = tuple(Told(left, used, reserved, _seconds(wait), _seconds(reset)) for left, used, reserved, wait, reset, _ in rows)
+        return bool(answer[0]), told, tuple(row[-1] for row in rows)
+
+    async def _asked(self, answer: Any, *, patient: bool = False) -> Any:
+        now = self._clock.monotonic()
+        if not self._breaker.allows(now):
+            answer.close()
+            raise RatesAway
+        try:
+            async with asyncio.timeout(1 if patient else self._timeout):
+                found = await answer
+        except (RedisError, OSError, TimeoutError) as error:
+            slow = isinstance(error, TimeoutError | RedisTimeoutError)
+            if self._breaker.failed(now, timeout=slow and not patient):
+                _LOG.error("redis does not answer: each process has its share of the limits", degraded="local", error=type(error).__name__)
+            raise RatesAway from error
+        if self._breaker.succeeded():
+            _LOG.warning("redis answers again: limits are counted for all processes")
+        return found
+
+    async def _send(self) -> None:
+        try:
+            while self._waiting:
+                some = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
+                with contextlib.suppress(RatesAway):
+                    await self._asked(self._sent(some), patient=True)
+        finally:
+            self._sender = None
+
+    async def _sent(self, some: Sequence[tuple[Taken, Actual | None]]) -> None:
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for taken, actual in some:
+                args: list[str | int] = [self._now(), taken.id]
+                for charge, place, amount in zip(taken.charges, taken.places, taken.amounts, strict=True):
+                    args += [*_shape(charge), place, amount, _came_to(charge, amount, actual)]
+                await self._settle(keys=[key_of(charge) for charge in taken.charges], args=args, client=pipe)
+            await pipe.execute()
+
+    def _now(self) -> int:
+        return _EPOCH + int(self._clock.monotonic() * 1000) if self._own_time else 0
+
+
+def key_of(charge: Charge) -> str:
+    """All keys of an organisation lie together."""
+    return f"{{{charge.org}}}:tidegate:{LAYOUT}:{charge.key}"
+
+
+def _shape(charge: Charge) -> tuple[str, int, int]:
+    limit = charge.limit
+    if charge.measure == CONCURRENT:
+        return "c", limit.amount, 0
+    return "s" if charge.measure == TOKENS else "b", limit.amount, PERIODS[limit.per] // 1000
+
+
+def _sets(taken: Taken) -> list[tuple[str, str]]:
+    return [(key_of(charge), taken.id) for charge in taken.charges if charge.measure == CONCURRENT]
+
+
+def _came_to(charge: Charge, amount: int, actual: Actual | None) -> int:
+    if actual is None:
+        return 0
+    return actual.tokens if charge.measure == TOKENS else amount
+
+
+def _seconds(milliseconds: int) -> float | None:
+    return None if milliseconds < 0 else milliseconds / 1000

@@ -1,0 +1,278 @@
+"""`tidegate budgets`: what may be spent, by whom and in which time; how much of it is used."""
+
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Literal
+
+import msgspec
+from cyclopts import App, Parameter
+
+from tidegate.adapters.sql.changes import Changes
+from tidegate.adapters.sql.control_store import SqlControlStore
+from tidegate.adapters.sql.engine import Database
+from tidegate.adapters.sql.limits_windows import SqlWindows
+from tidegate.adapters.system import SystemClock
+from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, attempt_on, everything, new_id, now
+from tidegate.cli.options import Home, say, table
+from tidegate.control.limit_rows import flaws, limit_of
+from tidegate.policy.limits.leased import Figures
+from tidegate.policy.limits.rules import Charge, charge
+from tidegate.policy.limits.verdict import usd as dollars
+from tidegate.policy.limits.windows import Window, window
+from tidegate.ports import Change, ControlStore, Want
+from tidegate.records import DEFAULT_ORG, LimitRule, Tenant
+
+app = App(name="budgets")
+
+Scope = Literal["organisation", "team", "user", "key", "end_user", "route", "model", "tag"]
+Per = Literal["hour", "day", "week", "month", "total"]
+Mode = Literal["hard", "soft", "observe"]
+_NANO = 1_000_000_000
+_NOBODY = "cli"
+"""Not a process that shares limits: it only looks."""
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One budget as `--json` prints it. Money in nano-dollars; `used` and `held` are of the running window, None where it has many
+    subjects."""
+
+    id: str
+    name: str
+    scope: str
+    scope_id: str
+    per: str
+    amount: int
+    used: int | None
+    held: int | None
+    mode: str
+    time_zone: str
+    disabled: bool
+
+
+@app.command(name="list")
+def list_(*, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) -> int:
+    """List the budgets of an organisation, and what is used of them."""
+
+    async def work(database: Database) -> list[Line]:
+        store = SqlControlStore(Changes(database, SystemClock()))
+        rows = await everything(store, Tenant(org), LimitRule, {"measure": "spend"})
+        charges = {row.id: found for row in rows if (found := _charge(org, row)) is not None}
+        wants = [Want(found, at.start, at.end, 0) for found in charges.values() if (at := _window(found))]
+        figures = await SqlWindows(database, _NOBODY, SystemClock()).look(wants)
+        return [_line(row, charges.get(row.id), figures) for row in rows]
+
+    lines = attempt_on(home, work)
+    if lines is None:
+        return 1
+    if json:
+        for line in lines:
+            say(msgspec.json.encode(line).decode())
+    else:
+        table([("ID", "NAME", "FOR", "PER", "BUDGET", "USED", "LEFT", "MODE"), *(_cells(line) for line in lines)])
+    return 0
+
+
+@app.command
+def create(
+    name: str,
+    /,
+    *,
+    usd: str,
+    per: Per,
+    scope: Scope = "organisation",
+    id: str = "",
+    mode: Mode = "hard",
+    alert: Sequence[int] = (80, 100),
+    reserve: Literal["strict", "estimate"] = "strict",
+    ceiling: str | None = None,
+    max_output: int | None = None,
+    time_zone: str = "UTC",
+    org: Org = DEFAULT_ORG,
+    home: Home = None,
+) -> int:
+    """Set a budget and print its id.
+
+    Examples
+
+    ```
+    tidegate budgets create "search, a month" --scope team --id team_8sKq --usd 500 --per month
+    tidegate budgets create "each end user" --scope end_user --usd 0.50 --per day --mode hard
+    ```
+
+    Parameters
+    ----------
+    name:
+        For people.
+    usd:
+        How many dollars, like `25` or `0.50`.
+    per:
+        The window: it begins with the hour, day, week or month of the time zone.
+    scope:
+        What it is for.
+    id:
+        Which one: an id, or the name of a tag, route, model or end user. Empty for each model or end user.
+    mode:
+        `hard` refuses, `soft` only alerts, `observe` counts.
+    alert:
+        Percentages at which to alert; may be given more than once.
+    reserve:
+        Whether a call reserves what it cannot exceed, or what is likely.
+    ceiling:
+        Dollars that a call may cost at most where nothing else bounds it.
+    max_output:
+        The most output tokens of a call.
+    time_zone:
+        Like `Europe/Berlin`.
+    """
+
+    async def work(store: ControlStore) -> str:
+        row = LimitRule(
+            id=new_id("lim"),
+            name=name,
+            scope_kind=scope,
+            scope_id=id,
+            measure="spend",
+            per=per,
+            amount=_nano(usd),
+            mode="observe" if mode == "observe" else "enforce",
+            hard=mode != "soft",
+            reserve=reserve,
+            alerts=sorted(set(alert)),
+            ceiling_nano=None if ceiling is None else _nano(ceiling),
+            output_cap=max_output,
+            time_zone=time_zone,
+            created_by=f"cli/{actor().id}",
+            created_at=now(),
+            updated_at=now(),
+        )
+        _check(row)
+        async with store.change(Tenant(org), actor()) as change:
+            await change.add(row)
+        return row.id
+
+    made = attempt(home, work)
+    if made is None:
+        return 1
+    say(made)
+    return 0
+
+
+@app.command
+def edit(
+    budget: str,
+    /,
+    *,
+    usd: str | None = None,
+    mode: Mode | None = None,
+    enabled: Annotated[bool | None, Parameter(name="--enable", negative="--disable")] = None,
+    org: Org = DEFAULT_ORG,
+    home: Home = None,
+) -> int:
+    """Change a budget. What was spent stays spent.
+
+    Parameters
+    ----------
+    budget:
+        Its id.
+    usd:
+        The new amount in dollars.
+    mode:
+        `hard` refuses, `soft` only alerts, `observe` counts.
+    enabled:
+        Switch it on or off.
+    """
+
+    async def work(store: ControlStore) -> bool:
+        async with store.change(Tenant(org), actor()) as change:
+            row = await _found(change, budget)
+            if usd is not None:
+                row = msgspec.structs.replace(row, amount=_nano(usd))
+            if mode is not None:
+                row = msgspec.structs.replace(row, mode="observe" if mode == "observe" else "enforce", hard=mode != "soft")
+            if enabled is not None:
+                row = msgspec.structs.replace(row, disabled_at=None if enabled else row.disabled_at or now())
+            _check(row)
+            await change.replace(row, "limit.update")
+        return True
+
+    return 0 if attempt(home, work) else 1
+
+
+@app.command
+def delete(budget: str, /, *, org: Org = DEFAULT_ORG, home: Home = None) -> int:
+    """Take a budget away.
+
+    Parameters
+    ----------
+    budget:
+        Its id.
+    """
+
+    async def work(store: ControlStore) -> bool:
+        async with store.change(Tenant(org), actor()) as change:
+            await change.remove(await _found(change, budget))
+        return True
+
+    return 0 if attempt(home, work) else 1
+
+
+async def _found(change: Change, id: str) -> LimitRule:
+    row = await change.get(LimitRule, id)
+    if row is None or row.measure != "spend":
+        raise NotThere(f"there is no budget `{id}`: `tidegate budgets list` shows them")
+    return row
+
+
+def _check(row: LimitRule) -> None:
+    found = flaws(row)
+    if found:
+        raise ValueError("; ".join(f"{name.replace('_', ' ')}: {why}" for name, why in found.items()))
+
+
+def _nano(text: str) -> int:
+    try:
+        nano = Decimal(text.strip().removeprefix("$")) * _NANO
+    except InvalidOperation:
+        nano = Decimal("NaN")
+    if not nano.is_finite() or nano != nano.to_integral_value():
+        raise ValueError(f"`{text[:20]}` is no amount of dollars with at most nine decimals, like `25` or `0.50`")
+    return int(nano)
+
+
+def _charge(org: str, row: LimitRule) -> Charge | None:
+    """The counter of a budget with one subject."""
+    limit = limit_of(org, row)
+    if limit is None or (not row.scope_id and row.scope_kind != "organisation"):
+        return None
+    subject = {"organisation": org, "tag": f"{org}/{row.scope_id}", "end_user": f"{org}/{row.scope_id}"}.get(row.scope_kind, row.scope_id)
+    return charge(limit, subject, org=org)
+
+
+def _window(found: Charge) -> Window:
+    per = found.limit.per
+    if per in ("minute", "moment"):
+        raise ValueError("no budget has such a window")
+    return window(per, SystemClock().now(), found.limit.zone)
+
+
+def _line(row: LimitRule, found: Charge | None, figures: dict[tuple[str, int], Figures]) -> Line:
+    stands = None if found is None else figures.get((found.key, _window(found).start), Figures(0, 0, 0, 0))
+    return Line(
+        id=row.id,
+        name=row.name,
+        scope=row.scope_kind,
+        scope_id=row.scope_id,
+        per=row.per,
+        amount=row.amount,
+        used=None if stands is None else stands.used,
+        held=None if stands is None else stands.held,
+        mode="observe" if row.mode == "observe" else "hard" if row.hard else "soft",
+        time_zone=row.time_zone,
+        disabled=row.disabled_at is not None,
+    )
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    used, left = ("", "") if line.used is None else (dollars(line.used), dollars(max(0, line.amount - line.used)))
+    whose = f"{line.scope} {line.scope_id}".strip()
+    return (line.id, line.name, whose, line.per, dollars(line.amount), used, left, "off" if line.disabled else line.mode)
