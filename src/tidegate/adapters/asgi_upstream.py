@@ -26,10 +26,12 @@ class AsgiUpstream:
         self._app = app
         self._others = others
 
-    def open(self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool) -> Awaitable[UpstreamAnswer]:
+    def open(
+        self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool, method: str = "POST"
+    ) -> Awaitable[UpstreamAnswer]:
         """As the port says."""
         if config.spec.name != self._name:
-            return self._others.open(config, url, headers, body, stream=stream)
+            return self._others.open(config, url, headers, body, stream=stream, method=method)
         return self._open(url, headers, body)
 
     async def _open(self, url: str, headers: Mapping[str, str], body: bytes) -> UpstreamAnswer:

@@ -36,10 +36,12 @@ class HttpUpstream:
         self._heads: dict[tuple[_Key, str, tuple[tuple[str, str], ...]], bytes] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    async def open(self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool) -> "HttpAnswer":
-        """Sends a POST and waits for the head of the answer. Raises `UpstreamFailure`."""
+    async def open(
+        self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool, method: str = "POST"
+    ) -> "HttpAnswer":
+        """Sends a request and waits for the head of the answer. Raises `UpstreamFailure`."""
         origin, target = self._place(url, config)
-        head = self._head(origin, target, headers) % len(body)
+        head = self._head(origin, f"{method} {target}", headers) % len(body)
         times = config.timeouts
         while True:
             connection = self._pooled(origin)
@@ -190,8 +192,8 @@ def _timed_out(connection: Connection) -> bool:
 
 
 def _head(origin: Origin, target: str, headers: Mapping[str, str]) -> bytes:
-    """Bytes to be formatted with the length of the body."""
-    lines = [f"POST {target} HTTP/1.1\r\nhost: {origin.host}"]
+    """Bytes to be formatted with the length of the body. `target` begins with the method."""
+    lines = [f"{target} HTTP/1.1\r\nhost: {origin.host}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     if origin.target_prefix and origin.proxy_authorization:
         lines.append(f"proxy-authorization: {origin.proxy_authorization}")

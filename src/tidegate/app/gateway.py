@@ -5,6 +5,7 @@ import contextlib
 import socket
 from collections.abc import AsyncGenerator, Callable
 
+from tidegate.adapters.conversations_memory import MemoryConversations
 from tidegate.adapters.metrics_prometheus import PrometheusMetrics
 from tidegate.adapters.system import SystemClock, SystemRandom
 from tidegate.adapters.thinking_memory import MemoryThinkingCache
@@ -57,5 +58,6 @@ async def running(
             tokens=SplintrCounter(),
             counters=limits,
             access=access_tokens(clock),
+            conversations=MemoryConversations(clock),
         )
         yield Gateway(app)

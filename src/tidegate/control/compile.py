@@ -23,6 +23,7 @@ from tidegate.providers.spec import ProviderSpec
 _SIZE = re.compile(r"(\d{1,15})\s*(B|[KMG]i?B?)?", re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
 _SMALLEST, _LARGEST = 1 << 10, 1 << 30
+_MOST_DAYS = 3650
 
 SANDBOX_SPEC = ProviderSpec(name=SANDBOX, title="Sandbox", dialect="openai_chat", base_url="http://sandbox.invalid/v1", auth="none")
 """Where the catalogue has no row of its own for it."""
@@ -92,6 +93,8 @@ def _server(entry: ServerEntry, problems: Problems) -> ServerSettings:
         cors=tuple(origin.lower() for origin in entry.cors),
         body_limit=_bytes(entry.body_limit, problems),
         bodies_in_log=entry.bodies_in_log,
+        keep_responses_days=_days(entry.keep_responses_days, problems),
+        keep_nothing_for=frozenset(entry.keep_nothing_for),
     )
 
 
@@ -106,3 +109,9 @@ def _bytes(value: int | str, problems: Problems) -> int:
     if not _SMALLEST <= size <= _LARGEST:
         problems.error(where, "a body's limit lies between 1KiB and 1GiB")
     return size
+
+
+def _days(days: int, problems: Problems) -> int:
+    if not 0 <= days <= _MOST_DAYS:
+        problems.error(("server", "keep_responses_days"), f"this is a number of days from 0 (nothing is kept) to {_MOST_DAYS}")
+    return days

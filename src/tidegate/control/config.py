@@ -108,6 +108,8 @@ class ServerEntry(msgspec.Struct, frozen=True, kw_only=True):
     cors: list[str] = []
     body_limit: int | str = "32MiB"
     bodies_in_log: bool = False
+    keep_responses_days: int = 30
+    keep_nothing_for: list[str] = []
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

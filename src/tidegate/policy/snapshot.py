@@ -100,11 +100,18 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`body_limit` is in bytes; `cors` are allowed origins."""
+    """`body_limit` is in bytes; `cors` are allowed origins. For `keep_responses_days` answers of the Responses API are kept (0:
+    never), and none of the organisations in `keep_nothing_for`."""
 
     cors: tuple[str, ...] = ()
     body_limit: int = 32 << 20
     bodies_in_log: bool = False
+    keep_responses_days: int = 30
+    keep_nothing_for: frozenset[str] = frozenset()
+
+    def days_kept(self, org: str) -> int:
+        """How long responses of an organisation are kept, in days."""
+        return 0 if org in self.keep_nothing_for else self.keep_responses_days
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):

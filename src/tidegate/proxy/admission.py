@@ -25,6 +25,7 @@ from tidegate.proxy.prepare import Prepared
 from tidegate.wire.splice import Fields, scan, splice
 
 _COMPLETION = "max_completion_tokens"
+_OWN_CAPS = {"anthropic": "max_tokens", "openai_responses": "max_output_tokens"}
 _STRING = msgspec.json.Decoder(str)
 
 
@@ -146,9 +147,9 @@ def _away() -> LimitError:
 
 def capped(prepared: Prepared, fields: Fields, target: Target, cap: int) -> Prepared:
     """The request with at most `cap` output tokens, under the name that the provider has for it, and a line on the receipt."""
-    names = [name for name in ("max_tokens", _COMPLETION) if name in fields.spans]
+    names = [name for name in ("max_tokens", _COMPLETION, "max_output_tokens") if name in fields.spans]
     if not names:
-        names = ["max_tokens" if prepared.dialect.name == "anthropic" else _completion(target)]
+        names = [_OWN_CAPS.get(prepared.dialect.name) or _completion(target)]
     value = b"%d" % cap
     loss = Loss("mapped", names[0], f"a hard budget caps the answer at {cap} tokens")
     return msgspec.structs.replace(prepared, body=splice(fields, dict.fromkeys(names, value)), losses=[*prepared.losses, loss])

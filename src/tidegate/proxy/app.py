@@ -4,7 +4,7 @@ import msgspec
 
 from tidegate.policy.route import Planner
 from tidegate.policy.snapshot import Snapshot
-from tidegate.ports import AccessTokens, Clock, Counters, Events, Metrics, Random, ThinkingCache, TokenCounter, Upstream
+from tidegate.ports import AccessTokens, Clock, Conversations, Counters, Events, Metrics, Random, ThinkingCache, TokenCounter, Upstream
 
 
 class Live(msgspec.Struct):
@@ -28,3 +28,4 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     tokens: TokenCounter
     counters: Counters
     access: AccessTokens
+    conversations: Conversations

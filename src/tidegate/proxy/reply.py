@@ -1,5 +1,7 @@
 """The answer to the client: once its head is sent, the call is committed to it."""
 
+from collections.abc import Callable
+
 from tidegate.ports import Client, RawHeaders
 
 JSON = b"application/json"
@@ -17,6 +19,10 @@ class Reply:
         self._client = client
         self._extra = extra
         self.status = 0
+
+    def through(self, wrap: Callable[[Client], Client]) -> None:
+        """From now on the answer goes to what `wrap` makes of the client."""
+        self._client = wrap(self._client)
 
     async def whole(self, status: int, content_type: bytes, body: bytes, headers: RawHeaders) -> None:
         """An answer with a known length."""

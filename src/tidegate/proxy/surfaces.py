@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tidegate.proxy import counting, gemini, listing, operate, pipeline
+from tidegate.proxy import conversations, counting, gemini, listing, operate, pipeline, responses, responses_kept
 from tidegate.proxy.paths import Paths, Surface
 from tidegate.proxy.quota import quota
 
@@ -12,8 +12,9 @@ _GEMINI = ("/v1beta/models/{model}", "/v1/models/{model}", "/v1beta1/publishers/
 SURFACES = Paths(
     (
         Surface("chat_completions", "POST", b"/v1/chat/completions", "openai_chat", pipeline.generate),
-        Surface("responses", "POST", b"/v1/responses", "openai_responses", pipeline.generate),
+        Surface("responses", "POST", b"/v1/responses", "openai_responses", responses.create),
         Surface("messages", "POST", b"/v1/messages", "anthropic", pipeline.generate),
+        Surface("models", "GET", b"/v1/models", "", listing.models, body=False),
         Surface("count_tokens", "POST", b"/v1/messages/count_tokens", "anthropic", counting.count_tokens),
         *(
             Surface(name, "POST", b"/v1/" + name.encode(), "openai_chat", operate.handler(name))
@@ -35,7 +36,27 @@ SURFACES = Paths(
         ),
         Surface("gemini_models", "GET", b"/v1beta/models", "gemini", listing.models, body=False),
         Surface("gemini_model", "GET", b"/v1beta/models/{model}", "gemini", listing.model, body=False),
-        Surface("models", "GET", b"/v1/models", "", listing.models, body=False),
+        Surface("response_tokens", "POST", b"/v1/responses/input_tokens", "openai_responses", responses_kept.input_tokens),
+        Surface("response_compact", "POST", b"/v1/responses/compact", "openai_responses", responses_kept.compact),
+        Surface("response", "GET", b"/v1/responses/{id}", "openai_responses", responses_kept.get, body=False),
+        Surface("response_delete", "DELETE", b"/v1/responses/{id}", "openai_responses", responses_kept.delete, body=False),
+        Surface("response_cancel", "POST", b"/v1/responses/{id}/cancel", "openai_responses", responses_kept.cancel),
+        Surface("response_input", "GET", b"/v1/responses/{id}/input_items", "openai_responses", responses_kept.input_items, body=False),
+        Surface("conversations", "POST", b"/v1/conversations", "openai_responses", conversations.create),
+        Surface("conversation", "GET", b"/v1/conversations/{id}", "openai_responses", conversations.get, body=False),
+        Surface("conversation_update", "POST", b"/v1/conversations/{id}", "openai_responses", conversations.update),
+        Surface("conversation_delete", "DELETE", b"/v1/conversations/{id}", "openai_responses", conversations.delete, body=False),
+        Surface("conversation_items", "GET", b"/v1/conversations/{id}/items", "openai_responses", conversations.items, body=False),
+        Surface("conversation_add", "POST", b"/v1/conversations/{id}/items", "openai_responses", conversations.add_items),
+        Surface("conversation_item", "GET", b"/v1/conversations/{id}/items/{item}", "openai_responses", conversations.item, body=False),
+        Surface(
+            "conversation_item_delete",
+            "DELETE",
+            b"/v1/conversations/{id}/items/{item}",
+            "openai_responses",
+            conversations.delete_item,
+            body=False,
+        ),
         Surface("model", "GET", b"/v1/models/{model}", "", listing.model, body=False),
         Surface("quota", "GET", b"/v1/tidegate/quota", "", quota, body=False),
     ),

@@ -8,6 +8,7 @@ import msgspec
 from tests.support.client import MemoryClient
 from tests.unit.policy.values import key, snapshot, upstream
 
+from tidegate.adapters.conversations_memory import MemoryConversations
 from tidegate.adapters.counters_memory import MemoryCounters
 from tidegate.adapters.metrics_prometheus import PrometheusMetrics
 from tidegate.adapters.thinking_memory import MemoryThinkingCache
@@ -66,6 +67,7 @@ class Sent(msgspec.Struct):
     headers: dict[str, str]
     body: bytes
     stream: bool
+    method: str
 
 
 class Provider:
@@ -75,8 +77,10 @@ class Provider:
         self.given = list(given)
         self.sent: list[Sent] = []
 
-    async def open(self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool) -> Given:
-        self.sent.append(Sent(config.name, url, dict(headers), body, stream))
+    async def open(
+        self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool, method: str = "POST"
+    ) -> Given:
+        self.sent.append(Sent(config.name, url, dict(headers), body, stream, method))
         next_one = self.given.pop(0)
         if isinstance(next_one, Exception):
             raise next_one
@@ -183,6 +187,7 @@ class Memory:
             tokens=Letters(),
             counters=MemoryCounters(Ticks()),
             access=self.access,
+            conversations=MemoryConversations(Ticks()),
         )
         self.gateway = Gateway(self.app)
 

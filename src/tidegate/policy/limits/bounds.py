@@ -22,9 +22,10 @@ _IMAGE_ELSEWHERE = 48_169
 _TEXT = frozenset(
     {
         "", "text", "refusal", "input_audio", "thinking", "redacted_thinking", "tool_use", "tool_result", "server_tool_use",
-        "web_search_tool_result", "search_result",
+        "web_search_tool_result", "search_result", "input_text", "output_text", "reasoning_text",
     }
 )  # fmt: skip
+_ITEMS = ("", "message", "reasoning", "function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output")
 _OWN_TOOLS = ("bash_", "text_editor_", "computer_", "memory_")
 """Anthropic's tools that the client runs."""
 _UNBOUNDED_FIELDS = {
@@ -33,6 +34,9 @@ _UNBOUNDED_FIELDS = {
     "container": "a container of the provider",
     "models": "other models that the provider may take",
     "plugins": "plugins of the provider",
+    "previous_response_id": "what the provider keeps of an earlier response",
+    "conversation": "what the provider keeps of a conversation",
+    "prompt": "a prompt that the provider keeps",
 }
 
 
@@ -52,7 +56,11 @@ class _Part(msgspec.Struct):
 
 
 class _Message(msgspec.Struct):
+    """A message, or an item of the Responses API."""
+
     content: str | list[_Part] | None = None
+    type: str = ""
+    output: str | list[_Part] | None = None
 
 
 class _Tool(msgspec.Struct, gc=False):
@@ -85,7 +93,8 @@ def bound(fields: Fields, dialect: str) -> Bound:
     if fields.get("service_tier") == b'"priority"':
         raise Unbounded("the priority tier, whose price is not known")
     messages = _messages(fields)
-    parts = [part for message in messages if isinstance(message.content, list) for part in message.content]
+    held = [content for message in messages for content in (message.content, message.output) if isinstance(content, list)]
+    parts = [part for content in held for part in content]
     images = _images(parts)
     total = utf8_bytes(fields.body) + _PER_MESSAGE * len(messages) + images * _IMAGE.get(dialect, _IMAGE_ELSEWHERE) + _tools(fields)
     return Bound(total, max(1, number(fields.get("n")) or 1), len(fields.get("prediction") or b""))
@@ -108,17 +117,25 @@ def utf8_bytes(body: bytes) -> int:
 
 def _messages(fields: Fields) -> list[_Message]:
     raw = fields.get("messages")
+    if raw is None:
+        raw = fields.get("input")
+        if raw is None or raw.startswith(b'"'):
+            return []
     try:
-        return [] if raw is None else _MESSAGES.decode(raw)
+        found = _MESSAGES.decode(raw)
     except (msgspec.DecodeError, RecursionError):
         raise Unbounded("messages of a form that is not known here") from None
+    for message in found:
+        if message.type not in _ITEMS:
+            raise Unbounded(f"an item of the type `{message.type[:40]}`")
+    return found
 
 
 def _images(parts: list[_Part]) -> int:
     """How many images there are, in tool results too. Raises `Unbounded`."""
     found = 0
     for part in parts:
-        if part.type in ("image", "image_url"):
+        if part.type in ("image", "image_url", "input_image"):
             if not _within(part):
                 raise Unbounded("an image by URL")
             found += 1

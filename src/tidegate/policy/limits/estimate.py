@@ -51,9 +51,12 @@ class Estimate(msgspec.Struct, frozen=True, gc=False):
     cap: int | None = None
 
 
+_OUTPUT = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+
+
 def asked_output(fields: Fields) -> int | None:
-    """The most output tokens that a body asks for, in either dialect: of both names the larger."""
-    found = [n for n in (number(fields.get("max_completion_tokens")), number(fields.get("max_tokens"))) if n is not None]
+    """The most output tokens that a body asks for, in any dialect: of its names the largest."""
+    found = [n for name in _OUTPUT if (n := number(fields.get(name))) is not None]
     return max(found) if found else None
 
 

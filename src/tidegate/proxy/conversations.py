@@ -1,0 +1,120 @@
+"""`/v1/conversations`: lists of items that Tidegate holds for a tenant, whichever providers answer in them."""
+
+import msgspec
+
+from tidegate.dialects.values import dump, object_or_empty, parse
+from tidegate.ir.errors import bad_request
+from tidegate.ir.json import JsonObject
+from tidegate.ports import Kept
+from tidegate.proxy.app import App
+from tidegate.proxy.body import scanned
+from tidegate.proxy.call import Call
+from tidegate.proxy.kept import Talk, items_of, no_such, page, talk
+from tidegate.proxy.reply import JSON, Reply
+from tidegate.proxy.responses import DAY
+from tidegate.wire.splice import Fields
+
+_MOST_ITEMS = 20
+"""Items that one call may add, as OpenAI has it."""
+
+
+async def create(app: App, call: Call, reply: Reply) -> None:
+    call.fields = scanned(call.body or b"{}")
+    found = Talk(_items(call, call.fields), _metadata(call.fields), int(call.at))
+    days = call.snapshot.server.days_kept(call.key.org)
+    if not days:
+        raise bad_request("Nothing is kept here: the operator sets `server.keep_responses_days`.")
+    row = Kept(
+        org=call.key.org,
+        id=f"conv_{call.id}",
+        key=call.key.id,
+        kind="conversation",
+        upstream="",
+        at=call.at,
+        expires=call.at + days * DAY,
+        body=dump(found),
+    )
+    app.conversations.put(row)
+    await _tell(reply, _shown(row.id, found))
+
+
+async def get(app: App, call: Call, reply: Reply) -> None:
+    row, found = await _owned(app, call)
+    await _tell(reply, _shown(row.id, found))
+
+
+async def update(app: App, call: Call, reply: Reply) -> None:
+    row, found = await _owned(app, call)
+    found.metadata = _metadata(scanned(call.body))
+    app.conversations.put(msgspec.structs.replace(row, body=dump(found)))
+    await _tell(reply, _shown(row.id, found))
+
+
+async def delete(app: App, call: Call, reply: Reply) -> None:
+    row, _ = await _owned(app, call)
+    app.conversations.remove(row.org, row.id)
+    await _tell(reply, {"id": row.id, "object": "conversation.deleted", "deleted": True})
+
+
+async def items(app: App, call: Call, reply: Reply) -> None:
+    _, found = await _owned(app, call)
+    await _tell(reply, page(found.items, call.query))
+
+
+async def add_items(app: App, call: Call, reply: Reply) -> None:
+    row, found = await _owned(app, call)
+    added = _items(call, scanned(call.body))
+    app.conversations.put(msgspec.structs.replace(row, body=dump(Talk([*found.items, *added], found.metadata, found.created))))
+    await _tell(reply, page(added, b"order=asc"))
+
+
+async def item(app: App, call: Call, reply: Reply) -> None:
+    _, found = await _owned(app, call)
+    await _tell(reply, _one(call, found))
+
+
+async def delete_item(app: App, call: Call, reply: Reply) -> None:
+    row, found = await _owned(app, call)
+    gone = _one(call, found)
+    found.items.remove(gone)
+    app.conversations.put(msgspec.structs.replace(row, body=dump(found)))
+    await _tell(reply, _shown(row.id, found))
+
+
+async def _owned(app: App, call: Call) -> tuple[Kept, Talk]:
+    id = call.params["id"]
+    row = await app.conversations.get(call.key.org, id)
+    if row is None or row.kind != "conversation":
+        raise no_such("Conversation", id)
+    return row, talk(row.body)
+
+
+def _one(call: Call, found: Talk) -> JsonObject:
+    id = call.params["item"]
+    for item in found.items:
+        if item.get("id") == id:
+            return item
+    raise no_such("Item", id)
+
+
+def _items(call: Call, fields: Fields) -> list[JsonObject]:
+    added = items_of(fields.get("items"), call.id)
+    if len(added) > _MOST_ITEMS:
+        raise bad_request(f"`items` has more than {_MOST_ITEMS} items.", "items", "array_above_max_length")
+    return added
+
+
+def _metadata(fields: Fields) -> JsonObject:
+    raw = fields.get("metadata")
+    value = None if raw is None else parse(raw)
+    if value is not None and type(value) is not dict:
+        raise bad_request("metadata: must be an object", "metadata", "invalid_type")
+    return object_or_empty(value)
+
+
+def _shown(id: str, found: Talk) -> JsonObject:
+    return {"id": id, "object": "conversation", "metadata": found.metadata, "created_at": found.created}
+
+
+async def _tell(reply: Reply, value: JsonObject) -> None:
+    await reply.whole(200, JSON, dump(value), [])

@@ -1,0 +1,111 @@
+"""The client's side of a response that is to be kept: what goes out is read on its way, and handed over before the client has all of it."""
+
+from collections.abc import Callable, Mapping
+
+from tidegate.dialects.values import object_or_empty, parse
+from tidegate.ir.json import JsonObject
+from tidegate.ports import Client, RawHeaders
+from tidegate.wire.sse import SseParser
+
+Keep = Callable[[JsonObject, RawHeaders], None]
+_STATES = (b'"response.created"', b'"response.completed"', b'"response.incomplete"', b'"response.failed"')
+"""In a text of the model the quotes are escaped."""
+_LONGEST = 64 << 20
+
+
+class KeepingClient:
+    """See `ports.Client`. `keep` gets the response object when it begins and when it ends, with the headers of the answer."""
+
+    def __init__(self, client: Client, keep: Keep) -> None:
+        self._client = client
+        self._keep = keep
+        self._headers: RawHeaders = []
+
+    @property
+    def method(self) -> str:
+        return self._client.method
+
+    @property
+    def path(self) -> bytes:
+        return self._client.path
+
+    @property
+    def query(self) -> bytes:
+        return self._client.query
+
+    @property
+    def headers(self) -> RawHeaders:
+        return self._client.headers
+
+    @property
+    def fields(self) -> Mapping[bytes, bytes]:
+        return self._client.fields
+
+    async def body(self, limit: int) -> bytes:
+        return await self._client.body(limit)
+
+    def whole(self, status: int, headers: RawHeaders, body: bytes) -> None:
+        if status == 200:
+            self._read(body, headers)
+        self._client.whole(status, headers, body)
+
+    def begin(self, status: int, headers: RawHeaders) -> None:
+        self._headers = headers
+        self._client.begin(status, headers)
+
+    def piece(self, data: bytes) -> bool:
+        if any(state in data for state in _STATES):
+            parser = SseParser(_LONGEST)
+            for frame in [*parser.feed(data), *parser.end()]:
+                if frame.data is not None and any(state in frame.data for state in _STATES):
+                    self._read(frame.data, self._headers)
+        return self._client.piece(data)
+
+    def _read(self, body: bytes, headers: RawHeaders) -> None:
+        try:
+            value = object_or_empty(parse(body))
+        except ValueError:
+            return
+        response = object_or_empty(value.get("response")) or value
+        if response.get("object") == "response" and type(response.get("id")) is str:
+            self._keep(response, headers)
+
+    async def drained(self) -> None:
+        await self._client.drained()
+
+    def end(self) -> None:
+        self._client.end()
+
+
+class NobodysClient:
+    """For an answer that nobody waits for: it goes nowhere, but what is kept of it."""
+
+    method, path, query = "POST", b"/v1/responses", b""
+
+    def __init__(self) -> None:
+        self.headers: RawHeaders = []
+        self.fields: Mapping[bytes, bytes] = {}
+        self.status = 0
+        self.told = b""
+
+    async def body(self, limit: int) -> bytes:
+        del limit
+        return b""
+
+    def whole(self, status: int, headers: RawHeaders, body: bytes) -> None:
+        del headers
+        self.status, self.told = status, body
+
+    def begin(self, status: int, headers: RawHeaders) -> None:
+        del headers
+        self.status = status
+
+    def piece(self, data: bytes) -> bool:
+        del data
+        return True
+
+    async def drained(self) -> None:
+        return
+
+    def end(self) -> None:
+        return

@@ -1,0 +1,217 @@
+"""The Responses API with a provider in memory: what is owned, what is held, and what a chain becomes."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from tests.unit.proxy.values import CLAUDE, GPT, SSE, Given, Got, Memory
+
+from tidegate.policy.snapshot import ServerSettings
+
+SAYS: dict[str, Any] = {
+    "id": "msg_up",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude-big",
+    "content": [{"type": "text", "text": "Hello"}],
+    "stop_reason": "end_turn",
+    "stop_sequence": None,
+    "usage": {"input_tokens": 3, "output_tokens": 1},
+}
+OWN: dict[str, Any] = {
+    "id": "resp_up",
+    "object": "response",
+    "created_at": 1,
+    "status": "completed",
+    "model": "gpt-9",
+    "output": [
+        {"type": "message", "id": "msg_1", "role": "assistant", "content": [{"type": "output_text", "text": "Hi", "annotations": []}]}
+    ],
+    "usage": {"input_tokens": 3, "output_tokens": 1, "total_tokens": 4},
+}
+
+
+def claude(text: str = "Hello") -> Given:
+    return Given(json.dumps({**SAYS, "content": [{"type": "text", "text": text}]}).encode())
+
+
+def openai(**fields: Any) -> Given:
+    return Given(json.dumps({**OWN, **fields}).encode())
+
+
+def speaking(*given: Given, server: ServerSettings | None = None) -> Memory:
+    """Its provider `openai` speaks the Responses API and keeps what it answers."""
+    memory = Memory(*given, server=server)
+    snapshot = memory.app.live.snapshot
+    for name in ("openai", "second"):
+        up = snapshot.upstreams[name]
+        spec = msgspec.structs.replace(up.spec, also=("openai_responses",), keeps=True)
+        snapshot.upstreams[name] = msgspec.structs.replace(up, spec=spec)  # type: ignore[index]  # the test's own
+    return memory
+
+
+async def ask(memory: Memory, model: str = CLAUDE, **fields: Any) -> Got:
+    return await memory.call("/v1/responses", {"model": model, "input": "Hi", **fields})
+
+
+def said(memory: Memory) -> list[Any]:
+    """What the provider was told last."""
+    return json.loads(memory.provider.sent[-1].body)["messages"]
+
+
+async def test_a_chain_on_another_provider_says_everything_again() -> None:
+    memory = speaking(claude("one"), claude("two"), claude("three"))
+    first = (await ask(memory)).json()
+    second = (await ask(memory, previous_response_id=first["id"], input="And?")).json()
+    assert said(memory) == [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "one"},
+        {"role": "user", "content": "And?"},
+    ]
+    third = await ask(memory, previous_response_id=second["id"], input=[{"role": "user", "content": "So?"}])
+    assert third.status == 200
+    assert [turn["content"] for turn in said(memory)] == ["Hi", "one", "And?", "two", "So?"]
+
+
+async def test_what_is_held_can_be_read_told_again_and_deleted() -> None:
+    memory = speaking(claude())
+    made = (await ask(memory, metadata={"a": "b"})).json()
+    path = f"/v1/responses/{made['id']}"
+    assert (await memory.call(path, method="GET")).json() == made
+    items = (await memory.call(f"{path}/input_items", method="GET")).json()
+    assert [(item["role"], item["content"][0]["text"]) for item in items["data"]] == [("user", "Hi")]
+    told = await memory.call(f"{path}?stream=true&starting_after=5", method="GET")
+    events = [json.loads(line[6:]) for line in told.body.splitlines() if line.startswith(b"data: ")]
+    assert events[0]["sequence_number"] == 6
+    assert events[-1]["type"] == "response.completed"
+    assert events[-1]["response"]["output"][0]["content"] == made["output"][0]["content"]
+    assert (await memory.call(f"{path}/cancel")).status == 400
+    assert (await memory.call(path, method="DELETE")).json() == {"id": made["id"], "object": "response", "deleted": True}
+    assert (await memory.call(path, method="GET")).status == 404
+
+
+async def test_a_stream_is_held_before_its_end_is_told() -> None:
+    events = [
+        {"type": "message_start", "message": {**SAYS, "content": [], "stop_reason": None}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hello"}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}},
+        {"type": "message_stop"},
+    ]
+    pieces = [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events]
+    memory = speaking(Given(*pieces, headers=SSE))
+    got = await ask(memory, stream=True)
+    last = json.loads(got.body.rstrip().rpartition(b"data: ")[2])["response"]
+    assert (await memory.call(f"/v1/responses/{last['id']}", method="GET")).json() == last
+
+
+async def test_what_the_provider_keeps_is_owned_and_asked_of_it() -> None:
+    memory = speaking(openai(), openai(id="resp_2"), Given(b'{"id":"resp_up"}'), Given(b'{"deleted":true}'))
+    assert (await ask(memory, GPT)).json()["id"] == "resp_up"
+    await ask(memory, GPT, previous_response_id="resp_up")
+    assert json.loads(memory.provider.sent[-1].body)["previous_response_id"] == "resp_up"
+    assert (await memory.call("/v1/responses/resp_up?include=x&other=y", method="GET")).status == 200
+    asked = memory.provider.sent[-1]
+    assert (asked.method, asked.url.partition("/responses/")[2], asked.provider) == ("GET", "resp_up?include=x", "openai")
+    assert asked.headers["authorization"]
+    assert (await memory.call("/v1/responses/resp_up", method="DELETE")).status == 200
+    assert memory.provider.sent[-1].method == "DELETE"
+    assert (await memory.call("/v1/responses/resp_up", method="GET")).status == 404
+
+
+async def test_a_kept_chain_does_not_leave_its_provider() -> None:
+    memory = speaking(openai())
+    await ask(memory, GPT)
+    got = await ask(memory, CLAUDE, previous_response_id="resp_up")
+    assert (got.status, got.json()["error"]["param"]) == (400, "previous_response_id")
+    assert len(memory.provider.sent) == 1
+
+
+@pytest.mark.parametrize("path", ["/v1/responses/resp_none", "/v1/responses/resp_none/input_items", "/v1/conversations/conv_none"])
+async def test_an_unknown_id_is_404_in_the_dialect(path: str) -> None:
+    got = await speaking().call(path, method="GET")
+    assert (got.status, got.json()["error"]["type"]) == (404, "not_found_error")
+
+
+async def test_another_tenants_id_is_the_same_404() -> None:
+    memory = speaking(claude())
+    made = (await ask(memory)).json()
+    row = await memory.app.conversations.get("default", made["id"])
+    assert row is not None
+    memory.app.conversations.remove("default", made["id"])
+    memory.app.conversations.put(msgspec.structs.replace(row, org="other"))
+    for got in (
+        await memory.call(f"/v1/responses/{made['id']}", method="GET"),
+        await ask(memory, previous_response_id=made["id"]),
+    ):
+        assert (got.status, made["id"] in got.json()["error"]["message"]) == (404, True)
+
+
+@pytest.mark.parametrize("server", [ServerSettings(keep_responses_days=0), ServerSettings(keep_nothing_for=frozenset(("default",)))])
+async def test_nothing_is_kept_where_the_operator_says_so(server: ServerSettings) -> None:
+    memory = speaking(claude(), server=server)
+    made = (await ask(memory)).json()
+    assert (await memory.call(f"/v1/responses/{made['id']}", method="GET")).status == 404
+
+
+async def test_the_client_may_keep_its_answers_itself() -> None:
+    memory = speaking(claude())
+    made = (await ask(memory, store=False)).json()
+    assert made["store"] is False
+    assert (await memory.call(f"/v1/responses/{made['id']}", method="GET")).status == 404
+
+
+async def test_a_conversation_grows_with_each_answer() -> None:
+    memory = speaking(claude("one"), claude("two"))
+    talk = (
+        await memory.call("/v1/conversations", {"metadata": {"a": "b"}, "items": [{"role": "developer", "content": "be brief"}]})
+    ).json()
+    assert (talk["object"], talk["metadata"]) == ("conversation", {"a": "b"})
+    path = f"/v1/conversations/{talk['id']}"
+    await ask(memory, conversation=talk["id"], store=False)
+    await ask(memory, conversation={"id": talk["id"]}, input="And?")
+    assert [turn["content"] for turn in said(memory)] == ["Hi", "one", "And?"]
+    listed = (await memory.call(f"{path}/items?order=asc&limit=4", method="GET")).json()
+    assert [item["role"] for item in listed["data"]] == ["developer", "user", "assistant", "user"]
+    assert listed["has_more"]
+    one = listed["data"][1]["id"]
+    assert (await memory.call(f"{path}/items/{one}", method="GET")).json()["content"][0]["text"] == "Hi"
+    assert (await memory.call(f"{path}/items/{one}", method="DELETE")).status == 200
+    assert (await memory.call(f"{path}/items/{one}", method="GET")).status == 404
+    added = (await memory.call(f"{path}/items", {"items": [{"role": "user", "content": "x"}]})).json()
+    assert added["data"][0]["content"] == [{"type": "input_text", "text": "x"}]
+    assert (await memory.call(path, {"metadata": {"c": "d"}})).json()["metadata"] == {"c": "d"}
+    assert (await memory.call(path, method="DELETE")).json()["deleted"] is True
+    assert (await memory.call(path, method="GET")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"background": True}, "background"),
+        ({"prompt": {"id": "p"}}, "prompt"),
+        ({"previous_response_id": "a", "conversation": "b"}, "previous_response_id"),
+        ({"previous_response_id": 5}, "previous_response_id"),
+        ({"input": 5}, "input"),
+    ],
+)
+async def test_what_cannot_be_honoured_is_named(fields: dict[str, Any], param: str) -> None:
+    got = await ask(speaking(), **fields)
+    assert (got.status, got.json()["error"]["param"]) == (400, param)
+
+
+async def test_tokens_are_estimated() -> None:
+    got = await speaking().call("/v1/responses/input_tokens", {"model": CLAUDE, "input": "Hello"})
+    assert got.json()["object"] == "response.input_tokens"
+    assert got.json()["input_tokens"] > 0
+    assert got.headers["x-tidegate-receipt"] == "emulated:input_tokens"
+
+
+async def test_compaction_is_refused_and_pages_are_checked() -> None:
+    memory = speaking(claude())
+    assert (await memory.call("/v1/responses/compact", {"model": CLAUDE, "input": "Hi"})).status == 400
+    path = f"/v1/responses/{(await ask(memory)).json()['id']}/input_items"
+    for query in ("limit=0", "order=up", "after=nobody"):
+        assert (await memory.call(f"{path}?{query}", method="GET")).status == 400
