@@ -59,6 +59,9 @@ _TOKENS = {
     "cache_write_1h_mtok": "cache_write_1h",
     "input_audio_mtok": "audio_input",
     "output_audio_mtok": "audio_output",
+    "input_image_mtok": "image_input",
+    "output_image_mtok": "image_output",
+    "output_reasoning_mtok": "reasoning",
 }
 _THOUSANDS = {"web_searches_kcount": "web_search", "requests_kcount": "request"}
 
@@ -113,7 +116,7 @@ def rows(provider: Any, ours: str, day: datetime.date) -> list[dict[str, Any]]:
             row["context"] = model.context_window
         if model.deprecated:
             row["deprecated"] = "deprecated by the provider"
-        row["price"] = {**price, "source": (provider.pricing_urls or [provider.api_pattern])[0], "date": day.isoformat()}
+        row["price"] = sourced(price, (provider.pricing_urls or [provider.api_pattern])[0], day)
         made.append(row)
     return made
 
@@ -144,12 +147,37 @@ def names(clause: Any, model: str) -> tuple[list[str], list[str]]:
 
 
 def price_of(model: Any, day: datetime.date) -> dict[str, Any] | None:
-    """The standard price on `day` in integer nano-dollars; None where there is none for text. Where it depends on the hour, the dearest."""
+    """The standard price on `day` in integer nano-dollars, with those that are known to come later; None where there is none for text.
+    Where it depends on the hour, the dearest."""
     prices = model.prices
-    if isinstance(prices, list):
-        dated = [p for p in prices if p.constraint is None or getattr(p.constraint, "start_date", datetime.date.max) <= day]
-        hourly = [p for p in prices if p.constraint is not None and not hasattr(p.constraint, "start_date")]
-        prices = (hourly or dated)[-1].prices
+    if not isinstance(prices, list):
+        return steps_of(prices)
+    hourly = [p for p in prices if p.constraint is not None and not hasattr(p.constraint, "start_date")]
+    if hourly:
+        return steps_of(hourly[-1].prices)
+    starts = [getattr(p.constraint, "start_date", datetime.date.min) for p in prices]
+    present = max(index for index, start in enumerate(starts) if start <= day)
+    made: dict[str, Any] | None = None
+    for index in reversed(range(present, len(prices))):
+        price = steps_of(prices[index].prices)
+        if price is None:
+            return None
+        if starts[index] != datetime.date.min:
+            price["from"] = starts[index].isoformat()
+        if made is not None:
+            price["later"] = made
+        made = price
+    return made
+
+
+def sourced(price: dict[str, Any], source: str, day: datetime.date) -> dict[str, Any]:
+    """Every version says where it was read and when."""
+    later = {"later": sourced(price["later"], source, day)} if "later" in price else {}
+    return {**price, **later, "source": source, "date": day.isoformat()}
+
+
+def steps_of(prices: Any) -> dict[str, Any] | None:
+    """One version: its price, with the steps above so many prompt tokens."""
     found = {key: value for key, value in vars(prices).items() if value is not None and not key.startswith("_")}
     if "input_mtok" not in found and "output_mtok" not in found:
         return None

@@ -174,7 +174,8 @@ class AccessTokens(Protocol):
 
 class UsageEvent(msgspec.Struct, kw_only=True):
     """What one attempt used and cost: one line of the ledger. Times in milliseconds; `cost_nano` in nano-dollars, None when the price
-    is not known. `status` is the HTTP status towards the client, 499 where the client left. `lines` are the cost by kind of usage.
+    is not known. `status` is the HTTP status towards the client, 499 where the client left. `lines` are the cost by kind of usage;
+    `saved_nano` is what the provider's prompt cache saved, below 0 where writing to it cost more.
 
     `entry` says what the row is: `settled`, `unknown` (the process ended before the attempt did), `void` (nothing was sent), or
     `correction` of an earlier one. (`request_id`, `attempt`, `entry`) is unique.
@@ -210,6 +211,7 @@ class UsageEvent(msgspec.Struct, kw_only=True):
     end_user: str = ""
     tags: list[str] = []
     lines: list[JsonObject] = []
+    saved_nano: int = 0
     entry: str = "settled"
 
 

@@ -7,6 +7,7 @@ counted under `other`.
 
 from bisect import bisect_left
 from collections.abc import Iterable
+from typing import Any, cast
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -20,6 +21,7 @@ _SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 _FIRST = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _KINDS = ("input", "cache_read", "cache_write", "output", "reasoning")
 _OTHER = "other"
+_MOST_ODD = 40
 
 
 class _Times:
@@ -49,12 +51,14 @@ class _Times:
 class _Place:
     """What was counted for one route and target."""
 
-    __slots__ = ("content", "cost_nano", "duration", "first", "statuses", "tokens")
+    __slots__ = ("content", "cost_nano", "duration", "first", "odd", "statuses", "tokens", "unpriced")
 
     def __init__(self) -> None:
         self.statuses: dict[int, int] = {}
         self.tokens = dict.fromkeys(_KINDS, 0)
         self.cost_nano = 0
+        self.unpriced = 0
+        self.odd: dict[str, int] = {}
         self.duration = _Times(_SECONDS)
         self.first = _Times(_FIRST)
         self.content = _Times(_FIRST)
@@ -92,6 +96,11 @@ class PrometheusMetrics(Collector):
             for kind, value in event.usage.items():
                 if kind in tokens and type(value) is int:
                     tokens[kind] += value
+            if event.cost_nano is None:
+                place.unpriced += 1
+            odd = event.usage.get("odd")
+            if odd:
+                _count_odd(place.odd, odd)
 
     def _new(self, route: str, target: str) -> _Place:
         key = (route, target) if len(self._places) < MAX_SERIES else (_OTHER, _OTHER)
@@ -111,6 +120,10 @@ class PrometheusMetrics(Collector):
         attempts = CounterMetricFamily("tidegate_attempts", "Attempts at a target", labels=("route", "target", "status"))
         errors = CounterMetricFamily("tidegate_errors", "Attempts that failed", labels=("route", "target", "status"))
         tokens = CounterMetricFamily("tidegate_tokens", "Tokens by kind", labels=("route", "target", "kind"))
+        odd = CounterMetricFamily(
+            "tidegate_usage_odd", "Usage counters beyond all sense, clamped or left out", labels=("route", "target", "counter")
+        )
+        unpriced = CounterMetricFamily("tidegate_unpriced", "Attempts with usage whose price is not known", labels=("route", "target"))
         cost = CounterMetricFamily("tidegate_cost_dollars", "Cost where the price is known", labels=("route", "target"))
         duration = HistogramMetricFamily("tidegate_duration_seconds", "From the attempt's start to its end", labels=("route", "target"))
         first = HistogramMetricFamily(
@@ -129,6 +142,9 @@ class PrometheusMetrics(Collector):
             for kind, count in place.tokens.items():
                 if count:
                     tokens.add_metric((route, target, kind), count)
+            for counter, count in place.odd.items():
+                odd.add_metric((route, target, counter), count)
+            unpriced.add_metric((route, target), place.unpriced)
             cost.add_metric((route, target), place.cost_nano / 1e9)
             duration.add_metric((route, target), place.duration.buckets(), place.duration.total)
             first.add_metric((route, target), place.first.buckets(), place.first.total)
@@ -139,4 +155,11 @@ class PrometheusMetrics(Collector):
         in_flight = GaugeMetricFamily("tidegate_in_flight", "Attempts that run now", labels=("surface", "route"))
         for (surface, route), count in self._in_flight.items():
             in_flight.add_metric((surface, route), count)
-        return (attempts, errors, tokens, cost, duration, first, content, refused, in_flight)
+        return (attempts, errors, tokens, odd, unpriced, cost, duration, first, content, refused, in_flight)
+
+
+def _count_odd(counts: dict[str, int], names: Any) -> None:
+    """The names are our own, but for parts of a provider's cache counters: few, and bounded here."""
+    for name in cast("list[str]", names) if isinstance(names, list | tuple) else ():
+        key = name if name in counts or len(counts) < _MOST_ODD else _OTHER
+        counts[key] = counts.get(key, 0) + 1

@@ -46,6 +46,8 @@ def _tell(loaded: Loaded) -> None:
     say("\nkeys" if keys else "\nkeys: none yet; the first start makes one")
     if keys:
         table([_key(key) for key in keys])
+    if snapshot.prices:
+        say(f"\nprices of your own: {', '.join(snapshot.prices)}")
     server = snapshot.server
     bodies = "written to usage.jsonl" if server.bodies_in_log else "in no log"
     say(f"\nserver: bodies up to {server.body_limit:,} bytes, {bodies}; CORS: {', '.join(server.cors) or 'none'}")

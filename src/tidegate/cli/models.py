@@ -1,5 +1,6 @@
 """`tidegate models`: the names that a caller may use, as `GET /v1/models` tells them, with limits and prices."""
 
+import time
 from typing import Annotated
 
 import msgspec
@@ -7,6 +8,7 @@ from cyclopts import Parameter
 
 from tidegate.cli.options import ConfigPath, Home, complain, complain_of, load, say, table
 from tidegate.control.problems import ConfigError
+from tidegate.policy.price import version_at
 from tidegate.policy.route import Planner, PublicModel
 
 Part = Annotated[str, Parameter(help="Only names that contain this.")]
@@ -34,7 +36,7 @@ def models(part: Part = "", /, *, json: AsJson = False, config: ConfigPath = Non
 
 def _row(model: PublicModel) -> tuple[str, ...]:
     context = model.target.profile.capabilities.context
-    price = model.target.price
+    price = version_at(model.target.price, time.time())
     return (
         model.name,
         model.target.name,

@@ -1,4 +1,4 @@
-"""The catalogue as it ships in the package: reads its three files and decodes them. `app` and `cli` ask, once per process."""
+"""The catalogue as it ships in the package: reads its files and decodes them. `app` and `cli` ask, once per process."""
 
 from importlib.resources import files
 
@@ -7,4 +7,4 @@ from tidegate.providers.catalog import Catalog, decode
 
 def read_catalogue() -> Catalog:
     folder = files("tidegate") / "catalog"
-    return decode(*((folder / f"{name}.json").read_bytes() for name in ("providers", "models", "prices")))
+    return decode(*((folder / f"{name}.json").read_bytes() for name in ("providers", "models", "prices", "tiers")))

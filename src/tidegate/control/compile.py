@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from tidegate.control.callers import check_patterns, compile_keys
 from tidegate.control.config import Config, ServerEntry
 from tidegate.control.limits import Limits
+from tidegate.control.prices import Prices
 from tidegate.control.problems import Problems
 from tidegate.control.routes import Routes
 from tidegate.control.secrets import Secrets
@@ -56,6 +57,7 @@ def compile_snapshot(
         pepper=stored.pepper,
         server=server,
         limits=Limits(problems).by_scope(config.limits, config.routes),
+        prices=Prices(problems).all(config.prices, list(upstreams)),
     )
     problems.check()
     _check_keys(config, snapshot, problems)

@@ -35,6 +35,57 @@ class ProviderEntry(msgspec.Struct, frozen=True, kw_only=True):
     models: list[str] = []
 
 
+Amount = int | float | str
+"""Dollars."""
+
+
+class AmountsEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """Prices in dollars, per million tokens of a kind; `web_search`, `request` and `image` per thousand."""
+
+    input: Amount | None = None
+    output: Amount | None = None
+    cache_read: Amount | None = None
+    cache_write: Amount | None = None
+    cache_write_1h: Amount | None = None
+    reasoning: Amount | None = None
+    audio_input: Amount | None = None
+    audio_output: Amount | None = None
+    image_input: Amount | None = None
+    image_output: Amount | None = None
+    web_search: Amount | None = None
+    request: Amount | None = None
+    image: Amount | None = None
+
+
+class AboveEntry(AmountsEntry, frozen=True, kw_only=True):
+    """What holds for requests of more than `tokens` prompt tokens."""
+
+    tokens: int
+
+
+class TierEntry(AmountsEntry, frozen=True, kw_only=True):
+    """What holds for a service tier."""
+
+    above: AboveEntry | None = None
+
+
+class TiersEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """Prices of service tiers."""
+
+    batch: TierEntry | None = None
+    flex: TierEntry | None = None
+    priority: TierEntry | None = None
+    scale: TierEntry | None = None
+
+
+class PriceEntry(AmountsEntry, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """A price of one model, or one version of it."""
+
+    from_: str | None = None
+    above: AboveEntry | None = None
+    tiers: TiersEntry = TiersEntry()
+
+
 class TargetEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A target of a route in its long form."""
 
@@ -119,4 +170,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     routes: dict[str, RouteEntry] = {}
     keys: list[KeyEntry] = []
     limits: list[ScopeEntry] = []
+    prices: dict[str, list[PriceEntry]] = {}
     server: ServerEntry = ServerEntry()

@@ -5,6 +5,7 @@ from typing import cast
 
 from tidegate.ir.errors import GatewayError, bad_request
 from tidegate.ir.json import Json, JsonObject
+from tidegate.ir.usage import PRICED_TIERS
 
 
 def wrong(path: str, expected: str) -> GatewayError:
@@ -93,17 +94,29 @@ def take_strings(raw: JsonObject, name: str, path: str) -> list[str] | None:
     return cast("list[str]", items)
 
 
-MOST_TOKENS = 10**15
-"""More than any answer has: what is above is no count."""
+MOST_TOKENS = 10**9
+"""Of one counter. The largest context there is has ten million."""
 
 
-def count(value: Json) -> int | None:
-    """A number of tokens; None for what is not one."""
-    if type(value) is float:
-        value = int(value) if value.is_integer() else None
-    if type(value) is not int or value > MOST_TOKENS:
+def count(value: object) -> int | None:
+    """A number of tokens as providers send it: a whole number, clamped to 0 and `MOST_TOKENS`; None for anything else."""
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    if type(value) is not int:
         return None
-    return max(value, 0)
+    return max(0, min(value, MOST_TOKENS))
+
+
+def is_odd(value: object) -> bool:
+    """Whether a counter is there and is no number of tokens that can be."""
+    if type(value) is int:
+        return not 0 <= value <= MOST_TOKENS
+    return value is not None and not (type(value) is float and value.is_integer() and 0 <= value <= MOST_TOKENS)
+
+
+def priced_tier(tier: object) -> str | None:
+    """A service tier whose price is not the standard one; None for any other."""
+    return tier if type(tier) is str and tier in PRICED_TIERS else None
 
 
 def merge(out: JsonObject, extras: JsonObject) -> None:

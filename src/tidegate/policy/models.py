@@ -6,7 +6,7 @@ Everything is indexed once per snapshot and kind.
 from tidegate.ir.target import Profile
 from tidegate.policy.snapshot import Snapshot, Target, Upstream
 from tidegate.providers.catalog import Names, capabilities_for
-from tidegate.providers.spec import ModelSpec, ProviderSpec
+from tidegate.providers.spec import ModelSpec, Price, ProviderSpec
 
 
 class Models:
@@ -15,6 +15,8 @@ class Models:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._names: dict[str, Names] = {}
+        prefixes = [(name[:-1], price) for name, price in snapshot.prices.items() if name.endswith("*")]
+        self._prefixes = sorted(prefixes, key=lambda item: -len(item[0]))
         self.usable = [up for up in snapshot.upstreams.values() if not up.missing and up.spec.name != "sandbox"]
 
     def find(self, upstream: Upstream, name: str) -> ModelSpec | None:
@@ -37,9 +39,16 @@ class Models:
             upstream=upstream,
             model=name,
             profile=profile,
-            price=row.price if row is not None else None,
+            price=self._price(f"{upstream.name}/{name}", row),
             is_known=row is not None or name in upstream.models,
         )
+
+    def _price(self, target: str, row: ModelSpec | None) -> Price | None:
+        """The operator's own, by name or the longest beginning, else the catalogue's."""
+        own = self._snapshot.prices.get(target)
+        if own is None:
+            own = next((price for prefix, price in self._prefixes if target.startswith(prefix)), None)
+        return own if own is not None else (row.price if row is not None else None)
 
     def listed(self, upstream: Upstream) -> list[str]:
         """The names that are shown for a provider: the operator's list where there is one, then the catalogue's ids."""

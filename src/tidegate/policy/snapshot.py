@@ -130,5 +130,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     keys_by_digest: dict[bytes, Key]
     pepper: bytes
     server: ServerSettings
+    prices: dict[str, Price] = {}
+    """The operator's own, by `provider/model` or a beginning with `*`; each stands in place of the catalogue's."""
     limits: tuple[Limit, ...] = ()
     """Those of organisations, teams, users, end users, models and tags, and of keys and routes that are named by the limit."""

@@ -1,4 +1,4 @@
-"""The catalogue as values: the bytes of the three data files in, specs of providers and models out, and look-ups by name.
+"""The catalogue as values: the bytes of the data files in, specs of providers and models out, and look-ups by name.
 
 No file is read here: `app` reads `tidegate.catalog` and hands the bytes to `decode`. `control` puts `providers` and `models` into the
 snapshot; `policy` asks `capabilities_for` about models that have no row.
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from tidegate.ir.target import Capabilities
-from tidegate.providers.spec import Family, ModelSpec, Price, ProviderSpec
+from tidegate.providers.spec import PER_MILLION, Family, ModelSpec, Price, ProviderSpec
 
 
 class _PriceRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -18,6 +18,17 @@ class _PriceRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     match: tuple[str, ...] = ()
     context: int | None = None
     deprecated: str | None = None
+
+
+class _TierRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The price of a service tier for models by name or beginning: a percentage of the standard one, or a price of its own."""
+
+    tier: str
+    match: tuple[str, ...]
+    percent: int | None = None
+    price: Price | None = None
+    source: str
+    date: str
 
 
 class _PriceFile(msgspec.Struct, frozen=True):
@@ -47,6 +58,7 @@ _PROVIDERS = msgspec.json.Decoder(list[ProviderSpec])
 _DEFAULTS = msgspec.json.Decoder(list[_ProviderRow])
 _MODELS = msgspec.json.Decoder(dict[str, list[_ModelRow]])
 _PRICES = msgspec.json.Decoder(_PriceFile)
+_TIERS = msgspec.json.Decoder(dict[str, list[_TierRow]])
 
 
 class Names:
@@ -94,18 +106,20 @@ class Catalog:
         return row.capabilities if row is not None else capabilities_for(self.providers[provider], name)
 
 
-def decode(providers: bytes, models: bytes, prices: bytes) -> Catalog:
-    """The catalogue from its three files. Raises `msgspec.MsgspecError` where one is not of its shape."""
+def decode(providers: bytes, models: bytes, prices: bytes, tiers: bytes = b"{}") -> Catalog:
+    """The catalogue from its files. Raises `msgspec.MsgspecError` where one is not of its shape."""
     defaults = {row.name: row.default for row in _DEFAULTS.decode(providers)}
     rows = _MODELS.decode(models)
     priced = _PRICES.decode(prices).rows
+    rules = _TIERS.decode(tiers)
     specs: dict[str, ProviderSpec] = {}
     table: dict[str, dict[str, ModelSpec]] = {}
     for spec in _PROVIDERS.decode(providers):
         name, own = spec.name, rows.get(spec.name, [])
         families = tuple(Family(match=row.family, capabilities=_changed(defaults[name], row.capabilities)) for row in own if row.family)
         specs[name] = msgspec.structs.replace(spec, families=families) if families else spec
-        table[name] = _models(specs[name], defaults[name], [row for row in own if row.id], priced.get(name, []))
+        made = _models(specs[name], defaults[name], [row for row in own if row.id], priced.get(name, []))
+        table[name] = {id: _with_tiers(row, rules.get(name, [])) for id, row in made.items()}
     return Catalog(specs, table)
 
 
@@ -163,3 +177,45 @@ def _models(spec: ProviderSpec, default: dict[str, object], rows: list[_ModelRow
             deprecated=row.deprecated,
         )
     return made
+
+
+def _with_tiers(row: ModelSpec, rules: list[_TierRow]) -> ModelSpec:
+    """The first rule of each tier that knows the model, by its id or another name of it, gives the tier's price."""
+    tiers: dict[str, _TierRow] = {}
+    for rule in rules:
+        if any(_matches(pattern, name) for pattern in rule.match for name in (row.id, *row.match)):
+            tiers.setdefault(rule.tier, rule)
+    if row.price is None or not tiers:
+        return row
+    return msgspec.structs.replace(row, price=_priced_by(row.price, tiers, whole=True))
+
+
+def _matches(pattern: str, name: str) -> bool:
+    return name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1]))
+
+
+def _priced_by(price: Price, tiers: Mapping[str, _TierRow], *, whole: bool) -> Price:
+    """`whole` = also those tiers that have a price of their own, which is of the version in force only."""
+    made = {name: _part(price, rule) for name, rule in tiers.items() if rule.percent is not None}
+    if whole:
+        made |= {
+            name: msgspec.structs.replace(rule.price, source=rule.source, date=rule.date)
+            for name, rule in tiers.items()
+            if rule.price is not None
+        }
+    later = None if price.later is None else _priced_by(price.later, tiers, whole=False)
+    return msgspec.structs.replace(price, tiers={**made, **price.tiers}, later=later)
+
+
+def _part(price: Price, rule: _TierRow) -> Price:
+    """A percentage of what tokens cost, rounded up; what is paid by use stays."""
+    amounts = {name: value for name in PER_MILLION if (value := getattr(price, name)) is not None}
+    return msgspec.structs.replace(
+        price,
+        **{name: -(-value * (rule.percent or 0) // 100) for name, value in amounts.items()},
+        long=None if price.long is None else _part(price.long, rule),
+        tiers={},
+        later=None,
+        source=rule.source,
+        date=rule.date,
+    )

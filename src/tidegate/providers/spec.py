@@ -10,23 +10,40 @@ AuthKind = Literal["bearer", "x-api-key", "api-key", "x-goog-api-key", "google",
 """`google`, `aws`, `azure`: a key, or credentials that are exchanged for something short-lived (`auth.exchanges`)."""
 
 
-class Price(msgspec.Struct, frozen=True, kw_only=True):
-    """Integer nano-dollars per million tokens, by kind of usage; `None` = not known. `web_search` and `request` are per thousand
-    uses. Above `over` prompt tokens, `long` holds instead, for the whole request. `source` and `date` say where and when it was read."""
+class Price(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """Integer nano-dollars per million tokens, by kind of usage; `None` = not known. `web_search`, `request` and `image` (a whole one that
+    was made) are per thousand uses. Above `over` prompt tokens, `long` holds instead, for the whole request. `tiers` are the prices of the
+    service tiers that are not the standard one. From the day `later.from` of UTC on (`YYYY-MM-DD`), `later` holds instead.
+    `source` and `date` say where and when it was read."""
 
     input: int | None = None
     output: int | None = None
     cache_read: int | None = None
     cache_write: int | None = None
     cache_write_1h: int | None = None
+    reasoning: int | None = None
     audio_input: int | None = None
     audio_output: int | None = None
+    image_input: int | None = None
+    image_output: int | None = None
     web_search: int | None = None
     request: int | None = None
+    image: int | None = None
     over: int | None = None
     long: "Price | None" = None
+    tiers: dict[str, "Price"] = {}
+    from_: str = ""
+    later: "Price | None" = None
     source: str = ""
     date: str = ""
+
+
+PER_MILLION = (
+    *("input", "output", "cache_read", "cache_write", "cache_write_1h", "reasoning"),
+    *("audio_input", "audio_output", "image_input", "image_output"),
+)
+PER_THOUSAND = ("web_search", "request", "image")
+"""The fields of a `Price` that are amounts."""
 
 
 class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):

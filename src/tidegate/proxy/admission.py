@@ -15,9 +15,11 @@ from tidegate.ir.usage import Usage
 from tidegate.policy.limits.estimate import Estimate, Sizes, Used, asked_output, estimate, used
 from tidegate.policy.limits.rules import SPEND, Charge, Refusal, Reservation, claim
 from tidegate.policy.limits.verdict import headers, refusal_headers, refused
+from tidegate.policy.price import version_at
 from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Target
 from tidegate.ports import BudgetsAway, Counters, RawHeaders
+from tidegate.providers.spec import Price
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
 from tidegate.proxy.estimate import estimate as count
@@ -47,14 +49,14 @@ class LimitError(GatewayError):
 class Admitted:
     """One attempt that was let through. It is settled or voided once; repeating either changes nothing."""
 
-    __slots__ = ("_attempt", "_counters", "_estimate", "_request_id", "_target", "reservation")
+    __slots__ = ("_attempt", "_counters", "_estimate", "_price", "_request_id", "reservation")
 
-    def __init__(self, counters: Counters, reservation: Reservation, estimate: Estimate, target: Target) -> None:
+    def __init__(self, counters: Counters, reservation: Reservation, estimate: Estimate, price: Price | None) -> None:
         self._counters = counters
         self._request_id = reservation.request_id
         self._attempt = reservation.attempt
         self._estimate = estimate
-        self._target = target
+        self._price = price
         self.reservation = reservation
 
     def headers(self, dialect: str, now: float) -> RawHeaders:
@@ -69,7 +71,7 @@ class Admitted:
     def settle(self, usage: Usage | None, *, answered: bool, delivered: int | None = None) -> Used:
         """The attempt is over. `answered` = the provider gave an answer, or part of one; `delivered` are the output tokens that were
         counted where it did not tell them. Gives what was settled: the ledger must say the same."""
-        found = used(usage, self._target.price, self._estimate, answered=answered, delivered=delivered)
+        found = used(usage, self._price, self._estimate, answered=answered, delivered=delivered)
         self._counters.settle(self._request_id, self._attempt, found.actual)
         return found
 
@@ -96,12 +98,13 @@ async def admit(app: App, call: Call, plan: Plan, target: Target, prepared: Prep
             fields.append(scan(prepared.body))
         return fields[0]
 
+    price = version_at(target.price, call.at)
     sizes = Sizes(
         body=prepared.body,
         output=asked_output(call.fields) if prepared.output is None else prepared.output,
         most=target.profile.capabilities.max_output if prepared.output is None else prepared.output,
         unbounded=prepared.unbounded,
-        price=target.price,
+        price=price,
         counted=await _counted(app, call, charges, target),
     )
     found = estimate(charges, sizes, scanned, prepared.dialect.name)
@@ -115,7 +118,7 @@ async def admit(app: App, call: Call, plan: Plan, target: Target, prepared: Prep
         raise _refused(answer, call.dialect.name, app.clock.now())
     if found.cap is not None and prepared.output is None:
         prepared = capped(prepared, scanned(), target, found.cap)
-    return prepared, Admitted(app.counters, answer, found, target)
+    return prepared, Admitted(app.counters, answer, found, price)
 
 
 async def _counted(app: App, call: Call, charges: tuple[Charge, ...], target: Target) -> int | None:

@@ -11,7 +11,7 @@ from tidegate.ir.errors import Error, GatewayError
 from tidegate.ir.json import JsonObject
 from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
-from tidegate.policy.price import cost
+from tidegate.policy.price import cost, version_at
 from tidegate.policy.route import OTHER, Plan
 from tidegate.policy.snapshot import Target
 from tidegate.ports import RawHeaders, UsageEvent
@@ -92,6 +92,8 @@ class Attempt:
         """Where the call went and what became of its fields, for the client."""
         receipt = b"identity" if self.prepared.identity and not self.losses else _short(self.losses)
         told = [(b"x-tidegate-target", _shown(self.target.name)), (b"x-tidegate-receipt", receipt)]
+        if self.target.price is None:
+            told.append((b"x-tidegate-price", b"unknown"))
         if self._admitted is not None:
             told += self._admitted.headers(self.call.dialect.name, self.app.clock.now())
         return told
@@ -114,7 +116,7 @@ class Attempt:
             return
         self._settled = True
         event, error, usage = self._event, self.error, self.usage
-        priced = cost(usage, self.target.price)
+        priced = cost(usage, version_at(self.target.price, self.call.at))
         settled = self._admitted.settle(usage, answered=self.upstream_status == OK) if self._admitted is not None else None
         estimated = None if settled is None else settled.estimated
         event.entry = "settled"
@@ -132,7 +134,7 @@ class Attempt:
             event.usage = _tokens(*settled.tokens)
             event.cost_nano = settled.actual.nano or None
         elif priced is not None:
-            event.cost_nano, event.price_source = priced.nano, priced.label
+            event.cost_nano, event.price_source, event.saved_nano = priced.nano, priced.label, priced.saved
             event.lines = msgspec.to_builtins(list(priced.lines))
         if self.logs:
             event.request_body = self.call.body.decode("utf-8", "replace")

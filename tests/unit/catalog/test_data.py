@@ -16,8 +16,10 @@ from tidegate.providers.catalog import Catalog, decode
 from tidegate.providers.spec import ModelSpec, Price, ProviderSpec
 
 DATA = Path(tidegate.catalog.__file__).parent
-RAW: dict[str, Any] = {name: msgspec.json.decode((DATA / f"{name}.json").read_bytes()) for name in ("providers", "models", "prices")}
-CATALOG: Catalog = decode(*((DATA / f"{name}.json").read_bytes() for name in ("providers", "models", "prices")))
+RAW: dict[str, Any] = {
+    name: msgspec.json.decode((DATA / f"{name}.json").read_bytes()) for name in ("providers", "models", "prices", "tiers")
+}
+CATALOG: Catalog = decode(*((DATA / f"{name}.json").read_bytes() for name in ("providers", "models", "prices", "tiers")))
 ALL = [row for rows in CATALOG.models.values() for row in rows.values()]
 
 EXPECTED = {
@@ -70,7 +72,7 @@ EXPECTED = {
 
 
 def fields(kind: type[msgspec.Struct]) -> set[str]:
-    return {field.name for field in msgspec.structs.fields(kind)}
+    return {field.encode_name for field in msgspec.structs.fields(kind)}
 
 
 def test_the_providers_are_those_that_we_promise():
@@ -127,13 +129,19 @@ def test_no_two_rows_claim_a_name(provider: str):
 
 def test_every_price_is_whole_and_says_where_and_when():
     def check(price: Price, where: str) -> None:
-        for name in fields(Price) - {"source", "date", "long"}:
+        for name in fields(Price) - {"source", "date", "long", "from", "later", "tiers"}:
             value = getattr(price, name)
             assert value is None or (type(value) is int and value >= 0), (where, name)
         assert price.input is not None or price.output is not None, where
         assert (price.over is None) == (price.long is None), where
-        if price.long is not None:
-            check(price.long, where)
+        for inner in (price.long, price.later):
+            if inner is not None:
+                check(inner, where)
+        for tier in price.tiers.values():
+            assert tier.source.startswith("https://"), where
+            assert (tier.over is None) == (tier.long is None), where
+        if price.later is not None:
+            assert price.from_ < price.later.from_, where
 
     def raw_numbers(price: dict[str, Any]) -> None:
         assert set(price) <= fields(Price)
@@ -274,3 +282,33 @@ def test_which_openai_models_take_tools_and_effort_together(model: str, together
     found = one("openai", model)
     assert found.tools_while_thinking is together
     assert together or "none" in (found.efforts or ())
+
+
+def test_tiers_have_their_own_prices():
+    price = price_of("anthropic", "claude-opus-4-6")
+    assert {name: (tier.input, tier.web_search) for name, tier in price.tiers.items()} == {
+        "batch": (dollars(2.5), dollars(10)),
+        "us": (dollars(5.5), dollars(10)),
+        "batch_us": (dollars(2.75), dollars(10)),
+    }
+    assert (price_of("openai", "gpt-5").tiers["priority"].input, price_of("openai", "gpt-5").tiers["flex"].output) == (
+        dollars(2.5),
+        dollars(5),
+    )
+    long = price_of("openai", "gpt-5.4").tiers["priority"].long
+    assert long is not None
+    assert long.input is None
+
+
+def test_a_version_that_comes_later_is_known_today():
+    price = price_of("gemini", "gemini-4-argon")
+    assert price.later is not None
+    assert price.later.from_ == "2026-12-01"
+    assert price.later.source == price.source
+
+
+def price_of(provider: str, model: str) -> Price:
+    row = CATALOG.find_model(provider, model)
+    assert row is not None
+    assert row.price is not None
+    return row.price

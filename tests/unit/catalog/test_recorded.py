@@ -14,7 +14,7 @@ from tidegate.providers.quirks import apply_quirks
 from tidegate.wire.splice import scan
 
 DATA = Path(tidegate.catalog.__file__).parent
-CATALOG = decode(*((DATA / f"{name}.json").read_bytes() for name in ("providers", "models", "prices")))
+CATALOG = decode(*((DATA / f"{name}.json").read_bytes() for name in ("providers", "models", "prices", "tiers")))
 
 # Sonnet 4.6 takes both styles of thinking; the catalogue names the newer one.
 BOTH_STYLES = {"claude-sonnet-4-6", "claude-opus-4-6"}

@@ -42,6 +42,7 @@ def settings_of(section: str, info: mi.Type) -> list[tuple[str, str]]:
             return []
 
 
+HEADINGS = {"targets": "routes", "budgets": "budget"} | dict.fromkeys(("above", "tiers", "batch", "flex", "priority", "scale"), "prices")
 SETTINGS = [pair for pair in settings_of("", mi.type_info(Config)) if pair[0]]
 
 
@@ -51,7 +52,7 @@ def test_the_settings_are_found() -> None:
 
 @pytest.mark.parametrize(("section", "name"), SETTINGS)
 def test_every_setting_is_documented_in_its_section(section: str, name: str) -> None:
-    heading = {"targets": "routes", "budgets": "budget"}.get(section, section)
+    heading = HEADINGS.get(section, section)
     part = re.search(rf"^## `{heading}`\n(.*?)(?=^## |\Z)", CONFIGURATION.read_text(), re.M | re.S)
     assert part is not None
     assert re.search(rf"^\| `{name}` \|", part.group(1), re.M)
@@ -60,6 +61,6 @@ def test_every_setting_is_documented_in_its_section(section: str, name: str) -> 
 def test_every_documented_setting_exists() -> None:
     known = {name for _, name in SETTINGS}
     text = CONFIGURATION.read_text()
-    sections = re.findall(r"^## `(?:providers|timeouts|routes|keys|limits|budget|server)`\n(.*?)(?=^## |\Z)", text, re.M | re.S)
-    assert len(sections) == 7
+    sections = re.findall(r"^## `(?:providers|timeouts|routes|keys|limits|budget|prices|server)`\n(.*?)(?=^## |\Z)", text, re.M | re.S)
+    assert len(sections) == 8
     assert {name for part in sections for name in re.findall(r"^\| `(\w+)` \|", part, re.M)} == known

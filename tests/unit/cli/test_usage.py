@@ -23,14 +23,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A state directory with some usage of the last hour."""
     monkeypatch.setenv("TIDEGATE_HOME", str(tmp_path))
     now = time.time()
-    lines = [{"kind": "input", "count": 1, "price": 10**9}, {"kind": "cache_read", "count": 10**6, "price": 0}]
 
     async def fill() -> None:
         async with sqlite_url(tmp_path) as url:
             database = opened(url)
             events = [
                 usage_event(1, at=now, model="gpt-5", cost_nano=1_234_567_891, usage={"input": 1000, "cache_read": 500, "output": 7}),
-                usage_event(2, at=now, model="claude", provider="anthropic", cost_nano=2_000_000_000, lines=lines, tags=["x"]),
+                usage_event(2, at=now, model="claude", provider="anthropic", cost_nano=2_000_000_000, saved_nano=10**9, tags=["x"]),
                 usage_event(3, at=now, model="claude", provider="anthropic", cost_nano=None, org="org_b"),
             ]
             ledger = LedgerStore(database)

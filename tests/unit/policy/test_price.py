@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.ir.usage import Usage
-from tidegate.policy.price import cost, in_force
+from tidegate.policy.price import MOST_NANO, cost, in_force, version_at
 from tidegate.providers.spec import Price
 
 SONNET = Price(
@@ -102,8 +102,8 @@ def test_steps_follow_one_another():
     assert in_force(price, 21) == (top, 20)
 
 
-COUNT = st.integers(0, 10**18)
-UNIT = st.integers(0, 10**13)
+COUNT = st.integers(0, 10**9)
+UNIT = st.integers(0, 10**11)
 
 
 @given(COUNT, COUNT, COUNT, COUNT, UNIT, UNIT, UNIT, UNIT)
@@ -122,3 +122,57 @@ def test_more_one_hour_writes_than_writes_are_capped(hour: int):
         nano(Usage(input=0, cache_write=5, cache_write_1h=hour, output=0), Price(input=0, cache_write=1_000_000, cache_write_1h=2_000_000))
         == 10
     )
+
+
+def test_no_cost_is_beyond_all_sense_so_that_every_row_can_be_stored():
+    assert nano(Usage(input=10**9, cache_read=10**9, output=10**9), Price(input=10**12, output=10**12)) == MOST_NANO
+    assert nano(Usage(cost_nano=10**18), None) == MOST_NANO
+
+
+def test_a_service_tier_has_its_own_price_or_none():
+    price = Price(input=2_000_000, output=2_000_000, tiers={"batch": Price(input=1_000_000, output=1_000_000, source="b", date="d")})
+    assert nano(Usage(input=10, output=1), price) == 22
+    found = cost(Usage(input=10, output=1, tier="batch"), price)
+    assert found is not None
+    assert (found.nano, found.label) == (11, "b d (batch)")
+    assert cost(Usage(input=10, output=1, tier="priority"), price) is None
+
+
+def test_reasoning_with_a_price_of_its_own_is_taken_out_of_output():
+    usage = Usage(input=0, output=10, reasoning=4)
+    assert nano(usage, Price(output=1_000_000, reasoning=3_000_000)) == 6 + 12
+    assert nano(usage, Price(output=1_000_000)) == 10
+
+
+def test_images_are_paid_by_token_or_by_piece_and_not_twice():
+    usage = Usage(input=10, image_input=4, output=9, image_output=5, images=2)
+    assert (
+        nano(usage, Price(input=1_000_000, image_input=2_000_000, output=1_000_000, image_output=3_000_000, image=10**6)) == 6 + 8 + 4 + 15
+    )
+    assert nano(Usage(input=1, output=0, images=2), Price(input=1_000_000, image=5_000)) == 1 + 10
+
+
+NEW_YEAR = 1_798_761_600
+"""2027-01-01 00:00 UTC."""
+
+
+def test_the_version_that_holds_when_the_call_begins_is_the_one():
+    later = Price(input=3, from_="2027-01-01", later=Price(input=4, from_="2027-02-01"))
+    price = Price(input=2, from_="2026-06-01", later=later)
+    at = [version_at(price, moment) for moment in (0, NEW_YEAR - 0.001, NEW_YEAR, NEW_YEAR + 31 * 86_400)]
+    assert [found.input for found in at if found is not None] == [2, 2, 3, 4]
+    assert version_at(None, NEW_YEAR) is None
+    told = cost(Usage(input=1, output=0), version_at(price, NEW_YEAR))
+    assert told is not None
+    assert told.version == "2027-01-01"
+    assert "from 2027-01-01" in told.label
+
+
+def test_what_the_cache_saved_is_the_difference_to_plain_input():
+    found = cost(Usage(input=0, cache_read=1_000_000, cache_write=2_000_000, cache_write_1h=1_000_000, output=1), SONNET)
+    assert found is not None
+    assert found.saved == (3_000_000_000 - 300_000_000) + (3_000_000_000 - 3_750_000_000) + (3_000_000_000 - 6_000_000_000)
+    reported = cost(Usage(input=0, cache_read=1_000_000, output=1, cost_nano=7), SONNET)
+    assert reported is not None
+    assert (reported.nano, reported.saved) == (7, 2_700_000_000)
+    assert cost(Usage(input=0, cache_read=5, output=1, cost_nano=7), None) is not None

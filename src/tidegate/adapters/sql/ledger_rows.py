@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from tidegate.adapters.sql.schema_usage import KINDS
-from tidegate.ir.json import JsonObject
 from tidegate.ports import UsageEvent
 
 Row = dict[str, Any]
@@ -65,7 +64,7 @@ def row_of(event: UsageEvent) -> Row:
         "other_usage": {name: value for name, value in usage.items() if name not in _COUNTED} or None,
         "estimated": None if event.estimated is None else _text(event.estimated),
         "cost_nano": _amount("cost_nano", event.cost_nano, signed),
-        "saved_nano": saved_nano(event.lines),
+        "saved_nano": max(-LARGEST, min(event.saved_nano, LARGEST)) if type(event.saved_nano) is int else 0,
         "price_source": None if event.price_source is None else _text(event.price_source),
         "lines": event.lines or None,
         "duration_us": _micros(event.duration_ms),
@@ -78,21 +77,6 @@ def row_of(event: UsageEvent) -> Row:
         if kind in _TOKEN_COLUMNS:
             row[_TOKEN_COLUMNS[kind]] = _amount(kind, value, signed)
     return row
-
-
-def saved_nano(lines: list[JsonObject]) -> int:
-    """What the prompt cache saved: the difference to the price of plain input, less what writing to the cache cost above it. 0 where the
-    lines do not tell the price of plain input."""
-    prices = {line.get("kind"): line.get("price") for line in lines}
-    plain = prices.get("input")
-    if not isinstance(plain, int):
-        return 0
-    total = 0
-    for line in lines:
-        price, count = line.get("price"), line.get("count")
-        if line.get("kind") in ("cache_read", "cache_write", "cache_write_1h") and isinstance(price, int) and isinstance(count, int):
-            total += count * (plain - price)
-    return max(-LARGEST, min(total // 1_000_000, LARGEST))
 
 
 def _identity(field: str, value: str) -> str:

@@ -3,24 +3,14 @@
 from collections.abc import Mapping
 from typing import cast
 
+from tidegate.dialects.reading import count, is_odd, priced_tier
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
 
-_MAX = 10**15
-_PLAIN = frozenset(("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "service_tier"))
+_COUNTS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+_PLAIN = frozenset((*_COUNTS, "service_tier"))
 _KNOWN = _PLAIN | {"cache_creation", "output_tokens_details", "server_tool_use"}
-
-
-def count(value: object) -> int | None:
-    """A token count as providers send it: whole numbers, clamped to 10^15; anything else (negative, text, null) is no count."""
-    if type(value) is int and 0 <= value <= _MAX:
-        return value
-    if type(value) is int:
-        return None if value < 0 else _MAX
-    if type(value) is float and 0 <= value <= _MAX and value.is_integer():
-        return int(value)
-    return None
 
 
 def _inside(raw: Mapping[str, object], name: str) -> JsonObject:
@@ -36,18 +26,22 @@ def decode_usage(raw: object) -> Usage | None:
     write = count(fields.get("cache_creation_input_tokens"))
     hour = reasoning = searches = None
     extras: JsonObject = {}
+    odd = [name for name in _COUNTS if is_odd(fields.get(name))]
     if fields.keys() - _PLAIN:
         extras = {name: value for name, value in fields.items() if name not in _KNOWN}
         creation = _inside(fields, "cache_creation")
         hour = count(creation.get("ephemeral_1h_input_tokens"))
         if write is None and creation:
             write = (hour or 0) + (count(creation.get("ephemeral_5m_input_tokens")) or 0)
-        reasoning = count(_inside(fields, "output_tokens_details").get("thinking_tokens"))
+        thought = _inside(fields, "output_tokens_details").get("thinking_tokens")
         server = _inside(fields, "server_tool_use")
-        searches = count(server.get("web_search_requests"))
+        searched = server.get("web_search_requests")
+        reasoning, searches = count(thought), count(searched)
         others: dict[str, Json] = {name: value for name, value in server.items() if name != "web_search_requests"}
         if others:
             extras["server_tool_use"] = others
+        odd += [f"cache_creation.{name}" for name, value in creation.items() if is_odd(value)]
+        odd += [name for name, value in (("thinking_tokens", thought), ("web_search_requests", searched)) if is_odd(value)]
     return Usage(
         input=count(fields.get("input_tokens")),
         cache_read=count(fields.get("cache_read_input_tokens")),
@@ -56,8 +50,20 @@ def decode_usage(raw: object) -> Usage | None:
         output=count(fields.get("output_tokens")),
         reasoning=reasoning,
         web_searches=searches,
+        tier=_tier(fields),
+        odd=tuple(odd),
         extras=extras,
     )
+
+
+def _tier(fields: JsonObject) -> str | None:
+    """Fast mode and inference in the US only have prices of their own: https://platform.claude.com/docs/en/about-claude/pricing."""
+    if fields.get("speed") == "fast":
+        return "fast"
+    tier = priced_tier(fields.get("service_tier"))
+    if fields.get("inference_geo") == "us":
+        return {None: "us", "batch": "batch_us"}.get(tier, tier)
+    return tier
 
 
 def service_tier(raw: object) -> str | None:

@@ -1,12 +1,13 @@
 """Converse's usage objects and the neutral `Usage`, both ways. `inputTokens` exclude what was read from or written to the cache, and
 `totalTokens` is the sum of all four (20 of 20 recordings with a cache)."""
 
-from tidegate.dialects.reading import count
+from tidegate.dialects.reading import count, is_odd
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
 
 _KNOWN = frozenset(("inputTokens", "outputTokens", "totalTokens", "cacheReadInputTokens", "cacheWriteInputTokens", "cacheDetails"))
+_COUNTS = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheWriteInputTokens")
 _HOUR = "1h"
 
 
@@ -20,6 +21,7 @@ def decode_usage(raw: Json) -> Usage | None:
         cache_write=count(raw.get("cacheWriteInputTokens")),
         cache_write_1h=_hour(raw.get("cacheDetails")),
         output=count(raw.get("outputTokens")),
+        odd=tuple(name for name in _COUNTS if is_odd(raw.get(name))),
         extras={name: value for name, value in raw.items() if name not in _KNOWN},
     )
 

@@ -42,7 +42,7 @@ def decode_response(body: bytes, origin: Origin) -> Response:
         model=text_or_empty(raw.get("model")),
         blocks=blocks,
         stop=decode_finish(word if type(word) is str else None, calls=calls),
-        usage=None if usage is None else decode_usage(usage),
+        usage=None if usage is None else decode_usage(usage, tier),
         created=created_of(created),
         service_tier=tier if type(tier) is str else None,
         extras={name: value for name, value in raw.items() if name not in _KNOWN},

@@ -48,6 +48,7 @@ class ChatStreamDecoder:
         self._calls = StreamCalls(origin)
         self._word: str | None = None
         self._usage: JsonObject | None = None
+        self._tier: Json = None
 
     def feed(self, event: str, data: bytes) -> list[ev.Event]:
         if self._over:
@@ -90,6 +91,7 @@ class ChatStreamDecoder:
         usage = usage_of(chunk)
         if usage is not None:
             self._usage = usage
+            self._tier = chunk.get("service_tier") or self._tier
 
     def _chunk(self, chunk: JsonObject) -> None:
         if "usage" in chunk or "x_groq" in chunk:
@@ -113,6 +115,7 @@ class ChatStreamDecoder:
     def _start(self, chunk: JsonObject) -> None:
         self._started = True
         created, tier = chunk.get("created"), chunk.get("service_tier")
+        self._tier = self._tier or tier
         self._out.append(
             ev.Started(
                 text_or_empty(chunk.get("id")),
@@ -260,13 +263,13 @@ class ChatStreamDecoder:
         self._close()
         self._calls.finish(self._out, self._next)
         if self._usage is not None:
-            self._out.append(ev.UsageReport(decode_usage(self._usage)))
+            self._out.append(ev.UsageReport(decode_usage(self._usage, self._tier)))
         self._out.append(ev.Finished(decode_finish(self._word, calls=bool(self._calls))))
         self._over = True
 
     def _fail(self, error: Error) -> None:
         if self._usage is not None:
-            self._out.append(ev.UsageReport(decode_usage(self._usage)))
+            self._out.append(ev.UsageReport(decode_usage(self._usage, self._tier)))
         self._out.append(ev.Failed(error))
         self._over = True
 

@@ -12,7 +12,7 @@ from tidegate.dialects.openai_chat.fields import object_or_empty, parse
 from tidegate.dialects.openai_chat.usage import decode_usage, usage_of
 from tidegate.dialects.openai_errors import error_of
 from tidegate.ir.errors import Error
-from tidegate.ir.json import JsonObject
+from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.usage import Usage
 
 # Quotes inside a JSON string are escaped, so text of the model cannot look like one of these.
@@ -39,6 +39,7 @@ class ChatTap:
         self.committed = False
         self.model: str | None = None
         self.error: Error | None = None
+        self._tier: Json = None
 
     def feed(self, event: str, data: bytes) -> bool:
         if self.committed and self.model and not event and _TELLING.search(data) is None:
@@ -58,8 +59,9 @@ class ChatTap:
         if type(chunk) is not dict:
             return False
         usage = usage_of(chunk)
+        self._tier = chunk.get("service_tier") or self._tier
         if usage is not None:
-            self.usage = decode_usage(usage)
+            self.usage = decode_usage(usage, self._tier)
         if chunk.get("error") or event == "error":
             self.error = error_of(chunk)
             return False
@@ -95,6 +97,7 @@ class _Answer(msgspec.Struct):
     model: Any = None
     usage: Any = None
     x_groq: Any = None
+    service_tier: Any = None
 
 
 _DECODER = msgspec.json.Decoder(_Answer)
@@ -107,4 +110,4 @@ def tap_whole(body: bytes) -> Whole:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Whole(None, None)
     usage = usage_of({"usage": answer.usage, "x_groq": answer.x_groq})
-    return Whole(answer.model if type(answer.model) is str else None, None if usage is None else decode_usage(usage))
+    return Whole(answer.model if type(answer.model) is str else None, None if usage is None else decode_usage(usage, answer.service_tier))

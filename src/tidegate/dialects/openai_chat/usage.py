@@ -1,16 +1,20 @@
 """`usage`, in every shape that compatible providers give it, to neutral counts and back. Used by answers, streams and taps alike, so that
-they agree. Odd numbers (negative, fractions, text, beyond all sense) are ignored or clamped, never an error."""
+they agree. Odd numbers (negative, fractions, text, beyond all sense) are ignored or clamped and named, never an error."""
 
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
-from tidegate.dialects.reading import MOST_TOKENS, count, merge
+from tidegate.dialects.reading import count, is_odd, merge, priced_tier
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.usage import Usage
 
+_MOST_NANO = 10**15
+_TICKS = 10
+"""Of xAI's ticks in a nano-dollar: https://docs.x.ai/developers/cost-tracking."""
 _PROMPT, _COMPLETION = "prompt_tokens_details", "completion_tokens_details"
 _KNOWN = frozenset(("prompt_tokens", "completion_tokens", "total_tokens", _PROMPT, _COMPLETION))
-_KNOWN_PROMPT = frozenset(("cached_tokens", "cache_write_tokens", "audio_tokens"))
-_KNOWN_COMPLETION = frozenset(("reasoning_tokens", "audio_tokens"))
+_KNOWN_PROMPT = frozenset(("cached_tokens", "cache_write_tokens", "audio_tokens", "image_tokens"))
+_KNOWN_COMPLETION = frozenset(("reasoning_tokens", "audio_tokens", "image_tokens"))
+_COUNTS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "num_search_queries")
 
 
 def usage_of(chunk: JsonObject) -> JsonObject | None:
@@ -31,8 +35,8 @@ def _details(raw: JsonObject, name: str) -> JsonObject:
     return value if type(value) is dict else {}
 
 
-def decode_usage(raw: JsonObject) -> Usage:
-    """`prompt_tokens` includes what was read from and written to the cache."""
+def decode_usage(raw: JsonObject, tier: Json = None) -> Usage:
+    """`prompt_tokens` includes what was read from and written to the cache. `tier` is the answer's `service_tier`."""
     prompt_details, completion_details = _details(raw, _PROMPT), _details(raw, _COMPLETION)
     prompt = count(raw.get("prompt_tokens"))
     read = _first(prompt_details.get("cached_tokens"), raw, _READ)
@@ -41,6 +45,7 @@ def decode_usage(raw: JsonObject) -> Usage:
     fresh = prompt
     if prompt is not None and (read or write):
         fresh, write = _fresh(prompt, read or 0, write)
+    cost = _cost(raw)
     return Usage(
         input=fresh,
         cache_read=read,
@@ -49,8 +54,12 @@ def decode_usage(raw: JsonObject) -> Usage:
         reasoning=reasoning,
         audio_input=count(prompt_details.get("audio_tokens")),
         audio_output=count(completion_details.get("audio_tokens")),
+        image_input=count(prompt_details.get("image_tokens")),
+        image_output=count(completion_details.get("image_tokens")),
         web_searches=_searches(raw),
-        cost_nano=_cost(raw.get("cost")),
+        cost_nano=cost,
+        tier=priced_tier(tier),
+        odd=_odd(raw, prompt_details, completion_details, cost),
         extras=_extras(raw, prompt_details, completion_details) if len(raw) > 3 else {},
     )
 
@@ -102,17 +111,30 @@ def _searches(raw: JsonObject) -> int | None:
     return found
 
 
-def _cost(value: Json) -> int | None:
-    """Dollars (OpenRouter), or an object with a `total_cost` (Perplexity), in nano-dollars, half up."""
+def _cost(raw: JsonObject) -> int | None:
+    """Dollars (OpenRouter), an object with a `total_cost` (Perplexity), or ticks of 1e-10 dollars (xAI), in nano-dollars, half up."""
+    value, unit = raw.get("cost"), Decimal(1_000_000_000)
+    if value is None and "cost_in_usd_ticks" in raw:
+        value, unit = raw["cost_in_usd_ticks"], Decimal(1) / _TICKS
     if type(value) is dict:
         value = value.get("total_cost")
     if type(value) is not int and type(value) is not float:
         return None
     try:
-        nano = (Decimal(str(value)) * 1_000_000_000).to_integral_value(ROUND_HALF_UP)
+        nano = (Decimal(str(value)) * unit).to_integral_value(ROUND_HALF_UP)
     except InvalidOperation:
         return None
-    return int(nano) if 0 <= nano <= MOST_TOKENS else None
+    return int(nano) if 0 <= nano <= _MOST_NANO else None
+
+
+def _odd(raw: JsonObject, prompt: JsonObject, completion: JsonObject, cost: int | None) -> tuple[str, ...]:
+    found = [name for name in _COUNTS if is_odd(raw.get(name))]
+    for prefix, details, known in ((_PROMPT, prompt, _KNOWN_PROMPT), (_COMPLETION, completion, _KNOWN_COMPLETION)):
+        found += [f"{prefix}.{name}" for name in details if name in known and is_odd(details[name])]
+    found += [name for name in (*_READ, *_WRITE) if name in raw and is_odd(raw[name])]
+    if cost is None:
+        found += [name for name in ("cost", "cost_in_usd_ticks") if raw.get(name) is not None]
+    return tuple(found)
 
 
 def _extras(raw: JsonObject, prompt: JsonObject, completion: JsonObject) -> JsonObject:
@@ -133,8 +155,12 @@ def encode_usage(usage: Usage, *, own: bool) -> JsonObject:
     if usage.audio_input is not None:
         inputs["audio_tokens"] = usage.audio_input
     outputs: JsonObject = {"reasoning_tokens": usage.reasoning or 0}
+    if usage.image_input is not None:
+        inputs["image_tokens"] = usage.image_input
     if usage.audio_output is not None:
         outputs["audio_tokens"] = usage.audio_output
+    if usage.image_output is not None:
+        outputs["image_tokens"] = usage.image_output
     raw: JsonObject = {
         "prompt_tokens": prompt,
         "completion_tokens": output,

@@ -20,7 +20,7 @@ _MILLION = 1_000_000
 _LIKELY_OUTPUT = 1024
 """Tokens of an answer that the client did not limit, for limits that are not strict. What it writes beyond is a debt."""
 _BYTES_PER_TOKEN = 4
-_LINES = 9
+_LINES = 13
 """Every kind of usage is a line of the cost that is rounded up by itself: at most one nano-dollar for each."""
 _ABSURD = 100_000_000
 """Tokens that no answer has: a hundred times the largest context there is."""
@@ -114,8 +114,8 @@ def _at_most(strict: list[Charge], sizes: Sizes, price: Price, fields: Fields, d
     except Unbounded as reason:
         return _ceiling(strict, str(reason)), inject
     steps = _steps(price, found.input)
-    dearest_in = max(_dearest(p.input, p.cache_read, p.cache_write, p.cache_write_1h, p.audio_input) for p in steps)
-    dearest_out = max(_dearest(p.output, p.audio_output) for p in steps)
+    dearest_in = max(_dearest(p.input, p.cache_read, p.cache_write, p.cache_write_1h, p.audio_input, p.image_input) for p in steps)
+    dearest_out = max(_dearest(p.output, p.audio_output, p.image_output, p.reasoning) for p in steps)
     request = max(p.request or 0 for p in steps)
     output = cap * found.choices + found.predicted
     return -(-(found.input * dearest_in + output * dearest_out) // _MILLION) + -(-request // 1000) + _LINES, inject

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from tests.support.usage import NOON, usage_event
 
-from tidegate.adapters.sql.ledger_rows import LARGEST, TAG_LIMIT, Unstorable, row_of, saved_nano
+from tidegate.adapters.sql.ledger_rows import LARGEST, TAG_LIMIT, Unstorable, row_of
 from tidegate.adapters.sql.schema_usage import ledger
 
 
@@ -56,17 +56,6 @@ def test_a_receipt_has_the_same_digest_whatever_the_order_of_its_words() -> None
     assert one["receipt_digest"] == two["receipt_digest"] != row_of(usage_event(receipt=[{"field": "user"}]))["receipt_digest"]
 
 
-@pytest.mark.parametrize(
-    ("lines", "saved"),
-    [
-        ([], 0),
-        ([{"kind": "cache_read", "count": 10**6, "price": 1}], 0),
-        ([{"kind": "input", "count": 0, "price": 10}, {"kind": "cache_read", "count": 10**6, "price": 1}], 9),
-        ([{"kind": "input", "count": 0, "price": 10}, {"kind": "cache_write_1h", "count": 10**6, "price": 20}], -10),
-        ([{"kind": "input", "price": 10}, {"kind": "output", "count": 10**6, "price": 1}], 0),
-        ([{"kind": "input", "price": 10**15}, {"kind": "cache_read", "count": 10**15, "price": 0}], LARGEST),
-        ([{"kind": "input", "price": "x"}, {"kind": ["cache_read"], "count": None}][:1], 0),
-    ],
-)
-def test_what_a_cache_saves(lines: list[dict[str, Any]], saved: int) -> None:
-    assert saved_nano(lines) == saved
+@pytest.mark.parametrize(("given", "kept"), [(0, 0), (9, 9), (-10, -10), (10**18, LARGEST), (-(10**18), -LARGEST)])
+def test_what_a_cache_saves(given: int, kept: int) -> None:
+    assert row_of(usage_event(saved_nano=given))["saved_nano"] == kept

@@ -18,8 +18,11 @@ START: dict[str, Any] = {
 }
 STOP: dict[str, Any] = {"type": "message_stop"}
 END: dict[str, Any] = {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": {"output_tokens": 5}}
-STARTED = [ev.Started("msg_1", "m", None, "batch", "anthropic", Usage(input=9, output=1)), ev.UsageReport(Usage(input=9, output=1))]
-ENDED = [ev.UsageReport(Usage(input=9, output=5)), ev.Finished(Stop("end", "end_turn"))]
+STARTED = [
+    ev.Started("msg_1", "m", None, "batch", "anthropic", Usage(input=9, output=1, tier="batch")),
+    ev.UsageReport(Usage(input=9, output=1, tier="batch")),
+]
+ENDED = [ev.UsageReport(Usage(input=9, output=5, tier="batch")), ev.Finished(Stop("end", "end_turn"))]
 
 
 def _open(index: int, **block: Any) -> dict[str, Any]:

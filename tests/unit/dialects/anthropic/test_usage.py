@@ -4,29 +4,8 @@ from typing import Any
 
 import pytest
 
-from tidegate.dialects.anthropic.usage import count, decode_usage, encode_delta_usage, encode_usage, service_tier
+from tidegate.dialects.anthropic.usage import decode_usage, encode_delta_usage, encode_usage, service_tier
 from tidegate.ir.usage import Usage
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (0, 0),
-        (7, 7),
-        (7.0, 7),
-        (-1, None),
-        (1.5, None),
-        ("7", None),
-        (None, None),
-        (True, None),
-        (10**18, 10**15),
-        (1e300, None),
-        ([], None),
-    ],
-)
-def test_counts(value: object, expected: int | None) -> None:
-    assert count(value) == expected
-
 
 FULL: dict[str, Any] = {
     "input_tokens": 3,
@@ -71,7 +50,26 @@ def test_no_usage(raw: object) -> None:
 
 
 def test_odd_parts_are_ignored() -> None:
-    assert decode_usage({"input_tokens": "3", "cache_creation": 5, "output_tokens_details": [], "server_tool_use": None}) == Usage()
+    assert decode_usage({"input_tokens": "3", "cache_creation": 5, "output_tokens_details": [], "server_tool_use": None}) == Usage(
+        odd=("input_tokens",)
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "tier"),
+    [
+        ({"service_tier": "standard"}, None),
+        ({"service_tier": "batch"}, "batch"),
+        ({"service_tier": "priority", "inference_geo": "global"}, "priority"),
+        ({"inference_geo": "us"}, "us"),
+        ({"service_tier": "batch", "inference_geo": "us"}, "batch_us"),
+        ({"service_tier": "standard", "speed": "fast"}, "fast"),
+    ],
+)
+def test_what_has_a_price_of_its_own(more: dict[str, Any], tier: str | None) -> None:
+    usage = decode_usage({"input_tokens": 1, **more})
+    assert usage is not None
+    assert usage.tier == tier
 
 
 def test_for_clients_of_another_dialects_answer() -> None:

@@ -87,7 +87,7 @@ def test_the_rest_of_an_answer() -> None:
     found = answer(
         {"content": "x"}, created=5.0, service_tier="flex", usage={"prompt_tokens": 3, "completion_tokens": 2}, system_fingerprint="fp"
     )
-    assert (found.created, found.service_tier, found.usage) == (5, "flex", Usage(input=3, output=2))
+    assert (found.created, found.service_tier, found.usage) == (5, "flex", Usage(input=3, output=2, tier="flex"))
     assert found.extras == {"system_fingerprint": "fp"}
     odd = answer({"content": "x"}, None, created=-1, service_tier=7, model=None, usage=[])
     assert (odd.created, odd.service_tier, odd.model, odd.usage, odd.stop) == (None, None, "", None, Stop("unknown"))

@@ -107,3 +107,13 @@ def test_encoding_adds_the_parts_up() -> None:
     }
     assert encode_usage(usage, own=True)["cost"] == 1
     assert decode_usage(raw) == Usage(input=10, cache_read=5, cache_write=3, output=7, reasoning=2)
+
+
+def test_xai_tells_its_cost_in_ticks() -> None:
+    raw: dict[str, Any] = {"prompt_tokens": 1, "completion_tokens": 1, "cost_in_usd_ticks": 37756005}
+    assert decode_usage(raw).cost_nano == 3_775_601
+
+
+def test_a_tier_with_a_price_of_its_own_is_told() -> None:
+    raw: dict[str, Any] = {"prompt_tokens": 1, "completion_tokens": 1}
+    assert [decode_usage(raw, tier).tier for tier in ("flex", "priority", "default", None, 7)] == ["flex", "priority", None, None, None]

@@ -53,20 +53,20 @@ def test_strict_budgets_reserve_the_most_and_cap_it(
 ) -> None:
     body = fields(**parts)
     found = estimated(charged("spend", "day", 10**12, output_cap=output_cap), body=body, most=most)
-    assert found.nano == (len(body.body) + 16) * 4000 + cap * 15_000 + 9
+    assert found.nano == (len(body.body) + 16) * 4000 + cap * 15_000 + 13
     assert found.cap == told
 
 
 def test_choices_and_predictions_are_output_too() -> None:
     body = fields(max_tokens=10, n=3, prediction={"content": "x"})
-    assert estimated(STRICT, body=body).nano == (len(body.body) + 16) * 4000 + (30 + len(b'{"content":"x"}')) * 15_000 + 9
+    assert estimated(STRICT, body=body).nano == (len(body.body) + 16) * 4000 + (30 + len(b'{"content":"x"}')) * 15_000 + 13
 
 
 def test_the_long_context_step_counts_where_the_prompt_could_reach_it() -> None:
     stepped = msgspec.structs.replace(PRICE, over=200, long=Price(input=6 * 10**9, output=20 * 10**9))
     small, large = fields(max_tokens=1), fields(max_tokens=1, metadata={"x": "y" * 200})
-    assert estimated(STRICT, body=small, price=stepped).nano == (len(small.body) + 16) * 4000 + 15_009
-    assert estimated(STRICT, body=large, price=stepped).nano == (len(large.body) + 16) * 6000 + 20_009
+    assert estimated(STRICT, body=small, price=stepped).nano == (len(small.body) + 16) * 4000 + 15_013
+    assert estimated(STRICT, body=large, price=stepped).nano == (len(large.body) + 16) * 6000 + 20_013
 
 
 def test_nothing_costs_more_than_was_reserved() -> None:
