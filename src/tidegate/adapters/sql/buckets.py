@@ -80,7 +80,10 @@ def _next(edge: int, bucket: Bucket, where: ZoneInfo) -> int:
     if bucket == "month":
         return _midnight(local.year + local.month // 12, local.month % 12 + 1, 1, where)
     following = local.date() + timedelta(days=1)
-    return _midnight(following.year, following.month, following.day, where)
+    # Samoa has no 30 December 2011: where a day is left out, the next one follows.
+    while (begin := _midnight(following.year, following.month, following.day, where)) <= edge:
+        following += timedelta(days=1)
+    return begin
 
 
 def _midnight(year: int, month: int, day: int, where: ZoneInfo) -> int:

@@ -58,3 +58,10 @@ def test_a_period_is_bounded() -> None:
 def test_a_time_zone_has_a_known_name(zone: str) -> None:
     with pytest.raises(ValueError, match="not a time zone"):
         cut(0, 1, "day", zone)
+
+
+def test_a_day_that_the_calendar_left_out_is_no_bucket() -> None:
+    """Samoa went from 29 to 31 December 2011."""
+    zone = ZoneInfo("Pacific/Apia")
+    days = [datetime.fromtimestamp(edge, zone).day for edge in cut(1_325_000_000, 1_325_400_000, "day", "Pacific/Apia").edges]
+    assert days == [27, 28, 29, 31, 1, 2]
