@@ -17,6 +17,7 @@ class Line(msgspec.Struct, kw_only=True):
 
     id: str
     provider: str = ""
+    model: str | None = None
     api: str = ""
     core: bool = False
     status: int = 0
@@ -37,6 +38,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     provider: str
+    model: str
     dialect: str
     core: bool
     status: int
@@ -67,6 +69,7 @@ def _exchange(line: Line) -> Exchange:
     return Exchange(
         id=line.id,
         provider=line.provider,
+        model=line.model or "",
         dialect=DIALECT_OF.get(line.api, line.api),
         core=line.core,
         status=line.status,
