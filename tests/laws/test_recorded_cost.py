@@ -34,7 +34,11 @@ CATALOGUE = read_catalogue()
 FOLDER = files("tidegate") / "catalog"
 PRICES: dict[str, list[dict[str, Any]]] = json.loads((FOLDER / "prices.json").read_text())["rows"]
 TIERS: dict[str, list[dict[str, Any]]] = json.loads((FOLDER / "tiers.json").read_text())
-APIS = DIALECT_OF | {"bedrock.converse": "bedrock_converse"}
+APIS = DIALECT_OF | {
+    "bedrock.converse": "bedrock_converse",
+    "openai.responses": "openai_responses",
+    "gemini.generate": "gemini",
+}
 KNOWN = {"openai_chat": 2000, "anthropic": 1000}
 FALLBACK = {"input": "", "output": "", "cache_read": "input", "cache_write": "input", "cache_write_1h": "cache_write"} | {
     "audio_input": "input",
@@ -154,10 +158,81 @@ def converse_counts(raw: Raw) -> dict[str, int]:
     }
 
 
+def responses_raw(objects: Iterable[dict[str, Any]]) -> Raw:
+    """The usage of the last response object, and the searches that it lists: `tool_usage` in newer answers, calls in older ones."""
+    raw = Raw()
+    for found in objects:
+        response = found.get("response") if isinstance(found.get("response"), dict) else found
+        assert isinstance(response, dict)
+        usage = response.get("usage")
+        if isinstance(usage, dict):
+            told = ((response.get("tool_usage") or {}).get("web_search") or {}).get("num_requests")
+            calls = [item for item in response.get("output") or [] if item.get("type") == "web_search_call"]
+            listed = [item for item in calls if (item.get("action") or {}).get("type") in (None, "search")]
+            raw.usage = {**usage, "searches": told if isinstance(told, int) else len(listed)}
+            raw.tier = response.get("service_tier")
+    return raw
+
+
+def responses_counts(raw: Raw) -> dict[str, int]:
+    """The Responses API counts as chat completions do, in other words."""
+    prompt, output = raw.counted("input_tokens"), raw.counted("output_tokens")
+    read, write = raw.counted("input_tokens_details", "cached_tokens"), raw.counted("input_tokens_details", "cache_write_tokens")
+    heard, said = raw.counted("input_tokens_details", "audio_tokens"), raw.counted("output_tokens_details", "audio_tokens")
+    seen, drawn = raw.counted("input_tokens_details", "image_tokens"), raw.counted("output_tokens_details", "image_tokens")
+    return {
+        "input": (prompt - read - write if read + write <= prompt else prompt) - heard - seen,
+        "audio_input": heard,
+        "image_input": seen,
+        "cache_read": read,
+        "cache_write": write,
+        "output": output - said - drawn,
+        "audio_output": said,
+        "image_output": drawn,
+        "web_search": raw.counted("searches"),
+    }
+
+
+def gemini_raw(objects: Iterable[dict[str, Any]]) -> Raw:
+    raw = Raw()
+    for found in objects:
+        usage = found.get("usageMetadata")
+        if isinstance(usage, dict):
+            raw.usage.update(usage)
+            raw.tier = str(usage.get("serviceTier", "")).lower()
+    return raw
+
+
+def gemini_counts(raw: Raw) -> dict[str, int]:
+    """Gemini counts the cache within the prompt, thoughts beside the candidates, and what tools brought in beside the prompt."""
+
+    def of(name: str, modality: str) -> int:
+        return sum(part.get("tokenCount", 0) for part in raw.usage.get(name) or [] if part.get("modality") == modality)
+
+    cached = raw.counted("cachedContentTokenCount")
+    heard, seen = of("promptTokensDetails", "AUDIO"), of("promptTokensDetails", "IMAGE")
+    said, drawn = of("candidatesTokensDetails", "AUDIO"), of("candidatesTokensDetails", "IMAGE")
+    plain = max(0, raw.counted("promptTokenCount") - cached) + raw.counted("toolUsePromptTokenCount")
+    output = raw.counted("candidatesTokenCount") + raw.counted("thoughtsTokenCount")
+    heard = min(heard, plain)
+    seen = min(seen, plain - heard)
+    return {
+        "input": plain - heard - seen,
+        "audio_input": heard,
+        "image_input": seen,
+        "cache_read": cached,
+        "output": output - said - drawn,
+        "audio_output": said,
+        "image_output": drawn,
+    }
+
+
 CALCULATORS: dict[str, tuple[Callable[[Iterable[dict[str, Any]]], Raw], Callable[[Raw], dict[str, int]]]] = {
     "openai_chat": (chat_raw, chat_counts),
     "anthropic": (messages_raw, messages_counts),
     "bedrock_converse": (converse_raw, converse_counts),
+    "openai_responses": (responses_raw, responses_counts),
+    "gemini": (gemini_raw, gemini_counts),
 }
 
 

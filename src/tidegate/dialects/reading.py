@@ -1,6 +1,7 @@
 """Typed reading of decoded JSON objects, for the decoders of every dialect. Each `take_` reader takes a field out of its object, so that
 what is left at the end is what nobody models. All raise `bad_request` with the path of the field; an explicit null counts as absent."""
 
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import cast
 
 from tidegate.ir.errors import GatewayError, bad_request
@@ -98,6 +99,12 @@ MOST_TOKENS = 10**9
 """Of one counter. The largest context there is has ten million."""
 
 
+MOST_NANO = 10**15
+"""Of a reported cost: a million dollars."""
+_TICKS = 10
+"""Of xAI's in a nano-dollar."""
+
+
 def count(value: object) -> int | None:
     """A number of tokens as providers send it: a whole number, clamped to 0 and `MOST_TOKENS`; None for anything else."""
     if type(value) is float and value.is_integer():
@@ -117,6 +124,23 @@ def is_odd(value: object) -> bool:
 def priced_tier(tier: object) -> str | None:
     """A service tier whose price is not the standard one; None for any other."""
     return tier if type(tier) is str and tier in PRICED_TIERS else None
+
+
+def reported_cost(raw: JsonObject) -> int | None:
+    """Dollars (OpenRouter), an object with a `total_cost` (Perplexity), or ticks of 1e-10 dollars (xAI,
+    https://docs.x.ai/developers/cost-tracking), in nano-dollars, half up."""
+    value, unit = raw.get("cost"), Decimal(1_000_000_000)
+    if value is None and "cost_in_usd_ticks" in raw:
+        value, unit = raw["cost_in_usd_ticks"], Decimal(1) / _TICKS
+    if type(value) is dict:
+        value = value.get("total_cost")
+    if type(value) is not int and type(value) is not float:
+        return None
+    try:
+        nano = (Decimal(str(value)) * unit).to_integral_value(ROUND_HALF_UP)
+    except InvalidOperation:
+        return None
+    return int(nano) if 0 <= nano <= MOST_NANO else None
 
 
 def merge(out: JsonObject, extras: JsonObject) -> None:

@@ -4,7 +4,7 @@
 (`toolUsePromptTokenCount`, openinference-b146d53474ae); `candidatesTokenCount` excludes thoughts. The total is the sum of the four.
 """
 
-from tidegate.dialects.reading import count
+from tidegate.dialects.reading import count, is_odd, priced_tier
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
@@ -27,16 +27,20 @@ def decode_usage(raw: Json) -> Usage | None:
         cache_read=cached,
         output=output,
         reasoning=thoughts,
-        audio_input=_audio(raw.get("promptTokensDetails")),
-        audio_output=_audio(raw.get("candidatesTokensDetails")),
+        audio_input=_of_modality(raw.get("promptTokensDetails"), "AUDIO"),
+        audio_output=_of_modality(raw.get("candidatesTokensDetails"), "AUDIO"),
+        image_input=_of_modality(raw.get("promptTokensDetails"), "IMAGE"),
+        image_output=_of_modality(raw.get("candidatesTokensDetails"), "IMAGE"),
+        tier=priced_tier((service_tier(raw) or "").lower()),
+        odd=tuple(name for name in (*_COUNTS, _TOOLS) if is_odd(raw.get(name))),
         extras={name: value for name, value in raw.items() if name not in _KNOWN},
     )
 
 
-def _audio(details: Json) -> int | None:
-    """Tokens of audio among the details by modality."""
+def _of_modality(details: Json, modality: str) -> int | None:
+    """Tokens of a modality among the details."""
     for item in details if type(details) is list else ():
-        if type(item) is dict and item.get("modality") == "AUDIO":
+        if type(item) is dict and item.get("modality") == modality:
             return count(item.get("tokenCount"))
     return None
 

@@ -1,15 +1,10 @@
 """`usage`, in every shape that compatible providers give it, to neutral counts and back. Used by answers, streams and taps alike, so that
 they agree. Odd numbers (negative, fractions, text, beyond all sense) are ignored or clamped and named, never an error."""
 
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-
-from tidegate.dialects.reading import count, is_odd, merge, priced_tier
+from tidegate.dialects.reading import count, is_odd, merge, priced_tier, reported_cost
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.usage import Usage
 
-_MOST_NANO = 10**15
-_TICKS = 10
-"""Of xAI's ticks in a nano-dollar: https://docs.x.ai/developers/cost-tracking."""
 _PROMPT, _COMPLETION = "prompt_tokens_details", "completion_tokens_details"
 _KNOWN = frozenset(("prompt_tokens", "completion_tokens", "total_tokens", _PROMPT, _COMPLETION))
 _KNOWN_PROMPT = frozenset(("cached_tokens", "cache_write_tokens", "audio_tokens", "image_tokens"))
@@ -45,7 +40,7 @@ def decode_usage(raw: JsonObject, tier: Json = None) -> Usage:
     fresh = prompt
     if prompt is not None and (read or write):
         fresh, write = _fresh(prompt, read or 0, write)
-    cost = _cost(raw)
+    cost = reported_cost(raw)
     return Usage(
         input=fresh,
         cache_read=read,
@@ -109,22 +104,6 @@ def _searches(raw: JsonObject) -> int | None:
             if name in raw:
                 found = count(_details(raw, name).get("web_search_requests"))
     return found
-
-
-def _cost(raw: JsonObject) -> int | None:
-    """Dollars (OpenRouter), an object with a `total_cost` (Perplexity), or ticks of 1e-10 dollars (xAI), in nano-dollars, half up."""
-    value, unit = raw.get("cost"), Decimal(1_000_000_000)
-    if value is None and "cost_in_usd_ticks" in raw:
-        value, unit = raw["cost_in_usd_ticks"], Decimal(1) / _TICKS
-    if type(value) is dict:
-        value = value.get("total_cost")
-    if type(value) is not int and type(value) is not float:
-        return None
-    try:
-        nano = (Decimal(str(value)) * unit).to_integral_value(ROUND_HALF_UP)
-    except InvalidOperation:
-        return None
-    return int(nano) if 0 <= nano <= _MOST_NANO else None
 
 
 def _odd(raw: JsonObject, prompt: JsonObject, completion: JsonObject, cost: int | None) -> tuple[str, ...]:

@@ -1,15 +1,15 @@
 """`usage` of an answer to neutral counts and back. Used by answers, streams and taps alike, so that they agree. Odd numbers are ignored or
 clamped, never an error."""
 
-from tidegate.dialects.reading import count, merge
+from tidegate.dialects.reading import count, is_odd, merge, priced_tier, reported_cost
 from tidegate.dialects.values import object_or_empty
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.usage import Usage
 
 _INPUT, _OUTPUT = "input_tokens_details", "output_tokens_details"
 _KNOWN = frozenset(("input_tokens", "output_tokens", "total_tokens", _INPUT, _OUTPUT))
-_KNOWN_INPUT = frozenset(("cached_tokens", "cache_write_tokens", "audio_tokens"))
-_KNOWN_OUTPUT = frozenset(("reasoning_tokens", "audio_tokens"))
+_KNOWN_INPUT = frozenset(("cached_tokens", "cache_write_tokens", "audio_tokens", "image_tokens"))
+_KNOWN_OUTPUT = frozenset(("reasoning_tokens", "audio_tokens", "image_tokens"))
 
 
 def decode_usage(response: JsonObject) -> Usage | None:
@@ -31,9 +31,21 @@ def decode_usage(response: JsonObject) -> Usage | None:
         reasoning=count(outputs.get("reasoning_tokens")),
         audio_input=count(inputs.get("audio_tokens")),
         audio_output=count(outputs.get("audio_tokens")),
+        image_input=count(inputs.get("image_tokens")),
+        image_output=count(outputs.get("image_tokens")),
         web_searches=_searches(response),
+        cost_nano=reported_cost(raw),
+        tier=priced_tier(response.get("service_tier")),
+        odd=_odd(raw, inputs, outputs),
         extras=_extras(raw, inputs, outputs),
     )
+
+
+def _odd(raw: JsonObject, inputs: JsonObject, outputs: JsonObject) -> tuple[str, ...]:
+    found = [name for name in ("input_tokens", "output_tokens") if is_odd(raw.get(name))]
+    for prefix, details, known in ((_INPUT, inputs, _KNOWN_INPUT), (_OUTPUT, outputs, _KNOWN_OUTPUT)):
+        found += [f"{prefix}.{name}" for name in details if name in known and is_odd(details[name])]
+    return tuple(found)
 
 
 def _searches(response: JsonObject) -> int | None:
@@ -67,8 +79,12 @@ def encode_usage(usage: Usage, *, own: bool) -> JsonObject:
     outputs: JsonObject = {"reasoning_tokens": usage.reasoning or 0}
     if usage.audio_input is not None:
         inputs["audio_tokens"] = usage.audio_input
+    if usage.image_input is not None:
+        inputs["image_tokens"] = usage.image_input
     if usage.audio_output is not None:
         outputs["audio_tokens"] = usage.audio_output
+    if usage.image_output is not None:
+        outputs["image_tokens"] = usage.image_output
     raw: JsonObject = {
         "input_tokens": prompt,
         _INPUT: inputs,
