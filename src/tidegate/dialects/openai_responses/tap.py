@@ -74,6 +74,7 @@ class _Answer(msgspec.Struct):
     model: Any = None
     usage: Any = None
     tool_usage: Any = None
+    service_tier: Any = None
     output: Any = None
 
 
@@ -86,5 +87,5 @@ def tap_whole(body: bytes) -> Whole:
         answer = _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Whole(None, None)
-    told: JsonObject = {"usage": answer.usage, "tool_usage": answer.tool_usage, "output": answer.output}
+    told: JsonObject = {name: getattr(answer, name) for name in ("usage", "tool_usage", "service_tier", "output")}
     return Whole(answer.model if type(answer.model) is str else None, decode_usage(told))
