@@ -20,7 +20,8 @@ from tidegate.adapters.sql.ledger import LedgerStore
 from tidegate.adapters.sql.limits_post import Spent
 from tidegate.adapters.sql.limits_windows import SqlWindows
 from tidegate.policy.limits.rules import Actual, Charge, Claim, Limit, Past, charge
-from tidegate.ports import Clock, Counters
+from tidegate.ports import Clock
+from tidegate.ports.limits import Counters
 
 T = TypeVar("T")
 

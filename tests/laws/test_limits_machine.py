@@ -33,7 +33,7 @@ from tidegate.policy.limits.rules import (
     claim,
 )
 from tidegate.policy.limits.windows import window
-from tidegate.ports import Counters
+from tidegate.ports.limits import Counters
 
 T = TypeVar("T")
 EXAMPLES = int(os.environ.get("TIDEGATE_LIMIT_EXAMPLES", "500"))

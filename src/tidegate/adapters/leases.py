@@ -21,7 +21,8 @@ from tidegate.policy.limits.leased import Leased, Slice
 from tidegate.policy.limits.rates import Rated, Told, ToldCell, tightest
 from tidegate.policy.limits.refuse import refusal
 from tidegate.policy.limits.rules import Actual, Alert, Charge, Claim, Limit, Refusal, Reservation, Standing, asked
-from tidegate.ports import BudgetsAway, Clock, Moved, Rates, RatesAway, Windows
+from tidegate.ports import Clock
+from tidegate.ports.limits import BudgetsAway, Moved, Rates, RatesAway, Windows
 
 HEARTBEAT = 10.0
 _RETRY = 1.0

@@ -12,7 +12,8 @@ import structlog
 from tidegate.adapters.counters_memory import MemoryCounters
 from tidegate.policy.limits.leased import Leased, Slice
 from tidegate.policy.limits.rules import SPEND, Charge, Claim, Refusal, Reservation, asked
-from tidegate.ports import Clock, Want, Windows
+from tidegate.ports import Clock
+from tidegate.ports.limits import Want, Windows
 
 LEASE = 30.0
 """Seconds after which what is not needed goes back, and after which a process that is silent does not count."""

@@ -22,7 +22,8 @@ from tidegate.adapters.redis_script import LAYOUT, RENEW, SETTLE, TAKE
 from tidegate.policy.limits.cells import PERIODS
 from tidegate.policy.limits.rates import Rated, Told
 from tidegate.policy.limits.rules import CONCURRENT, TOKENS, Actual, Charge, Claim, asked
-from tidegate.ports import Clock, RatesAway
+from tidegate.ports import Clock
+from tidegate.ports.limits import RatesAway
 
 TIMEOUT = 0.05
 """Seconds that a call waits for Redis."""

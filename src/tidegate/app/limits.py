@@ -17,7 +17,8 @@ from tidegate.adapters.leases import LeasedCounters
 from tidegate.adapters.spool.spool import Spool
 from tidegate.control.settings import Settings
 from tidegate.policy.limits.rules import Alert
-from tidegate.ports import Clock, Rates, RatesAway
+from tidegate.ports import Clock
+from tidegate.ports.limits import Rates, RatesAway
 
 REDIS_URL = "TIDEGATE_REDIS_URL"
 REDIS_EVICTION = "TIDEGATE_REDIS_EVICTION"

@@ -19,7 +19,8 @@ from tidegate.policy.limits.leased import Figures
 from tidegate.policy.limits.rules import Charge, charge
 from tidegate.policy.limits.verdict import usd as dollars
 from tidegate.policy.limits.windows import Window, window
-from tidegate.ports import Change, ControlStore, Want
+from tidegate.ports.control import Change, ControlStore
+from tidegate.ports.limits import Want
 from tidegate.records import DEFAULT_ORG, LimitRule, Tenant
 
 app = App(name="budgets")

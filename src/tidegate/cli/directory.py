@@ -21,7 +21,7 @@ from tidegate.adapters.system_secrets import SystemSecrets
 from tidegate.cli.database import Unusable, with_database
 from tidegate.cli.options import complain
 from tidegate.control.problems import ConfigError
-from tidegate.ports import ControlStore, Listed
+from tidegate.ports.control import ControlStore, Listed
 from tidegate.records import Actor, ListQuery, Scope
 
 T = TypeVar("T")

@@ -5,7 +5,7 @@ from cyclopts import App
 
 from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, everything, new_id, now
 from tidegate.cli.options import Home, say, table
-from tidegate.ports import ControlStore
+from tidegate.ports.control import ControlStore
 from tidegate.records import DEFAULT_ORG, Team, TeamMember, Tenant, User
 
 app = App(name="teams")

@@ -12,7 +12,7 @@ from tidegate.cli.options import Home, complain, say, store, table
 from tidegate.control.problems import ConfigError
 from tidegate.policy.keys import ID_LENGTH, SECRET_LENGTH, format_token, token_digest
 from tidegate.policy.roles import GATEWAY, flaw_of_scope, org_scope, within
-from tidegate.ports import ControlStore
+from tidegate.ports.control import ControlStore
 from tidegate.records import DEFAULT_ORG, ApiKey, RoleBinding, Tenant, User
 
 RoleName = Literal["owner", "admin", "key-custodian", "billing", "developer", "auditor", "viewer", "service"]

@@ -18,7 +18,8 @@ from tidegate.policy.limits.verdict import headers, refusal_headers, refused
 from tidegate.policy.price import version_at
 from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Target
-from tidegate.ports import BudgetsAway, Counters, RawHeaders
+from tidegate.ports import RawHeaders
+from tidegate.ports.limits import BudgetsAway, Counters
 from tidegate.providers.spec import Price
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call

@@ -4,7 +4,8 @@ import msgspec
 
 from tidegate.policy.route import Planner
 from tidegate.policy.snapshot import Snapshot
-from tidegate.ports import AccessTokens, Clock, Conversations, Counters, Events, Metrics, Random, ThinkingCache, TokenCounter, Upstream
+from tidegate.ports import AccessTokens, Clock, Conversations, Events, Metrics, Random, ThinkingCache, TokenCounter, Upstream
+from tidegate.ports.limits import Counters
 
 
 class Live(msgspec.Struct):

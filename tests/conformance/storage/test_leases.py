@@ -15,7 +15,7 @@ from tidegate.adapters.sql.ledger import LedgerStore
 from tidegate.adapters.sql.limits_post import Spent
 from tidegate.adapters.sql.limits_windows import SqlWindows
 from tidegate.policy.limits.rules import Actual, Alert, Charge, Limit, Refusal, Reservation, charge, claim
-from tidegate.ports import BudgetsAway, Granted, Want
+from tidegate.ports.limits import BudgetsAway, Granted, Want
 
 DOLLAR = 1_000_000_000
 BUDGET = Limit(id="usd", kind="team", what="spend", per="month", amount=DOLLAR, alerts=(50, 100))

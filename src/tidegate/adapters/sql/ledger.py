@@ -16,7 +16,8 @@ from tidegate.adapters.sql.rollups import rollups
 from tidegate.adapters.sql.schema_usage import MEASURES, ROLLUPS, ledger
 from tidegate.adapters.sql.statements import insert, of_the_data, told_when_away
 from tidegate.adapters.sql.usage_query import report
-from tidegate.ports import Moved, PoisonEvents, UsageEvent
+from tidegate.ports import PoisonEvents, UsageEvent
+from tidegate.ports.limits import Moved
 from tidegate.records import Scope, Tenant
 from tidegate.usage_report import UsageQuery, UsageReport
 

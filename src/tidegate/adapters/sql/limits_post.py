@@ -17,7 +17,7 @@ from tidegate.adapters.sql.limits_windows import LOCK
 from tidegate.adapters.sql.schema import limit_lease, limit_window
 from tidegate.adapters.sql.statements import insert
 from tidegate.policy.limits.crowd import crowd
-from tidegate.ports import Moved
+from tidegate.ports.limits import Moved
 from tidegate.records import DEFAULT_ORG, Tenant
 
 _TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")

@@ -17,7 +17,8 @@ from tidegate.adapters.sql.schema import limit_lease, limit_owner, limit_window
 from tidegate.adapters.sql.statements import insert
 from tidegate.policy.limits.leased import Figures
 from tidegate.policy.limits.rules import MEASURE_NAMES, SPEND
-from tidegate.ports import Clock, Granted, Want
+from tidegate.ports import Clock
+from tidegate.ports.limits import Granted, Want
 from tidegate.records import DEFAULT_ORG, EVERYONE
 
 _SECOND = 1_000_000

@@ -16,7 +16,7 @@ from tidegate.adapters.sql.limits_post import Spent
 from tidegate.adapters.sql.posting import Posting
 from tidegate.adapters.sql.rollups import rollups
 from tidegate.adapters.sql.schema_usage import MEASURES, ROLLUPS, ledger
-from tidegate.ports import Moved
+from tidegate.ports.limits import Moved
 
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
 

@@ -10,7 +10,8 @@ from tidegate.control.api.identify import Caller, Peppers
 from tidegate.control.api.pagination import Listing, Paged, open_cursor, seal
 from tidegate.control.api.problem import Problem, forbidden, not_found
 from tidegate.policy.roles import Grant, lacking
-from tidegate.ports import Change, Clock, ControlStore, Ledger, Listed, Random, Row, Secrets, View
+from tidegate.ports import Clock, Ledger, Random, Secrets
+from tidegate.ports.control import Change, ControlStore, Listed, Row, View
 from tidegate.records import ListQuery, Tenant
 
 T = TypeVar("T")

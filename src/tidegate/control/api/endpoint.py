@@ -22,7 +22,8 @@ from tidegate.control.api.identify import Caller, bearer, identify
 from tidegate.control.api.problem import CONTENT_TYPE, Problem, conflict, forbidden, not_found, unavailable
 from tidegate.control.api.table import AUTHENTICATED, Route
 from tidegate.policy.roles import allows, allows_below, org_scope
-from tidegate.ports import Change, StorageUnavailable, View
+from tidegate.ports import StorageUnavailable
+from tidegate.ports.control import Change, View
 from tidegate.records import Actor, Conflict, Organisation, Remembered, Tenant
 
 REMEMBERED_FOR = 24 * 3600 * 1_000_000

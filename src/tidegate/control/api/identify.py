@@ -15,7 +15,7 @@ from tidegate.control.api.problem import Problem, unauthenticated
 from tidegate.policy import keys
 from tidegate.policy.bounds import Bounds, Hours, admits
 from tidegate.policy.roles import GATEWAY, Grant, grant, org_scope, within
-from tidegate.ports import ControlStore, View
+from tidegate.ports.control import ControlStore, View
 from tidegate.records import DEFAULT_ORG, EVERYONE, ApiKey, ListQuery, Organisation, RoleBinding, ServiceAccount, Tenant, User
 
 PREFIX = "tgk_adm_"

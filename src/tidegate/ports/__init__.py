@@ -3,39 +3,16 @@
 All times are in seconds; `Clock.now` is Unix time, `Clock.monotonic` is for intervals.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
 from tidegate.ir.json import JsonObject
-from tidegate.policy.limits.leased import Figures
-from tidegate.policy.limits.rates import Rated, Told
-from tidegate.policy.limits.rules import Actual, Charge, Claim, Refusal, Reservation, Standing
 from tidegate.policy.snapshot import Upstream as UpstreamConfig
 from tidegate.providers.spec import AuthKind
-from tidegate.records import (
-    Actor,
-    ApiKey,
-    AuditEvent,
-    LimitRule,
-    ListQuery,
-    Organisation,
-    Page,
-    Remembered,
-    RoleBinding,
-    Scope,
-    ServiceAccount,
-    Team,
-    TeamMember,
-    Tenant,
-    User,
-)
+from tidegate.records import Scope
 from tidegate.usage_report import UsageQuery, UsageReport
-
-Row = TypeVar("Row", LimitRule, Organisation, Team, TeamMember, User, ServiceAccount, ApiKey, RoleBinding)
-Listed = TypeVar("Listed", LimitRule, Organisation, Team, TeamMember, User, ServiceAccount, ApiKey, RoleBinding, AuditEvent)
 
 
 class UpstreamFailure(Exception):
@@ -257,133 +234,6 @@ class Ledger(Protocol):
         ...
 
 
-class Counters(Protocol):
-    """Limits and budgets. An attempt is `request_id` and `attempt`; what it holds is settled or voided once, and repeating either changes
-    nothing. Both never wait, so that they work on every way out of a call, also of one that is cancelled. A reservation that is neither
-    renewed, settled nor voided within its lease counts as used."""
-
-    async def reserve(self, claim: Claim) -> Reservation | Refusal:
-        """Takes everything that `claim` wants, or nothing."""
-        ...
-
-    def settle(self, request_id: str, attempt: int, actual: Actual) -> None:
-        """The attempt is over and used `actual`, which may be more than it had reserved."""
-        ...
-
-    def void(self, request_id: str, attempt: int) -> None:
-        """The attempt never began: everything is given back, its request too."""
-        ...
-
-    def renew(self, request_id: str, attempt: int) -> None:
-        """The attempt still runs."""
-        ...
-
-    async def quota(self, charges: Iterable[Charge]) -> list[Standing]:
-        """How these limits stand now, in their order."""
-        ...
-
-    async def open_reservations(self) -> int:
-        """Attempts that hold something."""
-        ...
-
-
-class Want(msgspec.Struct, frozen=True, gc=False):
-    """`need` more of the window `[start, end)` of a limit. `end` is Unix time, and infinite where there is none."""
-
-    charge: Charge
-    start: int
-    end: float
-    need: int
-
-
-class Granted(msgspec.Struct, frozen=True):
-    """What became of asks, in their order, and how their windows stand now, by the counter's key and the window's start."""
-
-    asks: tuple[bool, ...]
-    figures: dict[tuple[str, int], Figures]
-
-
-class Moved(msgspec.Struct, frozen=True):
-    """A window of a limit before and after its usage was posted; `start` in Unix seconds."""
-
-    key: str
-    start: int
-    before: int
-    after: int
-
-
-class BudgetsAway(Exception):
-    """Nobody can say whether a hard budget has room."""
-
-
-class Windows(Protocol):
-    """How much of each window of the calendar is used, and what processes have been granted of the rest: durable, and shared by all of
-    them. Every function raises what the store raises where it is away."""
-
-    async def grant(self, asks: Sequence[Sequence[Want]]) -> Granted:
-        """Grants all that an ask wants, or nothing of it. Where much is left, a little more than was asked for is granted."""
-        ...
-
-    async def look(self, wants: Sequence[Want]) -> dict[tuple[str, int], Figures]:
-        """How windows stand."""
-        ...
-
-    async def give_back(self, rest: Mapping[tuple[str, str, int], int]) -> None:
-        """What was granted and is not needed, by organisation, key and start."""
-        ...
-
-    async def release(self) -> None:
-        """Everything that an earlier process of this name was granted and did not use. Its usage must have been posted before."""
-        ...
-
-    async def alive(self, seconds: float) -> int:
-        """Says that this process lives for so long; the number of those that do, it included."""
-        ...
-
-    async def leave(self) -> None:
-        """This process ends."""
-        ...
-
-
-class RatesAway(Exception):
-    """Whoever counts rates for all processes cannot be asked."""
-
-
-class Rates(Protocol):
-    """Counts requests and tokens per minute and hour, and calls at the same time, for all processes."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether nobody asks at present, because there was no answer."""
-        ...
-
-    async def take(self, claim: Claim, charges: tuple[Charge, ...]) -> Rated:
-        """Takes all that the claim wants of these, or nothing. Raises `RatesAway`."""
-        ...
-
-    def settle(self, taken: Any, actual: Actual | None) -> None:
-        """What `Rated.taken` came to; None where nothing was sent. Never waits."""
-        ...
-
-    async def look(self, charges: tuple[Charge, ...]) -> tuple[Told, ...]:
-        """How these stand. Raises `RatesAway`."""
-        ...
-
-    async def check(self) -> str | None:
-        """Why what is counted may be forgotten while it counts; None where it is not. Raises `RatesAway`."""
-        ...
-
-    async def flushed(self) -> None:
-        """Everything that was settled has been sent, or given up."""
-        ...
-
-    async def heartbeat(self) -> None:
-        """Calls of this process still run. Raises `RatesAway`."""
-        ...
-
-    async def aclose(self) -> None: ...
-
-
 class Metrics(Protocol):
     def begun(self, surface: str, route: str) -> None:
         """An attempt begins."""
@@ -484,64 +334,4 @@ class Sealer(Protocol):
 
     def rewrap(self, purpose: str, tenant: str, id: str, sealed: bytes, *, version: int = 1) -> bytes:
         """The same, under the key that seals now; nothing is decrypted but the key of these bytes. Raises `Unsealable`."""
-        ...
-
-
-class View(Protocol):
-    """What one transaction sees of its tenant, or of all where its scope is `EVERYONE`."""
-
-    async def get(self, kind: type[Row], *key: str) -> Row | None:
-        """The row with that key: an id, or (team id, user id) for a `TeamMember`, or nothing for the tenant's own `Organisation`."""
-        ...
-
-    async def page(self, kind: type[Listed], query: ListQuery) -> Page[Listed]:
-        """In order of creation; audit events newest first. `Page.cursor` is what `ListQuery.after` takes."""
-        ...
-
-    async def find_key(self, id: str) -> tuple[Tenant, ApiKey] | None:
-        """A key of whatever tenant. Needs the scope `EVERYONE`."""
-        ...
-
-    async def remembered(self, owner: str, key: str, at: int) -> Remembered | None:
-        """The answer to an earlier request with that idempotency key, if it has not expired at `at`."""
-        ...
-
-
-class Change(View, Protocol):
-    """A transaction that changes rows of one tenant. Changes of a tenant come one after the other. Each raises the configuration's
-    generation and writes its audit event here, with `before` and `after` but without digests."""
-
-    async def add(self, row: Row) -> None:
-        """Stores a new row. Raises `Conflict` where its name, email or id is taken."""
-        ...
-
-    async def replace(self, row: Row, action: str) -> Row:
-        """Stores the row in place of the one with `row.revision`, and returns it with the next revision. `action` is the audit event's,
-        like `key.revoke`. Raises `Conflict` where that revision is not the present one, or a name is taken."""
-        ...
-
-    async def remove(self, row: Row) -> None:
-        """Deletes a `TeamMember`, a `RoleBinding` or a `LimitRule`."""
-        ...
-
-    async def add_organisation(self, row: Organisation) -> None:
-        """Makes a tenant; the audit event is of the transaction's own. Raises `Conflict` where the id is taken."""
-        ...
-
-    async def remember(self, row: Remembered) -> None:
-        """Keeps an answer. Raises `Conflict` where another request of the same key was faster."""
-        ...
-
-
-class ControlStore(Protocol):
-    """Everything that the control plane reads and changes, one transaction at a time. Any of it may raise `StorageUnavailable`."""
-
-    def view(self, scope: Scope) -> AbstractAsyncContextManager[View]: ...
-
-    def change(self, tenant: Tenant, actor: Actor) -> AbstractAsyncContextManager[Change]:
-        """Kept where the block ends well, undone where it does not. Raises `Conflict` where the database finds one."""
-        ...
-
-    async def touch(self, tenant: Tenant, key_id: str, at: int) -> None:
-        """Notes when a key was last used, in microseconds. No change of configuration."""
         ...

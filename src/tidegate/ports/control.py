@@ -1,0 +1,85 @@
+"""What the control plane needs of its database: everything that it reads and changes, one transaction at a time."""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, TypeVar
+
+from tidegate.records import (
+    Actor,
+    ApiKey,
+    AuditEvent,
+    LimitRule,
+    ListQuery,
+    Organisation,
+    Page,
+    Remembered,
+    RoleBinding,
+    Scope,
+    ServiceAccount,
+    Team,
+    TeamMember,
+    Tenant,
+    User,
+)
+
+Row = TypeVar("Row", LimitRule, Organisation, Team, TeamMember, User, ServiceAccount, ApiKey, RoleBinding)
+Listed = TypeVar("Listed", LimitRule, Organisation, Team, TeamMember, User, ServiceAccount, ApiKey, RoleBinding, AuditEvent)
+
+
+class View(Protocol):
+    """What one transaction sees of its tenant, or of all where its scope is `EVERYONE`."""
+
+    async def get(self, kind: type[Row], *key: str) -> Row | None:
+        """The row with that key: an id, or (team id, user id) for a `TeamMember`, or nothing for the tenant's own `Organisation`."""
+        ...
+
+    async def page(self, kind: type[Listed], query: ListQuery) -> Page[Listed]:
+        """In order of creation; audit events newest first. `Page.cursor` is what `ListQuery.after` takes."""
+        ...
+
+    async def find_key(self, id: str) -> tuple[Tenant, ApiKey] | None:
+        """A key of whatever tenant. Needs the scope `EVERYONE`."""
+        ...
+
+    async def remembered(self, owner: str, key: str, at: int) -> Remembered | None:
+        """The answer to an earlier request with that idempotency key, if it has not expired at `at`."""
+        ...
+
+
+class Change(View, Protocol):
+    """A transaction that changes rows of one tenant. Changes of a tenant come one after the other. Each raises the configuration's
+    generation and writes its audit event here, with `before` and `after` but without digests."""
+
+    async def add(self, row: Row) -> None:
+        """Stores a new row. Raises `Conflict` where its name, email or id is taken."""
+        ...
+
+    async def replace(self, row: Row, action: str) -> Row:
+        """Stores the row in place of the one with `row.revision`, and returns it with the next revision. `action` is the audit event's,
+        like `key.revoke`. Raises `Conflict` where that revision is not the present one, or a name is taken."""
+        ...
+
+    async def remove(self, row: Row) -> None:
+        """Deletes a `TeamMember`, a `RoleBinding` or a `LimitRule`."""
+        ...
+
+    async def add_organisation(self, row: Organisation) -> None:
+        """Makes a tenant; the audit event is of the transaction's own. Raises `Conflict` where the id is taken."""
+        ...
+
+    async def remember(self, row: Remembered) -> None:
+        """Keeps an answer. Raises `Conflict` where another request of the same key was faster."""
+        ...
+
+
+class ControlStore(Protocol):
+    """Everything that the control plane reads and changes, one transaction at a time. Any of it may raise `StorageUnavailable`."""
+
+    def view(self, scope: Scope) -> AbstractAsyncContextManager[View]: ...
+
+    def change(self, tenant: Tenant, actor: Actor) -> AbstractAsyncContextManager[Change]:
+        """Kept where the block ends well, undone where it does not. Raises `Conflict` where the database finds one."""
+        ...
+
+    async def touch(self, tenant: Tenant, key_id: str, at: int) -> None:
+        """Notes when a key was last used, in microseconds. No change of configuration."""
+        ...
