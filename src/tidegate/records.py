@@ -4,6 +4,7 @@ them, the control plane shows and edits them. Nothing here decides.
 All times are integer microseconds since 1970, UTC. Ids are public and random; they tell no order and are no secret.
 """
 
+from collections.abc import Mapping
 from typing import Generic, Literal, TypeVar
 
 import msgspec
@@ -172,7 +173,7 @@ class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     limit: int = 50
     after: str | None = None
-    only: dict[str, str | tuple[str, ...]] = {}
+    only: Mapping[str, str | tuple[str, ...]] = {}
 
 
 class Remembered(msgspec.Struct, frozen=True, kw_only=True):
