@@ -205,3 +205,119 @@ class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
     address: str = ""
     reason: str = ""
     generation: int = 0
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What customers pay: `policy.billing.Terms`, which never change once made. Amounts in nano-dollars; `external_id` is the price that it
+    has at the payment provider."""
+
+    id: str
+    name: str
+    currency: str = "usd"
+    price_nano: int = 0
+    included_nano: int = 0
+    markup_bp: int = 0
+    rates: list[JsonObject] = []
+    external_id: str = ""
+    archived_at: int | None = None
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 1
+
+
+class Customer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is billed. `kind` says what `subject` is: a team or an end user of the same organisation, or (of the organisation `default`,
+    which is the operator) another organisation. Months are those of `time_zone`."""
+
+    id: str
+    name: str
+    kind: Literal["organisation", "team", "end_user"]
+    subject: str
+    email: str = ""
+    time_zone: str = "UTC"
+    external_id: str = ""
+    disabled_at: int | None = None
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 1
+
+
+class Subscription(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan of a customer, from one day to another (both included, `YYYY-MM-DD` in the customer's time zone); no last day is for ever."""
+
+    id: str
+    customer_id: str
+    plan_id: str
+    starts_on: str
+    ends_on: str = ""
+    external_id: str = ""
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 1
+
+
+class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
+    """An amount that goes onto the customer's next invoice: below 0 it is a credit. `invoice_id` is where it went."""
+
+    id: str
+    customer_id: str
+    amount_nano: int
+    reason: str
+    invoice_id: str = ""
+    created_by: str = ""
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 1
+
+
+class Invoice(msgspec.Struct, frozen=True, kw_only=True):
+    """One month of a customer. A draft is worked out as often as it is asked for; a final one has a number and changes no more.
+    `lines` are of `policy.billing.Line`. `unpriced` attempts have no known cost and are not in it."""
+
+    id: str
+    customer_id: str
+    period: str
+    period_from: int
+    period_until: int
+    currency: str = "usd"
+    state: Literal["draft", "final"] = "draft"
+    number: int | None = None
+    lines: list[JsonObject] = []
+    total_nano: int = 0
+    unpriced: int = 0
+    finalised_at: int | None = None
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 1
+
+
+class Payment(msgspec.Struct, frozen=True, kw_only=True):
+    """An invoice at the payment provider, as its events told it; `id` is its id there. `event_at` and `rank` say how new that is."""
+
+    id: str
+    customer_id: str
+    status: str
+    number: str = ""
+    currency: str = "usd"
+    due_nano: int = 0
+    paid_nano: int = 0
+    period_from: int = 0
+    period_until: int = 0
+    event_at: int = 0
+    rank: int = 0
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 1
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """Something for the world outside, stored with the change that it is about and sent afterwards; `id` is its idempotency key there."""
+
+    id: str
+    topic: str
+    message: JsonObject
+    created_at: int
+    due_at: int
+    tries: int = 0
+    failure: str = ""
+    done_at: int | None = None

@@ -3,14 +3,21 @@
 Money is integer nano-dollars, times are Unix seconds, latencies milliseconds.
 """
 
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-Dimension = Literal["org", "team", "user", "key", "provider", "model", "route", "tag"]
+from tidegate.ir.json import JsonObject
+
+Dimension = Literal["org", "team", "user", "key", "provider", "model", "route", "tag", "end_user"]
 Bucket = Literal["hour", "day", "month"]
 
-DIMENSIONS: tuple[Dimension, ...] = ("org", "team", "user", "key", "provider", "model", "route", "tag")
+DIMENSIONS: tuple[Dimension, ...] = ("org", "team", "user", "key", "provider", "model", "route", "tag", "end_user")
 PERCENTILES = (50, 90, 95, 99)
 
 
@@ -21,7 +28,7 @@ class UsageTooLarge(ValueError):
 class UsageQuery(msgspec.Struct, frozen=True, kw_only=True):
     """`since` and `until` are widened to whole buckets (to whole hours without `bucket`), in `time_zone`, an IANA name. `by` splits the
     answer; `only` keeps what has one of the values. An attempt with several tags counts for each of them where tags are asked for, and
-    one without tags not at all."""
+    one without tags not at all; the same holds for end users. Tags and end users cannot be asked for together."""
 
     since: float
     until: float
@@ -32,7 +39,7 @@ class UsageQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
-    """Sums by kind, as `ir.usage.Usage` has them: the four input kinds are disjoint, `output` includes `reasoning` and `audio_output`."""
+    """Sums by kind, as `ir.usage.Usage` has them: the four input kinds are disjoint, `output` includes `reasoning`, audio and images."""
 
     input: int = 0
     cache_read: int = 0
@@ -42,6 +49,8 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     reasoning: int = 0
     audio_input: int = 0
     audio_output: int = 0
+    image_input: int = 0
+    image_output: int = 0
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +70,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     unpriced: int = 0
     tokens: Tokens = Tokens()
     web_searches: int = 0
+    images: int = 0
     cost_nano: int = 0
     saved_nano: int = 0
     latency_ms: tuple[tuple[int, float], ...] = ()
@@ -85,3 +95,45 @@ class UsageReport(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str
     rows: tuple[UsageRow, ...]
     total: Figures
+
+
+_COUNTS = ("requests", "attempts", "errors", "cancelled", "estimated", "unpriced")
+_AMOUNTS = ("web_searches", "images", "cost_nano", "saved_nano")
+_PATTERNS = {"month": "%Y-%m", "day": "%Y-%m-%d"}
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def flat(row: UsageRow, report: UsageReport) -> JsonObject:
+    """One row without anything nested, with the same names in the same order for every row of a report. Money in nano-dollars."""
+    told: JsonObject = {} if row.start is None or report.bucket is None else {"from": date_text(row.start, report)}
+    return told | row.group | flat_figures(row.figures)
+
+
+def flat_figures(figures: Figures) -> JsonObject:
+    """The figures alone."""
+    told: JsonObject = {name: getattr(figures, name) for name in _COUNTS}
+    told |= {f"{name}_tokens": value for name, value in msgspec.structs.asdict(figures.tokens).items()}
+    told |= {name: getattr(figures, name) for name in _AMOUNTS}
+    for name, percentiles in (("latency_ms", dict(figures.latency_ms)), ("first_byte_ms", dict(figures.first_byte_ms))):
+        told |= {f"{name}_p{percent}": percentiles.get(percent) for percent in PERCENTILES}
+    return told
+
+
+def date_text(seconds: float, report: UsageReport) -> str:
+    """When a bucket begins, as its time zone says it."""
+    return datetime.fromtimestamp(seconds, ZoneInfo(report.time_zone)).strftime(_PATTERNS.get(report.bucket or "", "%Y-%m-%d %H:%M"))
+
+
+def csv_lines(report: UsageReport, by: tuple[Dimension, ...]) -> Iterator[str]:
+    """The report as comma-separated values: a line of names, then the rows. Each ends with a line feed."""
+    yield csv_line(flat(UsageRow(start=0.0, group=dict.fromkeys(by, ""), figures=Figures()), report))
+    for row in report.rows:
+        yield csv_line(flat(row, report).values())
+
+
+def csv_line(cells: Iterable[object]) -> str:
+    """What clients name (tags, end users) must not become a formula where the file is opened as a sheet."""
+    out = io.StringIO()
+    safe = (f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULAS) else cell for cell in cells)
+    csv.writer(out, lineterminator="\n").writerow(safe)
+    return out.getvalue()

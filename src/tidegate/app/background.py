@@ -11,6 +11,7 @@ import structlog
 from tidegate.adapters.leases import LeasedCounters
 from tidegate.adapters.spool.spool import Spool
 from tidegate.app.started import Started
+from tidegate.proxy.app import Late, Live
 
 LONGEST_END = 10.0
 """Seconds that may pass at the end, until what is left in the spool is left for the next start."""
@@ -31,6 +32,9 @@ async def in_background(
     admin: socket.socket | None,
     serving: asyncio.Event,
     failed: Callable[[str], None],
+    *,
+    live: Live,
+    late: Late,
 ) -> AsyncGenerator[None]:
     """Runs while the context lasts, from when `serving` is set; the control API listens on `admin`. `failed` is told what can never
     work."""
@@ -39,7 +43,8 @@ async def in_background(
     async def run() -> None:
         await serving.wait()
         storage = await asyncio.to_thread(import_module, "tidegate.app.storage")
-        await storage.stored(storage.Needs(started.settings, spool, counters, started.loaded.snapshot.pepper, admin, closing))
+        pepper = started.loaded.snapshot.pepper
+        await storage.stored(storage.Needs(started.settings, spool, counters, pepper, admin, closing, live, late))
 
     def ended(task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()

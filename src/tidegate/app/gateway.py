@@ -18,7 +18,7 @@ from tidegate.app.upstream import upstreams
 from tidegate.app.usage import usage_spool
 from tidegate.app.watching import watching
 from tidegate.policy.route import Planner
-from tidegate.proxy.app import App, Live
+from tidegate.proxy.app import App, Late, Live
 from tidegate.proxy.server import Gateway
 
 
@@ -39,11 +39,12 @@ async def running(
         serving = asyncio.Event()
         serving.set()
     live = Live(Planner(started.loaded.snapshot))
+    late = Late()
     clock = SystemClock()
     async with (
         usage_spool(started.settings) as spool,
         counters(started.settings, clock, failed) as limits,
-        in_background(started, spool, limits, admin, serving, failed),
+        in_background(started, spool, limits, admin, serving, failed, live=live, late=late),
         upstreams() as upstream,
         watching(started, live),
     ):
@@ -59,5 +60,6 @@ async def running(
             counters=limits,
             access=access_tokens(clock),
             conversations=MemoryConversations(clock),
+            late=late,
         )
         yield Gateway(app)

@@ -22,9 +22,11 @@ from tidegate.adapters.sql.statements import is_away, is_refused
 from tidegate.adapters.system import SystemClock
 from tidegate.app.control import control_api, greet, services
 from tidegate.app.limits import caught_up, owner
+from tidegate.app.retention import forgetting
 from tidegate.app.usage import draining
 from tidegate.control.api.call import Services, nothing_to_do
 from tidegate.control.settings import Settings
+from tidegate.proxy.app import Late, Live
 
 LONGEST_WAIT = 4.0
 """Seconds between two tries to reach a database that is away."""
@@ -41,6 +43,8 @@ class Needs(msgspec.Struct, frozen=True):
     pepper: bytes
     admin: socket.socket | None
     closing: asyncio.Event
+    live: Live
+    late: Late
 
 
 async def stored(needs: Needs) -> None:
@@ -55,14 +59,15 @@ async def stored(needs: Needs) -> None:
     try:
         async with control_api(made, needs.admin):
             if await _prepared(database, needs.closing, auto_migrate=settings.auto_migrate):
-                await _used(needs, ledger, made, SqlWindows(database, name, clock))
+                await _used(needs, database, ledger, made, SqlWindows(database, name, clock))
     finally:
         await ledger.aclose()
         await database.aclose()
 
 
-async def _used(needs: Needs, ledger: LedgerStore, made: Services, windows: SqlWindows) -> None:
-    async with draining(needs.spool, ledger, needs.settings):
+async def _used(needs: Needs, database: Database, ledger: LedgerStore, made: Services, windows: SqlWindows) -> None:
+    needs.late.ledger = ledger
+    async with draining(needs.spool, ledger, needs.settings), forgetting(database, lambda: needs.live.snapshot.usage_days):
         needs.counters.start(windows, caught_up(needs.spool))
         await greet(made, needs.admin)
         await needs.closing.wait()

@@ -99,3 +99,32 @@ USERS = """List and add users, give them roles, and make their admin keys.
 A role says what somebody may do in the control API, which `docs/control-api.md` describes. `tidegate users admin-key` also helps
 where the first admin key was lost.
 """
+
+PLANS = """List and make the plans that customers can have.
+
+A plan has a fee for each month, usage that the fee includes, and a markup on what usage cost.
+"""
+
+CUSTOMERS = """List and make customers, and give them plans.
+
+A customer is an organisation, a team or an end user; `docs/billing.md` tells how they are billed.
+"""
+
+INVOICES = """List, draft, show and finalise invoices.
+
+An invoice is worked out of the ledger's sums. A final one has a number and changes no more.
+"""
+
+RECONCILE = """Compare a provider's own export of usage or cost with the ledger.
+
+The export is a file as OpenAI (usage or costs) or Anthropic (usage report or cost report) gives it, CSV or JSON. What differs is printed
+for each day of UTC and model. The exit code is 0 where everything is the same, 1 where something differs, 2 where nothing could
+be compared.
+
+Examples
+
+```
+tidegate reconcile usage.json --provider openai
+tidegate reconcile claude_api_tokens.csv --provider anthropic --all
+```
+"""

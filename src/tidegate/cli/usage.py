@@ -1,11 +1,11 @@
 """`tidegate usage`: what was used and what it cost, from the ledger's sums."""
 
-import csv
 import re
 import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
 import msgspec
@@ -20,9 +20,8 @@ from tidegate.adapters.sql.version import Behind
 from tidegate.cli.database import Unusable, with_database
 from tidegate.cli.options import Home, complain, say, table
 from tidegate.control.problems import ConfigError
-from tidegate.ir.json import JsonObject
 from tidegate.records import EVERYONE, Scope, Tenant
-from tidegate.usage_report import Bucket, Dimension, Figures, UsageQuery, UsageReport, UsageRow
+from tidegate.usage_report import Bucket, Dimension, Figures, UsageQuery, UsageReport, csv_lines, date_text, flat
 
 By = Annotated[list[Dimension] | None, Parameter(negative=(), help="What to split by. May be given often.")]
 Since = Annotated[str, Parameter(help="How long ago (`90m`, `24h`, `7d`, `4w`), or a date or time (`2026-06-01`, `2026-06-01T12:00`).")]
@@ -80,13 +79,11 @@ def usage(
 def _print(report: UsageReport, query: UsageQuery, *, json: bool, as_csv: bool) -> None:
     if json:
         for row in report.rows:
-            say(msgspec.json.encode(_object(row, report)).decode())
+            say(msgspec.json.encode(flat(row, report)).decode())
     elif as_csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(_object(UsageRow(start=0.0, group=dict.fromkeys(query.by, ""), figures=Figures()), report))
-        writer.writerows(_object(row, report).values() for row in report.rows)
+        sys.stdout.writelines(csv_lines(report, query.by))
     elif not report.total.attempts:
-        complain(f"No usage from {_date(report.since, report)} to {_date(report.until, report)}.")
+        complain(f"No usage from {date_text(report.since, report)} to {date_text(report.until, report)}.")
     else:
         _table(report, query)
 
@@ -95,7 +92,7 @@ def _table(report: UsageReport, query: UsageQuery) -> None:
     when = () if report.bucket is None else ("FROM",)
     rows = [(*when, *(dimension.upper() for dimension in query.by), *_HEAD)]
     for row in report.rows:
-        start = () if row.start is None else (_date(row.start, report),)
+        start = () if row.start is None else (date_text(row.start, report),)
         rows.append((*start, *(value or "-" for value in row.group.values()), *_cells(row.figures)))
     if len(report.rows) > 1 and "tag" not in query.by:
         rows.append(("total", *[""] * (len(rows[0]) - len(_HEAD) - 1), *_cells(report.total)))
@@ -126,22 +123,15 @@ def dollars(nano: int) -> str:
     return f"{'-' if nano < 0 else ''}{whole:,}.{decimals}"
 
 
-def _object(row: UsageRow, report: UsageReport) -> JsonObject:
-    """Flat, and with the same names in the same order for every row of a report."""
-    figures = row.figures
-    told: JsonObject = {} if row.start is None or report.bucket is None else {"from": _date(row.start, report)}
-    told |= row.group
-    told |= {name: getattr(figures, name) for name in ("requests", "attempts", "errors", "cancelled", "estimated", "unpriced")}
-    told |= {f"{name}_tokens": value for name, value in msgspec.structs.asdict(figures.tokens).items()}
-    told |= {name: getattr(figures, name) for name in ("web_searches", "cost_nano", "saved_nano")}
-    for name, percentiles in (("latency_ms", dict(figures.latency_ms)), ("first_byte_ms", dict(figures.first_byte_ms))):
-        told |= {f"{name}_p{percent}": percentiles.get(percent) for percent in (50, 90, 95, 99)}
-    return told
-
-
-def _date(seconds: float, report: UsageReport) -> str:
-    pattern = {"month": "%Y-%m", "day": "%Y-%m-%d"}.get(report.bucket or "", "%Y-%m-%d %H:%M")
-    return datetime.fromtimestamp(seconds, zone(report.time_zone)).strftime(pattern)
+def nano(text: str) -> int:
+    """Nano-dollars of an amount in dollars. Raises `ValueError`."""
+    try:
+        amount = Decimal(text.strip().removeprefix("$")) * _NANO
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount < 0 or amount != amount.to_integral_value():
+        raise ValueError(f"`{text[:40]}` is no amount: it is in dollars, with at most nine decimals, like 20 or 0.50")
+    return int(amount)
 
 
 def _time(text: str, now: float, time_zone: str) -> float:
@@ -170,5 +160,7 @@ def _only(given: Sequence[str]) -> dict[Dimension, tuple[str, ...]]:
         else:
             found[dimension] = (*found.get(dimension, ()), value)
         if not sign:
-            raise ValueError(f"--only `{text[:40]}`: it is like team=core; one of org, team, user, key, provider, model, route and tag")
+            raise ValueError(
+                f"--only `{text[:40]}`: it is like team=core; one of org, team, user, key, provider, model, route, tag and end_user"
+            )
     return found

@@ -7,7 +7,7 @@ import re
 from urllib.parse import urlsplit
 
 from tidegate.control.callers import check_patterns, compile_keys
-from tidegate.control.config import Config, ServerEntry
+from tidegate.control.config import Config, RetentionEntry, ServerEntry
 from tidegate.control.limits import Limits
 from tidegate.control.prices import Prices
 from tidegate.control.problems import Problems
@@ -25,6 +25,8 @@ _SIZE = re.compile(r"(\d{1,15})\s*(B|[KMG]i?B?)?", re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
 _SMALLEST, _LARGEST = 1 << 10, 1 << 30
 _MOST_DAYS = 3650
+_FEWEST_USAGE_DAYS, _MOST_USAGE_DAYS = 35, 36_500
+"""Invoices are made of the month before."""
 
 SANDBOX_SPEC = ProviderSpec(name=SANDBOX, title="Sandbox", dialect="openai_chat", base_url="http://sandbox.invalid/v1", auth="none")
 """Where the catalogue has no row of its own for it."""
@@ -57,6 +59,7 @@ def compile_snapshot(
         pepper=stored.pepper,
         server=server,
         limits=Limits(problems).by_scope(config.limits, config.routes),
+        usage_days=_usage_days(config.retention, problems),
         prices=Prices(problems).all(config.prices, list(upstreams)),
     )
     problems.check()
@@ -82,6 +85,14 @@ def _check_keys(config: Config, snapshot: Snapshot, problems: Problems) -> None:
 
 def _longest_first(route: Route) -> int:
     return -len(route.name)
+
+
+def _usage_days(entry: RetentionEntry, problems: Problems) -> int:
+    if not (entry.usage_days == 0 or _FEWEST_USAGE_DAYS <= entry.usage_days <= _MOST_USAGE_DAYS):
+        problems.error(
+            ("retention", "usage_days"), f"usage is kept for {_FEWEST_USAGE_DAYS} to {_MOST_USAGE_DAYS} days, or for ever, which is `0`"
+        )
+    return entry.usage_days
 
 
 def _server(entry: ServerEntry, problems: Problems) -> ServerSettings:

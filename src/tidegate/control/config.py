@@ -163,6 +163,12 @@ class ServerEntry(msgspec.Struct, frozen=True, kw_only=True):
     keep_nothing_for: list[str] = []
 
 
+class RetentionEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """The `retention` section: how long what was used is kept."""
+
+    usage_days: int = 400
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """A whole tidegate.yaml; every section may be missing or empty."""
 
@@ -171,4 +177,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     keys: list[KeyEntry] = []
     limits: list[ScopeEntry] = []
     prices: dict[str, list[PriceEntry]] = {}
+    retention: RetentionEntry = RetentionEntry()
     server: ServerEntry = ServerEntry()

@@ -11,6 +11,7 @@ import msgspec
 
 _VERBS: dict[str, tuple[str, ...]] = {
     "audit": ("read",),
+    "billing": ("read", "create", "edit"),
     "budgets": ("read", "create", "edit", "delete"),
     "config": ("read", "edit"),
     "credentials": ("read", "create", "edit", "rotate", "delete"),
@@ -36,12 +37,12 @@ def _all_of(*resources: str) -> frozenset[str]:
 
 ROLES: dict[str, frozenset[str]] = {
     "owner": PERMISSIONS,
-    "admin": PERMISSIONS - _all_of("credentials", "invoices", "prices") | {"credentials:read", "prices:read"},
+    "admin": PERMISSIONS - _all_of("billing", "credentials", "invoices", "prices") | {"credentials:read", "prices:read"},
     "key-custodian": _all_of("credentials") | {"orgs:read", "teams:read", "keys:read", "keys:rotate", "keys:revoke"},
-    "billing": _all_of("budgets", "invoices", "prices") | {"orgs:read", "teams:read", "users:read", "usage:read"},
+    "billing": _all_of("billing", "budgets", "invoices", "prices") | {"orgs:read", "teams:read", "users:read", "usage:read"},
     "developer": _all_of("keys") | {"orgs:read", "teams:read", "service_accounts:read", "limits:read", "budgets:read", "usage:read"},
     "auditor": _READS,
-    "viewer": _READS - {"audit:read", "roles:read", "config:read", "invoices:read"},
+    "viewer": _READS - {"audit:read", "roles:read", "config:read", "billing:read", "invoices:read"},
     "service": frozenset({"keys:read", "keys:create", "keys:rotate", "keys:revoke", "usage:read"}),
 }
 """`owner` holds everything, `admin` everything but money and secrets, `auditor` reads everything; no role shows a secret."""

@@ -132,5 +132,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     server: ServerSettings
     prices: dict[str, Price] = {}
     """The operator's own, by `provider/model` or a beginning with `*`; each stands in place of the catalogue's."""
+    usage_days: int = 400
+    """How long rows of the ledger are kept; 0 is for ever."""
     limits: tuple[Limit, ...] = ()
     """Those of organisations, teams, users, end users, models and tags, and of keys and routes that are named by the limit."""

@@ -5,24 +5,64 @@ from typing import Protocol, TypeVar
 
 from tidegate.records import (
     Actor,
+    Adjustment,
     ApiKey,
     AuditEvent,
+    Customer,
+    Invoice,
     LimitRule,
     ListQuery,
+    Message,
     Organisation,
     Page,
+    Payment,
+    Plan,
     Remembered,
     RoleBinding,
     Scope,
     ServiceAccount,
+    Subscription,
     Team,
     TeamMember,
     Tenant,
     User,
 )
 
-Row = TypeVar("Row", LimitRule, Organisation, Team, TeamMember, User, ServiceAccount, ApiKey, RoleBinding)
-Listed = TypeVar("Listed", LimitRule, Organisation, Team, TeamMember, User, ServiceAccount, ApiKey, RoleBinding, AuditEvent)
+Row = TypeVar(
+    "Row",
+    LimitRule,
+    Organisation,
+    Team,
+    TeamMember,
+    User,
+    ServiceAccount,
+    ApiKey,
+    RoleBinding,
+    Plan,
+    Customer,
+    Subscription,
+    Adjustment,
+    Invoice,
+    Payment,
+)
+Listed = TypeVar(
+    "Listed",
+    LimitRule,
+    Organisation,
+    Team,
+    TeamMember,
+    User,
+    ServiceAccount,
+    ApiKey,
+    RoleBinding,
+    AuditEvent,
+    Plan,
+    Customer,
+    Subscription,
+    Adjustment,
+    Invoice,
+    Payment,
+)
 
 
 class View(Protocol):
@@ -60,6 +100,10 @@ class Change(View, Protocol):
 
     async def remove(self, row: Row) -> None:
         """Deletes a `TeamMember`, a `RoleBinding` or a `LimitRule`."""
+        ...
+
+    async def enqueue(self, row: Message) -> None:
+        """Stores a message for the world outside, that is sent once the transaction is kept."""
         ...
 
     async def add_organisation(self, row: Organisation) -> None:

@@ -4,7 +4,7 @@ import msgspec
 
 from tidegate.policy.route import Planner
 from tidegate.policy.snapshot import Snapshot
-from tidegate.ports import AccessTokens, Clock, Conversations, Events, Metrics, Random, ThinkingCache, TokenCounter, Upstream
+from tidegate.ports import AccessTokens, Clock, Conversations, Events, Ledger, Metrics, Random, ThinkingCache, TokenCounter, Upstream
 from tidegate.ports.limits import Counters
 
 
@@ -16,6 +16,12 @@ class Live(msgspec.Struct):
     @property
     def snapshot(self) -> Snapshot:
         return self.current.snapshot
+
+
+class Late(msgspec.Struct):
+    """What comes once the database can be used, after calls are served: the ledger that usage is asked of."""
+
+    ledger: Ledger | None = None
 
 
 class App(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,3 +36,4 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     counters: Counters
     access: AccessTokens
     conversations: Conversations
+    late: Late

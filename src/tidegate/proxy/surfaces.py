@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from tidegate.proxy import conversations, counting, gemini, listing, operate, pipeline, responses, responses_kept
 from tidegate.proxy.paths import Paths, Surface
 from tidegate.proxy.quota import quota
+from tidegate.proxy.usage import usage
 
 _GEMINI = ("/v1beta/models/{model}", "/v1/models/{model}", "/v1beta1/publishers/google/models/{model}")
 """Where Google has its models: the Gemini API in two versions, and Vertex AI with a key alone."""
@@ -59,6 +60,7 @@ SURFACES = Paths(
         ),
         Surface("model", "GET", b"/v1/models/{model}", "", listing.model, body=False),
         Surface("quota", "GET", b"/v1/tidegate/quota", "", quota, body=False),
+        Surface("usage", "GET", b"/v1/tidegate/usage", "", usage, body=False),
     ),
     ("/health/live", "/health/ready", "/metrics"),
 )

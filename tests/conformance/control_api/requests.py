@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from tests.support.control import ACTOR, World
 
-from tidegate.records import LimitRule, ServiceAccount, TeamMember, Tenant, User
+from tidegate.records import Customer, Invoice, LimitRule, Plan, ServiceAccount, Subscription, TeamMember, Tenant, User
 
 
 class Sample(msgspec.Struct):
@@ -103,6 +103,61 @@ def of_new_limit(path: str, *, spend: bool, **fields: Any) -> Maker:
     return make
 
 
+def of_somebody(path: str) -> Maker:
+    async def make(api: World) -> Sample:
+        return Sample(path, {"name": "somebody", "kind": "end_user", "subject": api.name("u")})
+
+    return make
+
+
+async def plan_of(api: World) -> Plan:
+    row = Plan(id=api.name("plan_"), name=api.name("plan "))
+    async with api.store.change(Tenant("a"), ACTOR) as change:
+        await change.add(row)
+    return row
+
+
+async def customer_of(api: World) -> Customer:
+    row = Customer(id=api.name("cust_"), name="somebody", kind="end_user", subject=api.name("u"))
+    async with api.store.change(Tenant("a"), ACTOR) as change:
+        await change.add(row)
+    return row
+
+
+def of_new_plan(path: str, **fields: Any) -> Maker:
+    async def make(api: World) -> Sample:
+        return Sample(path.format((await plan_of(api)).id), **fields)
+
+    return make
+
+
+def of_new_customer(path: str, **fields: Any) -> Maker:
+    """`{}` in the path, and `customer_id` in a body that has one, is a customer."""
+
+    async def make(api: World) -> Sample:
+        id = (await customer_of(api)).id
+        body = fields.get("body")
+        return Sample(path.format(id), {**body, "customer_id": id} if body and "customer_id" in body else body, fields.get("headers", {}))
+
+    return make
+
+
+async def new_subscription(api: World) -> Sample:
+    ids = {"customer_id": (await customer_of(api)).id, "plan_id": (await plan_of(api)).id}
+    return Sample(ORG + "/subscriptions", {**ids, "starts_on": "2026-06-01"})
+
+
+def of_new_subscription(**fields: Any) -> Maker:
+    async def make(api: World) -> Sample:
+        customer, plan = await customer_of(api), await plan_of(api)
+        row = Subscription(id=api.name("sub_"), customer_id=customer.id, plan_id=plan.id, starts_on="2026-06-01")
+        async with api.store.change(Tenant("a"), ACTOR) as change:
+            await change.add(row)
+        return Sample(f"{ORG}/subscriptions/{row.id}", **fields)
+
+    return make
+
+
 def for_new_key(path: str, **fields: Any) -> Maker:
     """The body names a key of team x."""
 
@@ -113,6 +168,42 @@ def for_new_key(path: str, **fields: Any) -> Maker:
     return make
 
 
+def of_new_invoice(path: str) -> Maker:
+    """`{}` in the path is a draft."""
+
+    async def make(api: World) -> Sample:
+        customer = await customer_of(api)
+        row = Invoice(id=api.name("inv_"), customer_id=customer.id, period="2026-06", period_from=1, period_until=2)
+        async with api.store.change(Tenant("a"), ACTOR) as change:
+            await change.add(row)
+        return Sample(path.format(row.id))
+
+    return make
+
+
+NO_CUSTOMER: dict[str, Any] = {"customer_id": ""}
+BILLING: dict[str, Maker] = {
+    "list_plans": fixed(f"{ORG}/plans"),
+    "create_plan": named(f"{ORG}/plans"),
+    "get_plan": of_new_plan(ORG + "/plans/{}"),
+    "edit_plan": of_new_plan(ORG + "/plans/{}", body={"archived": True}, headers=ANY),
+    "list_customers": fixed(f"{ORG}/customers"),
+    "create_customer": of_somebody(f"{ORG}/customers"),
+    "get_customer": of_new_customer(ORG + "/customers/{}"),
+    "edit_customer": of_new_customer(ORG + "/customers/{}", body={"disabled": True}, headers=ANY),
+    "list_subscriptions": fixed(f"{ORG}/subscriptions"),
+    "create_subscription": new_subscription,
+    "get_subscription": of_new_subscription(),
+    "end_subscription": of_new_subscription(body={"ends_on": "2026-07-01"}, headers=ANY),
+    "list_adjustments": fixed(f"{ORG}/adjustments"),
+    "create_adjustment": of_new_customer(f"{ORG}/adjustments", body=NO_CUSTOMER | {"amount_nano": -5, "reason": "sorry"}),
+    "list_invoices": fixed(f"{ORG}/invoices"),
+    "create_invoice": of_new_customer(f"{ORG}/invoices", body=NO_CUSTOMER | {"period": "2026-06"}),
+    "get_invoice": of_new_invoice(ORG + "/invoices/{}"),
+    "recompute_invoice": of_new_invoice(ORG + "/invoices/{}/recompute"),
+    "finalise_invoice": of_new_invoice(ORG + "/invoices/{}/finalise"),
+    "list_payments": fixed(f"{ORG}/payments"),
+}
 SAMPLES: dict[str, Maker] = {
     "get_me": fixed("/me"),
     "list_roles": fixed("/roles"),
@@ -160,6 +251,8 @@ SAMPLES: dict[str, Maker] = {
     "edit_budget": of_new_limit(ORG + "/budgets/{}", spend=True, body={"amount": 6}, headers=ANY),
     "delete_budget": of_new_limit(ORG + "/budgets/{}", spend=True),
     "get_usage": fixed(f"{ORG}/usage"),
+    "get_all_usage": fixed("/usage"),
+    **BILLING,
     "list_audit_events": fixed(f"{ORG}/audit-events"),
 }
 OF_TEAM_X = frozenset(

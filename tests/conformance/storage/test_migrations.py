@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, select
 from tests.support import databases
 
-from tidegate.adapters.sql import migrate, version
+from tidegate.adapters.sql import migrate, schema_billing, version
 from tidegate.adapters.sql.columns import METADATA
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.schema import organisation
@@ -36,6 +36,7 @@ def differences(connection: Connection) -> list[object]:
 
 
 async def test_migrated_is_what_the_code_states(database: Database) -> None:
+    assert schema_billing.invoice.name in METADATA.tables
     async with database.read(EVERYONE) as connection:
         assert await connection.run_sync(differences) == []
         assert (await connection.execute(select(organisation.c.org_id))).scalars().all() == [DEFAULT_ORG]

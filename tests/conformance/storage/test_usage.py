@@ -12,7 +12,7 @@ from tests.support.usage import NOON, usage_event
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.ledger import LedgerStore
 from tidegate.records import EVERYONE, Tenant
-from tidegate.usage_report import DIMENSIONS, Bucket, Dimension, UsageQuery, UsageReport, UsageTooLarge
+from tidegate.usage_report import Bucket, Dimension, UsageQuery, UsageReport, UsageTooLarge
 
 OWN = Tenant()
 DAY = 86400.0
@@ -54,6 +54,17 @@ async def test_every_dimension_splits_and_filters(database: Database) -> None:
     assert (await ask(database, only={"key": ("k2", "k9"), "model": ("m2",)})).total.cost_nano == 110
     assert (await ask(database, only={"key": ("k1",), "model": ("m2",)})).total.attempts == 0
     assert (await ask(database)).total.cost_nano == 111
+
+
+async def test_end_users_are_asked_for_apart_from_tags(database: Database) -> None:
+    store = LedgerStore(database)
+    await store.post([usage_event(n, end_user=name, tags=["x", "y"], cost_nano=1 << n) for n, name in enumerate(("e1", "e2", "e1", ""))])
+    report = await ask(database, by=("end_user",))
+    assert [(row.group["end_user"], row.figures.cost_nano) for row in report.rows] == [("e1", 5), ("e2", 2)]
+    assert (await ask(database, only={"end_user": ("e2",)}, by=("model",))).total.cost_nano == 2
+    assert (await ask(database)).total.cost_nano == 15
+    with pytest.raises(ValueError, match="together"):
+        await ask(database, by=("end_user", "tag"))
 
 
 async def test_the_figures(database: Database) -> None:
@@ -120,7 +131,12 @@ async def test_no_query_reads_the_ledger(database: Database) -> None:
     event.listen(database.engine.sync_engine, "before_cursor_execute", lambda _c, _cursor, statement, *_: seen.append(statement))
     buckets: tuple[Bucket | None, ...] = (None, "hour", "day", "month")
     for bucket in buckets:
-        for by in (DIMENSIONS[:0], DIMENSIONS):
+        asked: tuple[tuple[Dimension, ...], ...] = (
+            (),
+            ("org", "team", "user", "key", "provider", "model", "route", "tag"),
+            ("end_user", "model"),
+        )
+        for by in asked:
             await store.usage(EVERYONE, UsageQuery(since=NOON, until=NOON + 3600, by=by, bucket=bucket))
-    assert sum("rollup_" in statement for statement in seen) == 8
+    assert sum("rollup_" in statement for statement in seen) == 12
     assert not any("ledger" in statement for statement in seen)

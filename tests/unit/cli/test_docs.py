@@ -23,8 +23,9 @@ def test_help_shows_examples(command: str) -> None:
 
 def test_every_command_stands_on_the_page() -> None:
     listed = re.findall(r"^│ (\w+) ", help_of(""), re.M)
-    assert listed == ["serve", "check", "keys", "models", "sandbox", "usage", "migrate", "orgs", "teams", "users", "version"]
-    for group in ("keys", "migrate", "orgs", "teams", "users"):
+    served = ["serve", "check", "keys", "models", "sandbox", "usage", "migrate"]
+    assert listed == [*served, "orgs", "teams", "users", "budgets", "plans", "customers", "invoices", "reconcile", "version"]
+    for group in ("keys", "migrate", "orgs", "teams", "users", "budgets", "plans", "customers", "invoices"):
         listed += [f"{group} {name}" for name in re.findall(r"^│ ([\w-]+) ", help_of(group), re.M)]
     assert set(COMMANDS) == {"", *listed}
 
@@ -61,6 +62,8 @@ def test_every_setting_is_documented_in_its_section(section: str, name: str) -> 
 def test_every_documented_setting_exists() -> None:
     known = {name for _, name in SETTINGS}
     text = CONFIGURATION.read_text()
-    sections = re.findall(r"^## `(?:providers|timeouts|routes|keys|limits|budget|prices|server)`\n(.*?)(?=^## |\Z)", text, re.M | re.S)
-    assert len(sections) == 8
+    sections = re.findall(
+        r"^## `(?:providers|timeouts|routes|keys|limits|budget|prices|retention|server)`\n(.*?)(?=^## |\Z)", text, re.M | re.S
+    )
+    assert len(sections) == 9
     assert {name for part in sections for name in re.findall(r"^\| `(\w+)` \|", part, re.M)} == known

@@ -14,6 +14,8 @@ from tidegate.proxy.surfaces import SURFACES, spoken_dialect
         ("GET", b"/v1/models/gpt-4o", "model"),
         ("GET", b"/v1/models/a%2Fb", "model"),
         ("GET", b"/v1/models/a/b", "model"),
+        ("GET", b"/v1/tidegate/quota", "quota"),
+        ("GET", b"/v1/tidegate/usage", "usage"),
     ],
 )
 def test_surfaces(method: str, path: bytes, name: str) -> None:

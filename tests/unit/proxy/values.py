@@ -17,7 +17,7 @@ from tidegate.policy.snapshot import Route, ServerSettings
 from tidegate.policy.snapshot import Upstream as UpstreamConfig
 from tidegate.ports import AccessFailure, UpstreamFailure, UsageEvent
 from tidegate.providers.spec import AuthKind
-from tidegate.proxy.app import App, Live
+from tidegate.proxy.app import App, Late, Live
 from tidegate.proxy.server import Gateway
 
 KEY = "the-key-of-the-caller"
@@ -186,6 +186,7 @@ class Memory:
             thinking=MemoryThinkingCache(),
             tokens=Letters(),
             counters=MemoryCounters(Ticks()),
+            late=Late(),
             access=self.access,
             conversations=MemoryConversations(Ticks()),
         )

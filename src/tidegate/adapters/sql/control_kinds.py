@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from tidegate.adapters.sql import keys, service_accounts, teams, users
+from tidegate.adapters.sql import keys, schema_billing, service_accounts, teams, users
 from tidegate.adapters.sql.schema import (
     api_key,
     audit_event,
@@ -17,7 +17,23 @@ from tidegate.adapters.sql.schema import (
     team_member,
     user_account,
 )
-from tidegate.records import ApiKey, AuditEvent, LimitRule, Organisation, RoleBinding, ServiceAccount, Team, TeamMember, User
+from tidegate.records import (
+    Adjustment,
+    ApiKey,
+    AuditEvent,
+    Customer,
+    Invoice,
+    LimitRule,
+    Organisation,
+    Payment,
+    Plan,
+    RoleBinding,
+    ServiceAccount,
+    Subscription,
+    Team,
+    TeamMember,
+    User,
+)
 
 _LIMIT_EDITED = ("name", "amount", "mode", "time_zone", "hard", "reserve", "alerts", "ceiling_nano", "output_cap", "disabled_at")
 _OF_ORGANISATION = ("name", "disabled_at")
@@ -25,7 +41,7 @@ _OF_ORGANISATION = ("name", "disabled_at")
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """`key` are the columns that name a row within its tenant; `order` those of a list, the last one unique; `edited` what `replace` may
-    change; `audited` what events show."""
+    change; `audited` what events show. A row that has `closed` (column, value) is never changed again."""
 
     name: str
     table: Any
@@ -34,7 +50,14 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     newest_first: bool = False
     edited: frozenset[str] = frozenset()
     audited: tuple[str, ...] = ()
+    closed: tuple[str, object] | None = None
 
+
+_OF_PLAN = ("name", "external_id", "archived_at")
+_OF_CUSTOMER = ("name", "email", "external_id", "disabled_at")
+_OF_SUBSCRIPTION = ("ends_on", "external_id")
+_OF_INVOICE = ("state", "number", "lines", "total_nano", "unpriced", "finalised_at")
+_OF_PAYMENT = ("status", "number", "currency", "due_nano", "paid_nano", "period_from", "period_until", "event_at", "rank")
 
 KINDS: dict[type[msgspec.Struct], Kept] = {
     Organisation: Kept(
@@ -60,5 +83,42 @@ KINDS: dict[type[msgspec.Struct], Kept] = {
         audited=("scope_kind", "scope_id", "measure", "per", *_LIMIT_EDITED),
     ),
     RoleBinding: Kept(name="role_binding", table=role_binding, audited=("subject_kind", "subject_id", "role", "scope")),
+    Plan: Kept(
+        name="plan",
+        table=schema_billing.plan,
+        edited=frozenset(_OF_PLAN),
+        audited=(*_OF_PLAN, "currency", "price_nano", "included_nano", "markup_bp", "rates"),
+    ),
+    Customer: Kept(
+        name="customer",
+        table=schema_billing.customer,
+        edited=frozenset(_OF_CUSTOMER),
+        audited=(*_OF_CUSTOMER, "kind", "subject", "time_zone"),
+    ),
+    Subscription: Kept(
+        name="subscription",
+        table=schema_billing.subscription,
+        edited=frozenset(_OF_SUBSCRIPTION),
+        audited=(*_OF_SUBSCRIPTION, "customer_id", "plan_id", "starts_on"),
+    ),
+    Adjustment: Kept(
+        name="adjustment",
+        table=schema_billing.adjustment,
+        edited=frozenset({"invoice_id"}),
+        audited=("customer_id", "amount_nano", "reason", "invoice_id"),
+    ),
+    Invoice: Kept(
+        name="invoice",
+        table=schema_billing.invoice,
+        edited=frozenset(_OF_INVOICE),
+        audited=("customer_id", "period", "state", "number", "total_nano"),
+        closed=("state", "final"),
+    ),
+    Payment: Kept(
+        name="payment",
+        table=schema_billing.payment,
+        edited=frozenset(_OF_PAYMENT),
+        audited=("customer_id", "status", "due_nano", "paid_nano"),
+    ),
     AuditEvent: Kept(name="audit_event", table=audit_event, key=("seq",), order=("seq",), newest_first=True),
 }

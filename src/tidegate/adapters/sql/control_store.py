@@ -14,9 +14,9 @@ from tidegate.adapters.sql.control_kinds import KINDS, Kept
 from tidegate.adapters.sql.engine import Database, within
 from tidegate.adapters.sql.keys import Keys
 from tidegate.adapters.sql.rows import record_of
-from tidegate.adapters.sql.schema import api_key, idempotency_record, organisation
+from tidegate.adapters.sql.schema import api_key, idempotency_record, organisation, outbox
 from tidegate.adapters.sql.statements import told_when_away
-from tidegate.records import EVERYONE, Actor, ApiKey, Conflict, Everyone, ListQuery, Organisation, Page, Remembered, Scope, Tenant
+from tidegate.records import EVERYONE, Actor, ApiKey, Conflict, Everyone, ListQuery, Message, Organisation, Page, Remembered, Scope, Tenant
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -94,6 +94,8 @@ class SqlChange(SqlView):
         revision: int = getattr(before, "revision", 0)
         if before is None or revision != getattr(row, "revision", 0):
             raise Conflict("it was changed in the meantime")
+        if kept.closed is not None and getattr(before, kept.closed[0]) == kept.closed[1]:
+            raise Conflict(f"a {kept.name} that is {kept.closed[1]} changes no more")
         differing = {name for name in row.__struct_fields__ if getattr(row, name) != getattr(before, name)} - {"updated_at", "digest"}
         if differing - kept.edited:
             raise ValueError(f"{min(differing - kept.edited)} cannot be set")
@@ -125,6 +127,9 @@ class SqlChange(SqlView):
         await self._connection.execute(delete(table).where(*same, table.c.expires_at <= row.created_at))
         values = {**msgspec.structs.asdict(row), "org_id": self._tenant.org_id, "state": "done"}
         await self._connection.execute(insert(table).values(values))
+
+    async def enqueue(self, row: Message) -> None:
+        await self._connection.execute(insert(outbox).values(**msgspec.structs.asdict(row), org_id=self._tenant.org_id))
 
     def _one(self, kept: Kept, row: msgspec.Struct) -> tuple[Any, ...]:
         named = (kept.table.c[name] == value for name, value in zip(kept.key, _key(kept, row), strict=True))

@@ -13,7 +13,7 @@ from tidegate.adapters.sql.limits_post import Spent
 from tidegate.adapters.sql.posting import Posting
 from tidegate.adapters.sql.posting_sqlite import ShortWay
 from tidegate.adapters.sql.rollups import rollups
-from tidegate.adapters.sql.schema_usage import MEASURES, ROLLUPS, ledger
+from tidegate.adapters.sql.schema_usage import MEASURES, WRITTEN, ledger
 from tidegate.adapters.sql.statements import insert, of_the_data, told_when_away
 from tidegate.adapters.sql.usage_query import report
 from tidegate.ports import PoisonEvents, UsageEvent
@@ -40,7 +40,7 @@ class LedgerStore:
         self._short = ShortWay(database.engine.url, database.statement_seconds, windows) if is_sqlite else None
         self._post = Posting(ledger, is_sqlite=is_sqlite, identity=_IDENTITY)
         self._tell = insert(ledger, is_sqlite=is_sqlite).on_conflict_do_nothing().returning(*(ledger.c[name] for name in _IDENTITY))
-        self._rollups = [Posting(table, is_sqlite=is_sqlite) for _, table in ROLLUPS]
+        self._rollups = [Posting(table, is_sqlite=is_sqlite) for _, table in WRITTEN]
 
     async def post(self, events: Sequence[UsageEvent]) -> int:
         """Stores the events that are not there yet, with their rollups, in one transaction; the number of new ones. Raises `PoisonEvents`

@@ -24,7 +24,7 @@ LATEST = 253_402_300_800
 _ENTRIES = frozenset(("settled", "unknown", "void", "correction"))
 _TOKEN_COLUMNS = {kind: f"{kind}_tokens" for kind in KINDS}
 _NO_TOKENS: dict[str, int | None] = dict.fromkeys(_TOKEN_COLUMNS.values())
-_COUNTED = frozenset((*KINDS, "web_searches", "cost_nano"))
+_COUNTED = frozenset((*KINDS, "web_searches", "images", "cost_nano"))
 _ENCODE = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -61,6 +61,7 @@ def row_of(event: UsageEvent) -> Row:
         "upstream_status": None if event.upstream_status is None else _whole("upstream_status", event.upstream_status, 1 << 31),
         "error": None if event.error is None else _text(event.error),
         "web_searches": _amount("usage.web_searches", usage.get("web_searches"), signed),
+        "images": _amount("usage.images", usage.get("images"), signed),
         "other_usage": {name: value for name, value in usage.items() if name not in _COUNTED} or None,
         "estimated": None if event.estimated is None else _text(event.estimated),
         "cost_nano": _amount("cost_nano", event.cost_nano, signed),

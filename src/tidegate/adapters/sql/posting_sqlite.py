@@ -15,7 +15,7 @@ from tidegate.adapters.sql.ledger_rows import Row
 from tidegate.adapters.sql.limits_post import Spent
 from tidegate.adapters.sql.posting import Posting
 from tidegate.adapters.sql.rollups import rollups
-from tidegate.adapters.sql.schema_usage import MEASURES, ROLLUPS, ledger
+from tidegate.adapters.sql.schema_usage import MEASURES, WRITTEN, ledger
 from tidegate.ports.limits import Moved
 
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
@@ -31,7 +31,7 @@ class ShortWay:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._ledger = Posting(ledger, is_sqlite=True)
-        self._rollups = [Posting(table, is_sqlite=True) for _, table in ROLLUPS]
+        self._rollups = [Posting(table, is_sqlite=True) for _, table in WRITTEN]
 
     def post(self, rows: Sequence[Row]) -> list[Moved] | None:
         """Stores the rows and their sums; the windows of limits that they raised. None where one of them was there already or the

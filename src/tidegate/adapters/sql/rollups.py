@@ -7,39 +7,56 @@ from operator import itemgetter
 from typing import Any
 
 from tidegate.adapters.sql.ledger_rows import Row
-from tidegate.adapters.sql.schema_usage import BOUNDS_MS, FIRST_BYTE, GROUPS, KINDS, LATENCY, MEASURES, ROLLUPS
+from tidegate.adapters.sql.schema_usage import (
+    BOUNDS_MS,
+    END_USER_GROUPS,
+    FIRST_BYTE,
+    GROUPS,
+    KINDS,
+    LATENCY,
+    MEASURES,
+    PLAIN_GROUPS,
+    ROLLUPS,
+)
 
 CLIENT_GONE = 499
 _MICROS = 1_000_000
 _BOUNDS_US = tuple(bound * 1000 for bound in BOUNDS_MS)
-_OF_SUMS = itemgetter(*(f"{kind}_tokens" for kind in KINDS), "web_searches", "cost_nano", "saved_nano")
-_SUMS = (*(f"{kind}_tokens" for kind in KINDS), "web_searches", "cost_nano", "saved_nano")
+_OF_SUMS = itemgetter(*(f"{kind}_tokens" for kind in KINDS), "web_searches", "images", "cost_nano", "saved_nano")
+_SUMS = (*(f"{kind}_tokens" for kind in KINDS), "web_searches", "images", "cost_nano", "saved_nano")
 _LENGTHS = tuple(seconds * _MICROS for seconds, _ in ROLLUPS)
-_OF_GROUPS = itemgetter("org_id", *GROUPS[:-1])
+_OF_GROUPS = itemgetter("org_id", *PLAIN_GROUPS)
 _KEY = itemgetter("org_id", "bucket", "dims")
 _ZERO = dict.fromkeys(MEASURES, 0)
 
 Group = tuple[Any, ...]
-"""(bucket, organisation, the values of `GROUPS`)."""
+"""(bucket, organisation, the values of `GROUPS` or `END_USER_GROUPS`)."""
 Sums = dict[str, int]
 
 
 def rollups(rows: Iterable[Row]) -> list[list[dict[str, Any]]]:
-    """For each table of `ROLLUPS` the rows to add, in the order of their keys: whoever writes several of them locks them in that order."""
-    sums: dict[Group, Sums] = {}
+    """For each table of `WRITTEN` the rows to add, in the order of their keys: whoever writes several of them locks them in that order."""
+    by_tag: dict[Group, Sums] = {}
+    by_end_user: dict[Group, Sums] = {}
     for row in rows:
         measures = _measures(row)
         bucket = row["at"] - row["at"] % _LENGTHS[0]
         groups = _OF_GROUPS(row)
         for tag in ("", *(row["tags"] or ())):
-            _add(sums, (bucket, *groups, tag), measures)
+            _add(by_tag, (bucket, *groups, tag), measures)
+        if row["end_user"]:
+            _add(by_end_user, (bucket, *groups, row["end_user"]), measures)
+    return [*_tables(by_tag, GROUPS), *_tables(by_end_user, END_USER_GROUPS)]
+
+
+def _tables(sums: dict[Group, Sums], names: tuple[str, ...]) -> list[list[dict[str, Any]]]:
     tables = [sums]
     for length in _LENGTHS[1:]:
         coarser: dict[Group, Sums] = {}
         for group, found in tables[-1].items():
             _add(coarser, (group[0] - group[0] % length, *group[1:]), found.items())
         tables.append(coarser)
-    return [sorted((_row(group, found) for group, found in table.items()), key=_KEY) for table in tables]
+    return [sorted((_row(group, found, names) for group, found in table.items()), key=_KEY) for table in tables]
 
 
 def _add(sums: dict[Group, Sums], group: Group, measures: Iterable[tuple[str, int]]) -> None:
@@ -51,10 +68,10 @@ def _add(sums: dict[Group, Sums], group: Group, measures: Iterable[tuple[str, in
         into[name] = into.get(name, 0) + value
 
 
-def _row(group: Group, found: Sums) -> dict[str, Any]:
+def _row(group: Group, found: Sums, of: tuple[str, ...]) -> dict[str, Any]:
     bucket, org_id, *names = group
     dims = hashlib.blake2b("\0".join(names).encode(), digest_size=16).digest()
-    return {"org_id": org_id, "bucket": bucket, "dims": dims, **dict(zip(GROUPS, names, strict=True)), **_ZERO, **found}
+    return {"org_id": org_id, "bucket": bucket, "dims": dims, **dict(zip(of, names, strict=True)), **_ZERO, **found}
 
 
 def _measures(row: Row) -> list[tuple[str, int]]:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidegate.adapters.sql.buckets import Cut, cut
 from tidegate.adapters.sql.engine import within
 from tidegate.adapters.sql.percentiles import percentile
-from tidegate.adapters.sql.schema_usage import COUNTS, FIRST_BYTE, KINDS, LATENCY, MEASURES, ROLLUPS
+from tidegate.adapters.sql.schema_usage import COUNTS, END_USER_ROLLUPS, FIRST_BYTE, KINDS, LATENCY, MEASURES, ROLLUPS
 from tidegate.records import Scope
 from tidegate.usage_report import PERCENTILES, Dimension, Figures, Tokens, UsageQuery, UsageReport, UsageRow, UsageTooLarge
 
@@ -27,6 +27,7 @@ _COLUMNS: dict[Dimension, str] = {
     "model": "model",
     "route": "route",
     "tag": "tag",
+    "end_user": "end_user",
 }
 
 
@@ -66,28 +67,32 @@ async def report(connection: AsyncConnection, scope: Scope, query: UsageQuery) -
 
 def statement(scope: Scope, query: UsageQuery, periods: Cut) -> Select[Any]:
     """(number of the bucket, groups…, sums…)."""
-    table = table_for(periods)
+    asked = {*query.by, *query.only}
+    of_end_users = "end_user" in asked
+    if of_end_users and "tag" in asked:
+        raise ValueError("tags and end users cannot be asked for together")
+    table = table_for(periods, END_USER_ROLLUPS if of_end_users else ROLLUPS)
     number = _number(table, periods).label("number")
     groups = [table.c[_COLUMNS[dimension]] for dimension in query.by]
     sums = [cast(func.sum(table.c[name]), BigInteger).label(name) for name in MEASURES]
-    tagged = "tag" in query.by or "tag" in query.only
-    chosen = [table.c[_COLUMNS[dimension]].in_(values) for dimension, values in query.only.items()]
+    # Without end users, a row without a tag has everything; the rows of end users hold nothing but those that are named.
+    chosen = [] if of_end_users else [table.c.tag != "" if "tag" in asked else table.c.tag == ""]
+    chosen += [table.c[_COLUMNS[dimension]].in_(values) for dimension, values in query.only.items()]
     return (
         select(number, *groups, *sums)
         .where(
             *within(scope, table),
             table.c.bucket >= periods.edges[0] * _MICROS,
             table.c.bucket < periods.edges[-1] * _MICROS,
-            table.c.tag != "" if tagged else table.c.tag == "",
             *chosen,
         )
         .group_by(number, *groups)
     )
 
 
-def table_for(periods: Cut) -> Table:
+def table_for(periods: Cut, rollups: tuple[tuple[int, Table], ...]) -> Table:
     """The coarsest rollup none of whose buckets lies across an edge."""
-    return next(table for seconds, table in reversed(ROLLUPS) if all(edge % seconds == 0 for edge in periods.edges))
+    return next(table for seconds, table in reversed(rollups) if all(edge % seconds == 0 for edge in periods.edges))
 
 
 def _number(table: Table, periods: Cut) -> ColumnElement[int]:
@@ -107,6 +112,7 @@ def _figures(rows: Sequence[Row[Any]]) -> Figures:
         **{name: sums[name] for name in COUNTS},
         tokens=Tokens(**{kind: sums[f"{kind}_tokens"] for kind in KINDS}),
         web_searches=sums["web_searches"],
+        images=sums["images"],
         cost_nano=sums["cost_nano"],
         saved_nano=sums["saved_nano"],
         latency_ms=_percentiles([sums[name] for name in LATENCY]),

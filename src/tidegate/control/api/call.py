@@ -34,6 +34,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     secrets: Secrets
     peppers: Peppers
     changed: Callable[[], None] = nothing_to_do
+    billed: bool = False
+    """Whether there is a payment provider to tell of customers and subscriptions."""
 
     def now(self) -> int:
         """Microseconds since 1970."""

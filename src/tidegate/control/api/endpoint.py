@@ -29,6 +29,7 @@ from tidegate.records import Actor, Conflict, Organisation, Remembered, Tenant
 REMEMBERED_FOR = 24 * 3600 * 1_000_000
 """Microseconds that the answer to an idempotent request is kept."""
 
+CSV = "text/csv; charset=utf-8"
 _HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 _LOG = structlog.get_logger("tidegate.control")
 
@@ -89,7 +90,11 @@ async def _answer(services: Services, route: Route, request: Request, request_id
             raise not_found()
         await _authorise(route, call, asked)
         if change is None or once is None:
-            return _response(route, await route.handler(call, asked), request_id)
+            answer = await route.handler(call, asked)
+            if route.csv is not None and _wants_csv(request):
+                headers = {**_HEADERS, "x-request-id": request_id, "vary": "accept"}
+                return Response(route.csv(asked, answer), route.status, headers, CSV)
+            return _response(route, answer, request_id)
         fingerprint = hashlib.sha256(b"\0".join((route.name.encode(), msgspec.json.encode(params, order="sorted"), body))).digest()
         earlier = await change.remembered(call.actor_name, once, now)
         if earlier is not None:
@@ -123,6 +128,11 @@ async def _answer(services: Services, route: Route, request: Request, request_id
         return Response(replay.remembered.answer, replay.remembered.status, headers, "application/json")
     services.changed()
     return response
+
+
+def _wants_csv(request: Request) -> bool:
+    """Whether it is asked for by name, before anything else."""
+    return request.headers.get("accept", "").partition(",")[0].partition(";")[0].strip().lower() == "text/csv"
 
 
 def _refuse_early(route: Route, caller: Caller, tenant: Tenant) -> None:

@@ -74,6 +74,8 @@ def _responses(route: Route, by_kind: dict[Any, dict[str, Any]]) -> dict[str, An
     done: dict[str, Any] = {"description": route.status.phrase}
     if route.answer is not None:
         done["content"] = {"application/json": {"schema": by_kind[route.answer]}}
+        if route.csv is not None:
+            done["content"]["text/csv"] = {"schema": {"type": "string"}}
     refused = {"description": "Refused", "content": {CONTENT_TYPE: {"schema": by_kind[Document]}}}
     return {str(route.status.value): done, "4XX": refused, "5XX": refused}
 

@@ -1,6 +1,20 @@
 """The table of all routes of the control API, and nothing else."""
 
-from tidegate.control.api import audit, keys, limits, me, orgs, role_bindings, service_accounts, teams, usage, users
+from tidegate.control.api import (
+    audit,
+    billing_customers,
+    billing_invoices,
+    billing_plans,
+    keys,
+    limits,
+    me,
+    orgs,
+    role_bindings,
+    service_accounts,
+    teams,
+    usage,
+    users,
+)
 from tidegate.control.api.table import table
 
 ROUTES = table(
@@ -13,5 +27,8 @@ ROUTES = table(
     keys.ROUTES,
     limits.ROUTES,
     usage.ROUTES,
+    billing_plans.ROUTES,
+    billing_customers.ROUTES,
+    billing_invoices.ROUTES,
     audit.ROUTES,
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 from tidegate.control.api.call import Call
 from tidegate.policy.roles import GATEWAY, org_scope, team_scope
-from tidegate.records import ApiKey, Team
+from tidegate.records import DEFAULT_ORG, ApiKey, Team
 
 
 async def gateway(_call: Call, _asked: Any) -> str:
@@ -34,3 +34,8 @@ async def team_asked_for(call: Call, asked: Any) -> str:
     if team_id is not None:
         await call.load(Team, team_id)
     return team_scope(call.tenant.org_id, team_id)
+
+
+async def billing(call: Call, _asked: Any) -> str:
+    """The organisation; of the organisation `default` the gateway, because its customers may be other organisations."""
+    return GATEWAY if call.tenant.org_id == DEFAULT_ORG else org_scope(call.tenant.org_id)

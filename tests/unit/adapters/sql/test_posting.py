@@ -6,9 +6,9 @@ from tests.support.usage import usage_event
 from tidegate.adapters.sql.ledger_rows import row_of
 from tidegate.adapters.sql.posting import Posting
 from tidegate.adapters.sql.rollups import rollups
-from tidegate.adapters.sql.schema_usage import MEASURES, ROLLUPS, ledger
+from tidegate.adapters.sql.schema_usage import MEASURES, ROLLUPS, WRITTEN, ledger
 
-TABLES = [ledger, *(table for _, table in ROLLUPS)]
+TABLES = [ledger, *(table for _, table in WRITTEN)]
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)

@@ -7,12 +7,12 @@ from tests.support.usage import NOON, usage_event
 
 from tidegate.adapters.sql.ledger_rows import row_of
 from tidegate.adapters.sql.rollups import rollups
-from tidegate.adapters.sql.schema_usage import FIRST_BYTE, LATENCY, MEASURES, ROLLUPS
+from tidegate.adapters.sql.schema_usage import FIRST_BYTE, LATENCY, MEASURES, ROLLUPS, WRITTEN
 
 
 def one(**fields: Any) -> dict[str, Any]:
     """The hour's only row, where it is not zero."""
-    _, (row,), _ = rollups([row_of(usage_event(**fields))])
+    _, (row,), _ = rollups([row_of(usage_event(**fields))])[:3]
     return {name: row[name] for name in MEASURES if row[name]}
 
 
@@ -50,7 +50,7 @@ def test_latency_is_of_successful_attempts(fields: dict[str, Any]) -> None:
 
 
 def test_each_tag_repeats_the_row() -> None:
-    for table in rollups([row_of(usage_event(tags=["a", "b"]))]):
+    for table in rollups([row_of(usage_event(tags=["a", "b"]))])[:3]:
         assert sorted(row["tag"] for row in table) == ["", "a", "b"]
         assert {row["cost_nano"] for row in table} == {100}
 
@@ -62,7 +62,7 @@ def test_buckets_begin_where_their_length_says() -> None:
 
 def test_names_that_run_together_are_told_apart() -> None:
     rows = [row_of(usage_event(1, team="ab", user="c")), row_of(usage_event(2, team="a", user="bc"))]
-    assert all(len(table) == 2 for table in rollups(rows))
+    assert all(len(table) == 2 for table in rollups(rows)[:3])
 
 
 @given(st.permutations(range(12)), st.integers(0, 12))
@@ -81,4 +81,18 @@ def test_sums_do_not_depend_on_order_or_on_batches(order: list[int], at: int) ->
 
 
 def test_there_is_a_table_for_each_length() -> None:
-    assert len(rollups([])) == len(ROLLUPS) == 3
+    assert len(rollups([])) == len(WRITTEN) == 2 * len(ROLLUPS) == 6
+
+
+def test_end_users_have_sums_of_their_own_and_nobody_else_has() -> None:
+    rows = [
+        row_of(usage_event(n, end_user=end_user, cost_nano=n, tags=["x", "y"]))
+        for n, end_user in ((1, "e1"), (2, "e2"), (4, "e1"), (8, ""))
+    ]
+    quarters, *_, days = rollups(rows)[3:]
+    assert [(found["end_user"], found["cost_nano"]) for found in sorted(quarters, key=lambda found: found["end_user"])] == [
+        ("e1", 5),
+        ("e2", 2),
+    ]
+    assert sum(found["cost_nano"] for found in days) == 7
+    assert sum(found["cost_nano"] for found in rollups(rows)[2] if not found["tag"]) == 15

@@ -1,0 +1,102 @@
+"""What becomes too old goes: rows of the ledger, the fine rollups and those of end users after their days, and answers and messages that
+nobody needs any more.
+
+Everything goes in batches that are bounded in rows or in time, each a transaction of one tenant, so that calls which post usage never wait
+long. Days of UTC stay for ever in `rollup_day`: years of cost by month need no row of the ledger. `app` runs `forget` as a loop.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+import structlog
+from sqlalchemy import Table, delete, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from tidegate.adapters.sql.engine import Database, within
+from tidegate.adapters.sql.schema import idempotency_record, organisation, outbox
+from tidegate.adapters.sql.schema_usage import PASSING, ledger
+from tidegate.ports import Clock
+from tidegate.records import EVERYONE, Tenant
+
+EVERY = 3600.0
+"""Seconds between two looks."""
+BATCH = 2000
+"""Rows of the ledger in one transaction."""
+DAY = 86_400_000_000
+"""Microseconds; of rollups, a day goes in one transaction."""
+KEPT_MESSAGES = 30 * DAY
+
+_LOG = structlog.get_logger("tidegate.retention")
+
+
+class Forgotten(msgspec.Struct, frozen=True):
+    """How many rows went."""
+
+    ledger: int = 0
+    rollups: int = 0
+    others: int = 0
+
+
+class Retention:
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def run(self, days: Callable[[], int]) -> None:
+        """For ever, every hour. `days` is asked each time; 0 keeps usage for ever."""
+        while True:
+            try:
+                gone = await self.forget(days())
+            except (SQLAlchemyError, OSError) as error:
+                _LOG.warning("what is too old could not be deleted; it is tried again", error=type(error).__name__)
+            else:
+                if gone != Forgotten():
+                    _LOG.info("what was too old is deleted", ledger=gone.ledger, rollups=gone.rollups, others=gone.others)
+            await asyncio.sleep(EVERY)
+
+    async def forget(self, days: int) -> Forgotten:
+        """Deletes what is older than `days` (0: no usage), and whatever has ended."""
+        now = int(self._clock.now() * 1_000_000)
+        rows = sums = others = 0
+        for tenant in await self._tenants():
+            if days > 0:
+                before = now - days * DAY
+                rows += await self._rows(tenant, before)
+                for table in PASSING:
+                    sums += await self._sums(tenant, table, before)
+            others += await self._ended(tenant, now)
+        return Forgotten(rows, sums, others)
+
+    async def _tenants(self) -> list[Tenant]:
+        async with self._database.read(EVERYONE) as connection:
+            found = await connection.execute(select(organisation.c.org_id).order_by(organisation.c.org_id))
+            return [Tenant(org_id) for org_id in found.scalars()]
+
+    async def _rows(self, tenant: Tenant, before: int) -> int:
+        old = select(ledger.c.seq).where(*within(tenant, ledger), ledger.c.at < before).order_by(ledger.c.at).limit(BATCH)
+        gone = 0
+        while True:
+            async with self._database.write(tenant) as connection:
+                count = (await connection.execute(delete(ledger).where(*within(tenant, ledger), ledger.c.seq.in_(old)))).rowcount
+            gone += count
+            if count < BATCH:
+                return gone
+
+    async def _sums(self, tenant: Tenant, table: Table, before: int) -> int:
+        gone = 0
+        first = select(func.min(table.c.bucket)).where(*within(tenant, table))
+        while True:
+            async with self._database.write(tenant) as connection:
+                oldest = (await connection.execute(first)).scalar()
+                if oldest is None or oldest >= before:
+                    return gone
+                end = min(oldest + DAY, before)
+                gone += (await connection.execute(delete(table).where(*within(tenant, table), table.c.bucket < end))).rowcount
+
+    async def _ended(self, tenant: Tenant, now: int) -> int:
+        answers, messages = idempotency_record, outbox
+        async with self._database.write(tenant) as connection:
+            first = await connection.execute(delete(answers).where(*within(tenant, answers), answers.c.expires_at <= now))
+            second = await connection.execute(delete(messages).where(*within(tenant, messages), messages.c.done_at < now - KEPT_MESSAGES))
+            return first.rowcount + second.rowcount

@@ -1,0 +1,167 @@
+"""`tidegate invoices`: drafts, final invoices and their lines."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+from cyclopts import App
+
+from tidegate.adapters.sql.address import BadAddress
+from tidegate.adapters.sql.changes import Changes
+from tidegate.adapters.sql.control_store import SqlControlStore
+from tidegate.adapters.sql.engine import Database
+from tidegate.adapters.sql.ledger import LedgerStore
+from tidegate.adapters.sql.ready import ready
+from tidegate.adapters.sql.version import Behind
+from tidegate.adapters.system import SystemClock
+from tidegate.cli.database import Unusable, with_database
+from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, everything, new_id, now
+from tidegate.cli.options import Home, complain, say, table
+from tidegate.cli.usage import dollars
+from tidegate.control import billing
+from tidegate.control.problems import ConfigError
+from tidegate.policy.billing import Line
+from tidegate.ports import Ledger
+from tidegate.ports.control import ControlStore
+from tidegate.records import DEFAULT_ORG, Customer, Invoice, Tenant
+
+app = App(name="invoices")
+
+
+@app.command(name="list")
+def list_(*, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) -> int:
+    """List the invoices."""
+    rows = attempt(home, lambda store: everything(store, Tenant(org), Invoice))
+    if rows is None:
+        return 1
+    if json:
+        for row in rows:
+            say(msgspec.json.encode(row).decode())
+    else:
+        table([("ID", "NUMBER", "CUSTOMER", "MONTH", "STATE", "TOTAL $"), *(_cells(row) for row in rows)])
+    return 0
+
+
+@app.command
+def show(id: str, /, *, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) -> int:
+    """Show an invoice with its lines.
+
+    Parameters
+    ----------
+    id:
+        The invoice's id.
+    """
+
+    async def work(store: ControlStore) -> Invoice:
+        async with store.view(Tenant(org)) as view:
+            return _there(id, await view.get(Invoice, id))
+
+    return _shown(attempt(home, work), json=json)
+
+
+@app.command
+def create(customer: str, month: str, /, *, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) -> int:
+    """Draft a customer's invoice of a month, and show it.
+
+    Examples
+
+    ```
+    tidegate invoices create cust_4fGh71kLmN0pQrSt 2026-06 --org acme
+    ```
+
+    Parameters
+    ----------
+    customer:
+        The customer's id.
+    month:
+        Like 2026-06.
+    """
+    tenant = Tenant(org)
+
+    async def work(store: ControlStore, ledger: Ledger) -> Invoice:
+        first, end = billing.month(month)
+        async with store.change(tenant, actor()) as change:
+            found = await change.get(Customer, customer)
+            if found is None:
+                raise NotThere(f"there is no customer `{customer}`: `tidegate customers list` shows them")
+            empty = Invoice(
+                id=new_id("inv"),
+                customer_id=customer,
+                period=month,
+                period_from=billing.begin_of(first, found.time_zone),
+                period_until=billing.begin_of(end, found.time_zone),
+                created_at=now(),
+                updated_at=now(),
+            )
+            row = billing.drafted(empty, await billing.compute(ledger, change, tenant, found, month))
+            await change.add(row)
+        return row
+
+    return _shown(_attempt(home, work), json=json)
+
+
+@app.command
+def finalise(id: str, /, *, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) -> int:
+    """Work a draft out for the last time, give it its number, and show it.
+
+    Parameters
+    ----------
+    id:
+        The invoice's id.
+    """
+    tenant = Tenant(org)
+
+    async def work(store: ControlStore, ledger: Ledger) -> Invoice:
+        async with store.change(tenant, actor()) as change:
+            row = _there(id, await change.get(Invoice, id))
+            customer = await change.get(Customer, row.customer_id)
+            if customer is None:
+                raise NotThere(f"the customer of `{id}` is not there")
+            computed = await billing.compute(ledger, change, tenant, customer, row.period)
+            return await billing.finalise(change, row, computed, now=now(), new_id=new_id("adj"), by="cli")
+
+    return _shown(_attempt(home, work), json=json)
+
+
+def _attempt(home: Path | None, work: Callable[[ControlStore, Ledger], Awaitable[Invoice]]) -> Invoice | None:
+    """As `directory.attempt`, with the ledger."""
+
+    async def run(database: Database) -> Invoice:
+        await ready(database)
+        ledger = LedgerStore(database)
+        try:
+            return await work(SqlControlStore(Changes(database, SystemClock())), ledger)
+        finally:
+            await ledger.aclose()
+
+    try:
+        return with_database(home, run)
+    except (BadAddress, Behind, ConfigError, Unusable, ValueError) as error:
+        complain(f"error: {error}")
+        return None
+
+
+def _there(id: str, row: Invoice | None) -> Invoice:
+    if row is None:
+        raise NotThere(f"there is no invoice `{id}`: `tidegate invoices list` shows them")
+    return row
+
+
+def _shown(row: Invoice | None, *, json: bool) -> int:
+    if row is None:
+        return 1
+    if json:
+        say(msgspec.json.encode(row).decode())
+        return 0
+    name = f"invoice {row.number}" if row.number is not None else "draft"
+    say(f"{name} ({row.id}) of {row.customer_id} for {row.period}\n")
+    lines = [msgspec.convert(line, Line) for line in row.lines]
+    table([*((line.kind, line.text, dollars(line.nano)) for line in lines), ("total", "", dollars(row.total_nano))])
+    if row.unpriced:
+        complain(f"{row.unpriced:,} attempts have no known price and are not in it.")
+    return 0
+
+
+def _cells(row: Invoice) -> tuple[str, ...]:
+    number = str(row.number) if row.number is not None else "-"
+    return row.id, number, row.customer_id, row.period, row.state, dollars(row.total_nano)

@@ -1,0 +1,77 @@
+"""`tidegate plans`: what customers pay."""
+
+import msgspec
+from cyclopts import App
+
+from tidegate.cli.directory import AsJson, Org, actor, attempt, everything, new_id, now
+from tidegate.cli.options import Home, complain, say, table
+from tidegate.cli.usage import dollars, nano
+from tidegate.ports.control import ControlStore
+from tidegate.records import DEFAULT_ORG, Plan, Tenant
+
+app = App(name="plans")
+_NO_MARKUP = 0.0
+
+
+@app.command(name="list")
+def list_(*, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) -> int:
+    """List the plans."""
+    rows = attempt(home, lambda store: everything(store, Tenant(org), Plan))
+    if rows is None:
+        return 1
+    if json:
+        for row in rows:
+            say(msgspec.json.encode(row).decode())
+    else:
+        table([("ID", "NAME", "FEE $", "INCLUDED $", "USAGE", "STATE"), *(_cells(row) for row in rows)])
+    return 0
+
+
+@app.command
+def create(
+    name: str, /, *, fee: str = "0", included: str = "0", markup: float = _NO_MARKUP, org: Org = DEFAULT_ORG, home: Home = None
+) -> int:
+    """Make a plan and print its id. Usage costs what it cost, with a markup; rates by kind of token are set over the control API.
+
+    Examples
+
+    ```
+    tidegate plans create Pro --fee 20 --included 5 --markup 12.5
+    ```
+
+    Parameters
+    ----------
+    name:
+        For people.
+    fee:
+        Dollars of a whole month.
+    included:
+        Dollars of usage that the fee includes.
+    markup:
+        Per cent on top of what usage cost.
+    """
+    try:
+        amounts = (nano(fee), nano(included))
+    except ValueError as error:
+        complain(f"error: {error}")
+        return 1
+    points = round(markup * 100)
+    row = Plan(
+        id=new_id("plan"), name=name, price_nano=amounts[0], included_nano=amounts[1], markup_bp=points, created_at=now(), updated_at=now()
+    )
+
+    async def work(store: ControlStore) -> Plan:
+        async with store.change(Tenant(org), actor()) as change:
+            await change.add(row)
+        return row
+
+    made = attempt(home, work)
+    if made is None:
+        return 1
+    say(made.id)
+    return 0
+
+
+def _cells(row: Plan) -> tuple[str, ...]:
+    usage = "by rates" if row.rates else f"at cost, +{row.markup_bp / 100:g} %" if row.markup_bp else "at cost"
+    return row.id, row.name, dollars(row.price_nano), dollars(row.included_nano), usage, "archived" if row.archived_at else "active"

@@ -1,0 +1,145 @@
+"""Invoices worked out: the plans that a customer had in a month and what was used then, from the ledger's sums. The control API and the
+command line ask; `policy.billing` does the sums."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from tidegate.policy.billing import Bill, Part, Rate, Terms, Used, bill
+from tidegate.ports import Ledger
+from tidegate.ports.control import Change, Listed, View
+from tidegate.records import Adjustment, Conflict, Customer, Invoice, ListQuery, Plan, Subscription, Tenant
+from tidegate.usage_report import Dimension, UsageQuery
+
+_MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])")
+_PAGE = 500
+_MICROS = 1_000_000
+
+
+class NoPeriod(ValueError):
+    """The text is no month; the message says what is."""
+
+
+class Computed(msgspec.Struct, frozen=True, kw_only=True):
+    """A bill with the adjustments that went onto it."""
+
+    bill: Bill
+    adjustments: tuple[Adjustment, ...]
+
+
+def month(text: str) -> tuple[date, date]:
+    """The first day of a month, and that of the next one. Raises `NoPeriod`."""
+    found = _MONTH.fullmatch(text)
+    if found is None:
+        raise NoPeriod("a period is a month like `2026-06`")
+    first = date(int(found[1]), int(found[2]), 1)
+    return first, (first + timedelta(days=31)).replace(day=1)
+
+
+def begin_of(day: date, zone: str) -> int:
+    """Microseconds at which a day begins in a time zone."""
+    return int(datetime.combine(day, time(), ZoneInfo(zone)).timestamp()) * _MICROS
+
+
+async def compute(ledger: Ledger, view: View, tenant: Tenant, customer: Customer, period: str) -> Computed:
+    """What the customer owes for the month, as of now. Raises `NoPeriod`, and `Conflict` where a plan is gone."""
+    first, end = month(period)
+    parts: list[Part] = []
+    for held in await everything(view, Subscription, {"customer_id": customer.id}):
+        begin = max(first, date.fromisoformat(held.starts_on))
+        until = min(end, date.fromisoformat(held.ends_on) + timedelta(days=1)) if held.ends_on else end
+        if begin >= until:
+            continue
+        plan = await view.get(Plan, held.plan_id)
+        if plan is None:
+            raise Conflict("the plan of a subscription is not there")
+        used = await used_by(ledger, tenant, customer, begin_of(begin, customer.time_zone), begin_of(until, customer.time_zone))
+        parts.append(Part(plan=plan.name, terms=terms_of(plan), days=(until - begin).days, of_days=(end - first).days, used=used))
+    open_ones = await everything(view, Adjustment, {"customer_id": customer.id, "invoice_id": ""})
+    return Computed(bill=bill(parts, [(row.reason, row.amount_nano) for row in open_ones]), adjustments=tuple(open_ones))
+
+
+async def used_by(ledger: Ledger, tenant: Tenant, customer: Customer, begin: int, until: int) -> tuple[Used, ...]:
+    """By model, dearest first; times in microseconds."""
+    scope, only = whose(tenant, customer)
+    query = UsageQuery(since=begin / _MICROS, until=until / _MICROS, by=("model",), time_zone=customer.time_zone, only=only)
+    report = await ledger.usage(scope, query)
+    return tuple(
+        Used(
+            model=row.group["model"] or "unknown",
+            requests=row.figures.requests,
+            cost_nano=row.figures.cost_nano,
+            unpriced=row.figures.unpriced,
+            tokens=msgspec.structs.asdict(row.figures.tokens),
+            web_searches=row.figures.web_searches,
+        )
+        for row in report.rows
+    )
+
+
+def whose(tenant: Tenant, customer: Customer) -> tuple[Tenant, dict[Dimension, tuple[str, ...]]]:
+    """Whose usage a customer pays: the tenant and the filter of a query."""
+    if customer.kind == "organisation":
+        return Tenant(customer.subject), {}
+    dimension: Dimension = "team" if customer.kind == "team" else "end_user"
+    return tenant, {dimension: (customer.subject,)}
+
+
+def terms_of(plan: Plan) -> Terms:
+    return Terms(
+        price_nano=plan.price_nano,
+        included_nano=plan.included_nano,
+        markup_bp=plan.markup_bp,
+        rates=tuple(msgspec.convert(rate, Rate) for rate in plan.rates),
+    )
+
+
+def drafted(invoice: Invoice, computed: Computed) -> Invoice:
+    """The invoice with what was worked out."""
+    found = computed.bill
+    lines = [msgspec.to_builtins(line) for line in found.lines]
+    return msgspec.structs.replace(invoice, lines=lines, total_nano=found.total_nano, unpriced=found.unpriced)
+
+
+async def finalise(change: Change, invoice: Invoice, computed: Computed, *, now: int, new_id: str, by: str) -> Invoice:
+    """Gives a draft its number, for ever. What credits exceed it by goes to the next one, as the adjustment `new_id`. Raises `Conflict`
+    where the month is not over. All changes of a tenant come one after the other, so numbers have no gaps."""
+    if invoice.period_until > now:
+        raise Conflict("the month of the invoice is not over")
+    numbers = [row.number for row in await everything(change, Invoice, {"state": "final"}) if row.number is not None]
+    final = msgspec.structs.replace(drafted(invoice, computed), state="final", number=max(numbers, default=0) + 1, finalised_at=now)
+    for row in computed.adjustments:
+        await change.replace(msgspec.structs.replace(row, invoice_id=invoice.id), "adjustment.settle")
+    if computed.bill.carried_nano:
+        carried = Adjustment(
+            id=new_id,
+            customer_id=invoice.customer_id,
+            amount_nano=-computed.bill.carried_nano,
+            reason=f"carried over from invoice {final.number}",
+            created_by=by,
+            created_at=now,
+            updated_at=now,
+        )
+        await change.add(carried)
+    return await change.replace(final, "invoice.finalise")
+
+
+async def everything(view: View, kind: type[Listed], only: dict[str, str | tuple[str, ...]]) -> Sequence[Listed]:
+    """All rows of a kind, over all pages."""
+    found: list[Listed] = []
+    after: str | None = None
+    while True:
+        page = await view.page(kind, ListQuery(limit=_PAGE, after=after, only=only))
+        found += page.items
+        after = page.cursor
+        if after is None:
+            return found
+
+
+def period_now(at: int) -> str:
+    """The month before the one that `at` (microseconds, in UTC) is in: the last one that is over."""
+    first = datetime.fromtimestamp(at / _MICROS, UTC).date().replace(day=1)
+    return (first - timedelta(days=1)).strftime("%Y-%m")

@@ -1,0 +1,211 @@
+"""A provider's own export of usage or cost, read, and laid beside the ledger by day of UTC and model. Pure; `cli.reconcile` reads the file.
+
+Known exports, each a file as the provider gives it or a list of pages of its API: OpenAI's usage of completions and costs
+(https://platform.openai.com/docs/api-reference/usage, as JSON or as the CSV of the dashboard), Anthropic's usage report and cost report
+(https://platform.claude.com/docs/en/api/admin-api/usage-cost/get-messages-usage-report, as JSON or as the CSV of the console).
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any, cast
+
+import msgspec
+
+from tidegate.usage_report import UsageReport
+
+_NANO = 1_000_000_000
+_CENT = 10_000_000
+_DAY_COLUMNS = ("start_time", "start_time_iso", "starting_at", "usage_date_utc", "date")
+_MODEL_COLUMNS = ("model", "model_version", "line_item")
+_INPUT = ("input_tokens", "uncached_input_tokens", "usage_input_tokens_no_cache")
+_CACHED = (
+    *("cache_read_input_tokens", "usage_input_tokens_cache_read"),
+    *("usage_input_tokens_cache_write_5m", "usage_input_tokens_cache_write_1h"),
+    *("cache_creation_5m_input_tokens", "cache_creation_1h_input_tokens"),
+)
+_OUTPUT = ("output_tokens", "usage_output_tokens")
+_DOLLARS = ("amount_value", "cost_usd")
+
+
+class NoExport(ValueError):
+    """The file is none of the known exports; the message says what is wrong with it."""
+
+
+class Amounts(msgspec.Struct, kw_only=True):
+    """`input` is the whole prompt, cached or not. `cost_nano` is in nano-dollars. None where the export does not tell it."""
+
+    input: int | None = None
+    output: int | None = None
+    cost_nano: int | None = None
+
+
+Key = tuple[str, str]
+"""(day of UTC, model); the model is empty where the export is not by model."""
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """What the provider told and what the ledger has. A difference is the provider's less the ledger's."""
+
+    day: str
+    model: str
+    theirs: Amounts
+    ours: Amounts
+    input: int | None
+    output: int | None
+    cost_nano: int | None
+
+    @property
+    def same(self) -> bool:
+        return not (self.input or self.output or self.cost_nano)
+
+
+def read_export(text: str) -> dict[Key, Amounts]:
+    """Raises `NoExport`."""
+    found: dict[Key, Amounts] = {}
+    rows = _json_rows(text) if text.lstrip()[:1] in ("{", "[") else _csv_rows(text)
+    count = 0
+    for row in rows:
+        count += 1
+        _add(found, row)
+    if not count:
+        raise NoExport("the export has no rows")
+    return found
+
+
+def compare(theirs: Mapping[Key, Amounts], report: UsageReport) -> list[Difference]:
+    """By day and model, of `report` (by model, in days of UTC). Only the days that the export has; where it is not by model, the ledger's
+    models are added up."""
+    days = {day for day, _ in theirs}
+    by_model = any(model for _, model in theirs)
+    ours: dict[Key, Amounts] = {}
+    for row in report.rows:
+        day = datetime.fromtimestamp(row.start or 0, UTC).date().isoformat()
+        if day in days and row.figures.attempts:
+            into = ours.setdefault((day, row.group["model"] if by_model else ""), Amounts(input=0, output=0, cost_nano=0))
+            tokens = row.figures.tokens
+            into.input = (into.input or 0) + tokens.input + tokens.cache_read + tokens.cache_write
+            into.output = (into.output or 0) + tokens.output
+            into.cost_nano = (into.cost_nano or 0) + row.figures.cost_nano
+    keys = sorted({*theirs, *ours})
+    return [_difference(key, theirs.get(key), ours.get(key), _told(theirs)) for key in keys]
+
+
+def _told(theirs: Mapping[Key, Amounts]) -> Amounts:
+    """What the export tells at all, as zeros: a day without a row is a day without usage."""
+    kinds = {name for found in theirs.values() for name in Amounts.__struct_fields__ if getattr(found, name) is not None}
+    return Amounts(**dict.fromkeys(kinds, 0))
+
+
+def _difference(key: Key, theirs: Amounts | None, ours: Amounts | None, nothing: Amounts) -> Difference:
+    theirs = theirs or nothing
+    ours = ours or Amounts(input=0, output=0, cost_nano=0)
+    return Difference(
+        day=key[0],
+        model=key[1],
+        theirs=theirs,
+        ours=ours,
+        input=_less(theirs.input, ours.input),
+        output=_less(theirs.output, ours.output),
+        cost_nano=_less(theirs.cost_nano, ours.cost_nano),
+    )
+
+
+def _less(theirs: int | None, ours: int | None) -> int | None:
+    return None if theirs is None else theirs - (ours or 0)
+
+
+def _json_rows(text: str) -> Iterator[dict[str, Any]]:
+    """The results of all buckets, each with when its bucket begins."""
+    try:
+        whole = msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise NoExport(f"the file is not JSON: {error}") from None
+    for page in cast("list[Any]", whole) if isinstance(whole, list) else [whole]:
+        buckets = cast("dict[str, Any]", page).get("data") if isinstance(page, dict) else None
+        if not isinstance(buckets, list):
+            raise NoExport("a page of an export has `data`, a list of buckets with `results`")
+        for bucket in cast("list[Any]", buckets):
+            results = cast("dict[str, Any]", bucket).get("results") if isinstance(bucket, dict) else None
+            if not isinstance(results, list):
+                raise NoExport("a bucket of an export has `results`")
+            begin = {name: value for name, value in cast("dict[str, Any]", bucket).items() if name in ("start_time", "starting_at")}
+            for result in cast("list[Any]", results):
+                if not isinstance(result, dict):
+                    raise NoExport("a result of an export is an object")
+                yield {**_flat(cast("dict[str, Any]", result)), **begin}
+
+
+def _flat(result: dict[str, Any]) -> dict[str, Any]:
+    """With the amounts that stand in objects of their own under the names that CSV exports have."""
+    row = dict(result)
+    amount, creation = row.pop("amount", None), row.pop("cache_creation", None)
+    if isinstance(amount, dict):
+        row["amount_value"] = cast("dict[str, Any]", amount).get("value")
+    elif amount is not None:
+        row["cents"] = amount
+    if isinstance(creation, dict):
+        for name, ours in (("ephemeral_5m_input_tokens", "cache_creation_5m_input_tokens"), ("ephemeral_1h_input_tokens", _CACHED[-1])):
+            row[ours] = cast("dict[str, Any]", creation).get(name)
+    return row
+
+
+def _csv_rows(text: str) -> Iterator[dict[str, Any]]:
+    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
+    names = set(reader.fieldnames or ())
+    if not names & set(_DAY_COLUMNS) or not names & {*_INPUT, *_OUTPUT, *_DOLLARS}:
+        raise NoExport(
+            f"the first line names no day ({', '.join(_DAY_COLUMNS)}), or no amount ({', '.join((*_INPUT, *_OUTPUT, *_DOLLARS))})"
+        )
+    yield from reader
+
+
+def _add(found: dict[Key, Amounts], row: dict[str, Any]) -> None:
+    into = found.setdefault((_day(row), _model(row)), Amounts())
+    prompt = _sum(row, (*_INPUT, *_CACHED)) if any(row.get(name) not in (None, "") for name in _INPUT) else None
+    output = _sum(row, _OUTPUT) if any(row.get(name) not in (None, "") for name in _OUTPUT) else None
+    cost = _cost(row)
+    if prompt is not None:
+        into.input = (into.input or 0) + prompt
+    if output is not None:
+        into.output = (into.output or 0) + output
+    if cost is not None:
+        into.cost_nano = (into.cost_nano or 0) + cost
+
+
+def _day(row: Mapping[str, Any]) -> str:
+    value = next((row[name] for name in _DAY_COLUMNS if row.get(name) not in (None, "")), None)
+    try:
+        if isinstance(value, int) or (isinstance(value, str) and value.isdigit()):
+            return datetime.fromtimestamp(int(value), UTC).date().isoformat()
+        moment = datetime.fromisoformat(str(value))
+    except (ValueError, OverflowError, OSError):
+        raise NoExport(f"`{str(value)[:40]}` is no day") from None
+    return (moment if moment.tzinfo is None else moment.astimezone(UTC)).date().isoformat()
+
+
+def _model(row: Mapping[str, Any]) -> str:
+    """OpenAI's costs are by line item: `gpt-5, input`."""
+    value = next((row[name] for name in _MODEL_COLUMNS if row.get(name)), "")
+    return str(value).partition(", ")[0].strip()
+
+
+def _sum(row: Mapping[str, Any], names: Iterable[str]) -> int:
+    try:
+        return sum(int(Decimal(str(row[name]))) for name in names if row.get(name) not in (None, ""))
+    except (InvalidOperation, ValueError, OverflowError):
+        raise NoExport("a count of tokens is no number") from None
+
+
+def _cost(row: Mapping[str, Any]) -> int | None:
+    for names, unit in ((_DOLLARS, _NANO), (("cents",), _CENT)):
+        value = next((row[name] for name in names if row.get(name) not in (None, "")), None)
+        if value is None:
+            continue
+        try:
+            return int((Decimal(str(value)) * unit).to_integral_value(ROUND_HALF_UP))
+        except (InvalidOperation, OverflowError):
+            raise NoExport("an amount of money is no number") from None
+    return None

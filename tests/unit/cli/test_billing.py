@@ -1,0 +1,76 @@
+"""`tidegate plans`, `customers`, `invoices` and `reconcile` on a database of their own."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tests.support.databases import opened, sqlite_url
+from tests.support.usage import usage_event
+
+from tidegate.adapters.sql.ledger import LedgerStore
+from tidegate.cli import main
+
+Capture = pytest.CaptureFixture[str]
+JUNE = datetime(2026, 6, 10, tzinfo=UTC).timestamp()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state directory with usage of an end user in June."""
+    monkeypatch.setenv("TIDEGATE_HOME", str(tmp_path))
+    files: list[str] = []
+
+    async def fill() -> None:
+        async with sqlite_url(tmp_path) as url:
+            database = opened(url)
+            ledger = LedgerStore(database)
+            await ledger.post([usage_event(1, at=JUNE, end_user="u1", cost_nano=2 * 10**9, usage={"input": 100, "output": 10})])
+            await ledger.aclose()
+            await database.aclose()
+            files.append(str(url.database))
+
+    asyncio.run(fill())
+    Path(files[0]).rename(tmp_path / "tidegate.db")
+    return tmp_path
+
+
+def test_from_a_plan_to_a_final_invoice(home: Path, capsys: Capture) -> None:
+    def said(*arguments: str) -> str:
+        assert main(list(arguments)) == 0, capsys.readouterr().err
+        return capsys.readouterr().out
+
+    plan = said("plans", "create", "Pro", "--fee", "20", "--included", "0.5", "--markup", "10").strip()
+    assert "at cost, +10 %" in said("plans", "list")
+    customer = said("customers", "create", "Somebody", "--kind", "end_user", "--subject", "u1").strip()
+    said("customers", "subscribe", customer, plan, "--starts", "2026-06-01")
+    assert json.loads(said("customers", "list", "--json"))["subject"] == "u1"
+    draft = json.loads(said("invoices", "create", customer, "2026-06", "--json"))
+    assert draft["total_nano"] == 20 * 10**9 + 2_200_000_000 - 500_000_000
+    out = said("invoices", "finalise", draft["id"])
+    assert out.startswith("invoice 1 ")
+    assert "21.70" in out
+    assert said("invoices", "show", draft["id"]) == out
+    assert said("invoices", "list").splitlines()[1].split()[1] == "1"
+    assert main(["invoices", "finalise", draft["id"]]) == 1
+    assert "changes no more" in capsys.readouterr().err
+
+
+def test_what_is_not_there_is_said(home: Path, capsys: Capture) -> None:
+    for arguments in (["invoices", "show", "inv_x"], ["invoices", "create", "cust_x", "2026-06"], ["invoices", "create", "cust_x", "june"]):
+        assert main(arguments) == 1
+        assert capsys.readouterr().err.startswith("error: ")
+    assert main(["plans", "create", "x", "--fee", "much"]) == 1
+    assert "no amount" in capsys.readouterr().err
+
+
+def test_a_providers_export_beside_the_ledger(home: Path, capsys: Capture) -> None:
+    export = home / "usage.csv"
+    export.write_text("date,model,input_tokens,output_tokens\n2026-06-10,gpt-5,100,10\n")
+    assert main(["reconcile", str(export), "--provider", "openai"]) == 0
+    assert "1 of 1" in capsys.readouterr().err
+    export.write_text("date,model,input_tokens,output_tokens\n2026-06-10,gpt-5,101,10\n")
+    assert main(["reconcile", str(export), "--provider", "openai", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["input"] == 1
+    assert main(["reconcile", str(home / "none.csv"), "--provider", "openai"]) == 2

@@ -1,0 +1,142 @@
+"""Exports of providers, in their documented forms, and what differs from the ledger."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from tidegate.control.reconcile import Amounts, NoExport, compare, read_export
+from tidegate.usage_report import Figures, Tokens, UsageReport, UsageRow
+
+JUNE_1 = int(datetime(2026, 6, 1, tzinfo=UTC).timestamp())
+OPENAI_USAGE = json.dumps(
+    {
+        "object": "page",
+        "data": [
+            {
+                "object": "bucket",
+                "start_time": JUNE_1,
+                "end_time": JUNE_1 + 86400,
+                "results": [
+                    {"input_tokens": 100, "output_tokens": 10, "input_cached_tokens": 80, "num_model_requests": 2, "model": "gpt-5"},
+                    {"input_tokens": 5, "output_tokens": 1, "model": "gpt-5", "project_id": "p2"},
+                ],
+            }
+        ],
+        "has_more": False,
+    }
+)
+OPENAI_COSTS = json.dumps(
+    [
+        {
+            "data": [
+                {
+                    "start_time": JUNE_1,
+                    "results": [
+                        {"object": "organization.costs.result", "amount": {"value": 0.06, "currency": "usd"}, "line_item": "gpt-5, input"},
+                        {
+                            "object": "organization.costs.result",
+                            "amount": {"value": 0.0000000005, "currency": "usd"},
+                            "line_item": "gpt-5, output",
+                        },
+                    ],
+                }
+            ]
+        }
+    ]
+)
+ANTHROPIC_USAGE = json.dumps(
+    {
+        "data": [
+            {
+                "starting_at": "2026-06-01T00:00:00Z",
+                "ending_at": "2026-06-02T00:00:00Z",
+                "results": [
+                    {
+                        "uncached_input_tokens": 10,
+                        "cache_read_input_tokens": 200,
+                        "cache_creation": {"ephemeral_1h_input_tokens": 5, "ephemeral_5m_input_tokens": 50},
+                        "output_tokens": 7,
+                        "model": "claude-opus-5",
+                    }
+                ],
+            }
+        ]
+    }
+)
+ANTHROPIC_COSTS = json.dumps(
+    {"data": [{"starting_at": "2026-06-01T00:00:00Z", "results": [{"amount": "123.45", "currency": "USD", "model": None}]}]}
+)
+OPENAI_CSV = (
+    f"start_time,start_time_iso,model,input_tokens,output_tokens,input_cached_tokens\n{JUNE_1},2026-06-01T00:00:00+00:00,gpt-5,100,10,80\n"
+)
+ANTHROPIC_CSV = (
+    "usage_date_utc,model_version,usage_input_tokens_no_cache,usage_input_tokens_cache_write_5m,usage_input_tokens_cache_read,"
+    "usage_output_tokens\n2026-06-01,claude-opus-5,10,50,200,7\n2026-06-01,claude-opus-5,1,0,0,1\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "model", "amounts"),
+    [
+        (OPENAI_USAGE, "gpt-5", Amounts(input=105, output=11)),
+        (OPENAI_COSTS, "gpt-5", Amounts(cost_nano=60_000_001)),
+        (ANTHROPIC_USAGE, "claude-opus-5", Amounts(input=265, output=7)),
+        (ANTHROPIC_COSTS, "", Amounts(cost_nano=1_234_500_000)),
+        (OPENAI_CSV, "gpt-5", Amounts(input=100, output=10)),
+        (ANTHROPIC_CSV, "claude-opus-5", Amounts(input=261, output=8)),
+        ("date,model,cost_usd\n2026-06-01,claude-opus-5,1.5\n", "claude-opus-5", Amounts(cost_nano=1_500_000_000)),
+    ],
+)
+def test_exports_as_providers_give_them(text: str, model: str, amounts: Amounts) -> None:
+    assert read_export(text) == {("2026-06-01", model): amounts}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "not JSON"),
+        ("{}", "`data`"),
+        ('{"data":[{}]}', "`results`"),
+        ('{"data":[{"results":[1]}]}', "is an object"),
+        ('{"data":[]}', "no rows"),
+        ("a,b\n1,2\n", "names no day"),
+        ("date,model,input_tokens\nsoon,m,1\n", "is no day"),
+        ("date,model,input_tokens\n2026-06-01,m,many\n", "no number"),
+        ("date,model,cost_usd\n2026-06-01,m,free\n", "no number"),
+        ("", "names no day"),
+    ],
+)
+def test_files_that_are_none(text: str, words: str) -> None:
+    with pytest.raises(NoExport, match=words):
+        read_export(text)
+
+
+def report(*rows: tuple[int, str, int, int, int]) -> UsageReport:
+    """(day after 1 June, model, input, output, nano-dollars)."""
+    made = [
+        UsageRow(
+            start=JUNE_1 + day * 86400.0,
+            group={"model": model},
+            figures=Figures(attempts=1, tokens=Tokens(input=prompt - 1, cache_read=1, output=output), cost_nano=nano),
+        )
+        for day, model, prompt, output, nano in rows
+    ]
+    return UsageReport(since=JUNE_1, until=JUNE_1 + 86400, bucket="day", time_zone="UTC", rows=tuple(made), total=Figures())
+
+
+def test_what_is_the_same_and_what_differs() -> None:
+    theirs = read_export(OPENAI_USAGE)
+    same, other = compare(theirs, report((0, "gpt-5", 105, 11, 77), (0, "gpt-4o", 9, 2, 5), (3, "gpt-5", 1, 1, 1)))[::-1]
+    assert (same.model, same.same, same.cost_nano) == ("gpt-5", True, None)
+    assert (other.model, other.input, other.output, other.same) == ("gpt-4o", -9, -2, False)
+
+
+def test_costs_that_are_not_by_model_are_compared_with_all_of_a_day() -> None:
+    (found,) = compare(read_export(ANTHROPIC_COSTS), report((0, "a", 1, 1, 1_000_000_000), (0, "b", 1, 1, 234_500_001)))
+    assert (found.model, found.cost_nano, found.input) == ("", -1, None)
+
+
+def test_a_day_that_the_ledger_does_not_have() -> None:
+    (found,) = compare(read_export(OPENAI_CSV), report())
+    assert (found.input, found.output, found.ours.cost_nano) == (100, 10, 0)
