@@ -4,11 +4,13 @@ Each is a value that says how it is started and what its models are called; all 
 upstream over the loopback interface.
 """
 
+import io
 import re
 import secrets
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +113,17 @@ def tidegate(upstream: Upstream, name: str = "tidegate", source: Path = ROOT) ->
             [*python, "serve", "--host", "127.0.0.1", "--port", str(port)], core=GATEWAY_CORE, log=WORK / f"{name}.log", env=env, cwd=home
         ),
     )
+
+
+def checkout(revision: str) -> Path:
+    """The files of a revision of this repository, in a folder of their own. Raises `CalledProcessError` where there is no such revision."""
+    folder = WORK / "against"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    packed = subprocess.run(["git", "archive", "--format=tar", revision], cwd=ROOT, check=True, capture_output=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(packed)) as files:
+        files.extractall(folder, filter="data")
+    return folder
 
 
 def nginx(upstream: Upstream) -> Gateway | None:

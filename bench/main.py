@@ -49,6 +49,8 @@ def main() -> int:
         print(report.compare(report.read(Path(options.compare) if options.compare else None, RESULTS), report.read(RESULTS, RESULTS)))
         return 0
     WORK.mkdir(parents=True, exist_ok=True)
+    if options.against:
+        options.base = gateways.checkout(options.against)
     whole = not (options.quick or options.only or options.base)
     plan = Plan(
         scenarios=SCENARIOS,
@@ -181,6 +183,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, metavar="N", help="repetitions (default 3)")
     parser.add_argument("--no-litellm", action="store_true", help="leave LiteLLM out")
     parser.add_argument("--base", metavar="CHECKOUT", help="also run Tidegate from this other checkout, taking turns: is a change faster?")
+    parser.add_argument("--against", metavar="REV", help="as --base, with a revision of this repository")
     parser.add_argument(
         "--compare",
         nargs="?",
