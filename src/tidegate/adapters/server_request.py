@@ -132,8 +132,9 @@ class Request:
     def piece(self, data: bytes) -> bool:
         """A part of the answer. False where the client reads too slowly."""
         if self.method != "HEAD":
-            framed = b"%b%x\r\n%b\r\n" % (self._head, len(data), data) if self._chunked else self._head + data
-            self._head = b""
+            framed = b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
+            if self._head:
+                framed, self._head = self._head + framed, b""
             self._wire.write(framed)
         return not self._wire.is_congested
 
