@@ -1,9 +1,10 @@
 """The documented normal form of Gemini's requests and answers: what two bodies may differ in and still say the same.
 
-Requests: names in snake_case; one object for a list of one; the role of `systemInstruction`, and `user` where no role is said; functions in
-several groups, or beside other tools in one; defaults that are spelled out (text alone as the modality, `text/plain`, -1 as the thinking
-budget, empty objects); `audio/mpeg`, which is `audio/mp3`; the id of a result whose call has one. Answers: texts of one kind
-that follow each other are one; the role and the index of the candidate; counts of zero, and the total.
+Requests: names in snake_case; contents of the model in a row, which are one turn; one object for a list of one; the role of
+`systemInstruction`, and `user` where no role is said; functions in several groups, or beside other tools in one; defaults that are spelled
+out (text alone as the modality, `text/plain`, -1 as the thinking budget, empty objects); `audio/mpeg`, which is `audio/mp3`; the id of a
+result whose call has one. Answers: texts of one kind that follow each other are one; the role and the index of the candidate; counts of
+zero, and the total.
 """
 
 import copy
@@ -28,6 +29,7 @@ def normal(body: dict[str, Any]) -> dict[str, Any]:
         for content in (contents if isinstance(contents, list) else [contents])
     ]
     _answered(out["contents"])
+    out["contents"] = _turns(out["contents"])
     if out.get("tools"):
         out["tools"] = _tools(out["tools"] if isinstance(out["tools"], list) else [out["tools"]])
     config = out.get("generationConfig") or {}
@@ -41,6 +43,22 @@ def normal(body: dict[str, Any]) -> dict[str, Any]:
     if "thinkingLevel" in thinking:
         thinking["thinkingLevel"] = thinking["thinkingLevel"].upper()
     return _pruned(out)
+
+
+def _turns(contents: list[Any]) -> list[Any]:
+    """Contents of the model in a row are one turn, whose text goes on."""
+    out: list[Any] = []
+    for content in contents:
+        if not (content["role"] == "model" and out and out[-1]["role"] == "model"):
+            out.append({**content, "parts": list(content["parts"])})
+            continue
+        parts = out[-1]["parts"]
+        for part in content["parts"]:
+            if part.keys() == {"text"} and parts and parts[-1].keys() == {"text"}:
+                parts[-1] = {"text": parts[-1]["text"] + part["text"]}
+            elif part != {"text": ""}:
+                parts.append(part)
+    return out
 
 
 def _answered(contents: list[Any]) -> None:

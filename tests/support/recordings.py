@@ -8,7 +8,12 @@ from typing import Any
 
 import msgspec
 
-DIALECT_OF = {"openai.chat": "openai_chat", "anthropic.messages": "anthropic", "openai.responses": "openai_responses"}
+DIALECT_OF = {
+    "openai.chat": "openai_chat",
+    "anthropic.messages": "anthropic",
+    "openai.responses": "openai_responses",
+    "gemini.generate": "gemini",
+}
 """The recordings' word for an API, and the gateway's for its wire format."""
 
 
@@ -23,6 +28,7 @@ class Line(msgspec.Struct, kw_only=True):
     status: int = 0
     stream: bool = False
     fidelity: str = ""
+    url: str = ""
     request_body: Any = None
     response_headers: dict[str, Any] | None = None
     response_body: Any = None
@@ -73,7 +79,11 @@ def _exchange(line: Line) -> Exchange:
         dialect=DIALECT_OF.get(line.api, line.api),
         core=line.core,
         status=line.status,
-        asked_stream=bool(request.get("stream")) if request else line.stream,
+        asked_stream="stream" in line.url.rpartition(":")[2]
+        if line.api == "gemini.generate"
+        else bool(request.get("stream"))
+        if request
+        else line.stream,
         request=request,
         answer=_answer(line),
         streamed=line.sse is not None,

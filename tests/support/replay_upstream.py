@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Self
+from urllib.parse import unquote
 
 from tests.support.recordings import Exchange
 
@@ -81,7 +82,7 @@ class ReplayUpstream:
                 await writer.wait_closed()
 
     async def _answer(self, writer: asyncio.StreamWriter, seen: Seen) -> None:
-        named = _MODEL.search(seen.body)
+        named = _MODEL.search(unquote(seen.path).encode()) or _MODEL.search(seen.body)
         exchange = self._exchanges.get(named[1]) if named else None
         if named is None or exchange is None:
             writer.write(b"HTTP/1.1 599 Unknown\r\ncontent-type: text/plain\r\ncontent-length: 17\r\n\r\nno such recording")

@@ -5,6 +5,7 @@ import json
 import re
 import zlib
 from typing import Any
+from urllib.parse import quote
 
 from tests.support.recordings import Exchange
 
@@ -18,8 +19,19 @@ PDF = base64.b64encode(
     b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj trailer<</Root 1 0 R>>\n%%EOF"
 ).decode()
 _ELIDED = re.compile(r"ELIDED_\d+_\w+")
-PATHS = {"openai_chat": "/v1/chat/completions", "anthropic": "/v1/messages", "openai_responses": "/v1/responses"}
+PATHS = {
+    "openai_chat": "/v1/chat/completions",
+    "anthropic": "/v1/messages",
+    "openai_responses": "/v1/responses",
+    "gemini": "/v1beta/models/",
+}
 CLIENTS = tuple(PATHS)
+
+
+def google_url(model: str, *, stream: bool, sse: bool = True) -> str:
+    """Where a Gemini client asks a model."""
+    method = f"streamGenerateContent{'?alt=sse' if sse else ''}" if stream else "generateContent"
+    return f"{PATHS['gemini']}{quote(model, safe='/~')}:{method}"
 
 
 def recorded(exchange: Exchange, model: str) -> dict[str, Any]:
@@ -57,6 +69,11 @@ def plain(client: str, exchange: Exchange, model: str, *, stream: bool) -> dict[
     """A request of the client's dialect that offers the tools which the recorded answer calls. Streams ask for usage."""
     names = sorted({str(call["name"]) for call in exchange.expect.get("tool_calls") or []})
     schema = {"type": "object", "properties": {}}
+    if client == "gemini":
+        plainly: dict[str, Any] = {"model": model, "stream": stream, "contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}
+        if names:
+            plainly["tools"] = [{"functionDeclarations": [{"name": name, "parametersJsonSchema": schema} for name in names]}]
+        return plainly
     if client == "openai_responses":
         asked: dict[str, Any] = {"model": model, "input": "Hello", "stream": stream}
         if names:

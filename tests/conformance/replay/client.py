@@ -2,14 +2,15 @@
 
 import asyncio
 import itertools
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import NamedTuple, TypeVar
 
 import aiohttp
-from tests.conformance.replay import read_chat, read_messages, read_responses
+from tests.conformance.replay import read_chat, read_gemini, read_messages, read_responses
 from tests.conformance.replay.answer import Answer
-from tests.conformance.replay.asks import PATHS
+from tests.conformance.replay.asks import PATHS, google_url
 from tests.support.gateway import GatewayProcess
 from tests.support.recordings import Exchange
 from tests.support.replay_upstream import ReplayUpstream, Seen
@@ -19,7 +20,7 @@ AT_ONCE = 32
 PATIENCE = 30.0
 """Seconds after which a call counts as hung."""
 
-READERS = {"openai_chat": read_chat, "anthropic": read_messages, "openai_responses": read_responses}
+READERS = {"openai_chat": read_chat, "anthropic": read_messages, "openai_responses": read_responses, "gemini": read_gemini}
 
 _T = TypeVar("_T")
 
@@ -57,6 +58,10 @@ class Client:
 
     async def post(self, client: str, body: bytes, number: int, headers: dict[str, str] | None = None, query: str = "") -> Reply:
         """One call. Raises TimeoutError where it hangs."""
+        if client == "gemini":
+            asked = json.loads(body)
+            path = google_url(asked.pop("model"), stream=asked.pop("stream", False))
+            return await self.post_to(path, json.dumps(asked).encode(), number, headers)
         return await self.post_to(PATHS[client] + query, body, number, headers)
 
     async def post_to(self, path: str, body: bytes, number: int, headers: dict[str, str] | None = None) -> Reply:

@@ -34,6 +34,9 @@ def replay(recordings_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> It
             "lab-openai_chat": {"kind": "custom", "dialect": "openai_chat", "base_url": f"{upstream.url}/lab/v1"},
             "lab-openai_responses": {"kind": "custom", "dialect": "openai_responses", "base_url": f"{upstream.url}/lab/v1"},
             "lab-anthropic": {"kind": "custom", "dialect": "anthropic", "base_url": f"{upstream.url}/lab"},
+            "lab-gemini": {"kind": "custom", "dialect": "gemini", "base_url": f"{upstream.url}/lab/v1beta"},
+            "gemini": {"base_url": f"{upstream.url}/gemini/v1beta", "api_key": "env:REPLAY_PROVIDER_KEY"},
+            "vertex": {"base_url": f"{upstream.url}/v1beta1/projects/p/locations/global", "api_key": "env:REPLAY_PROVIDER_KEY"},
         }
         for kind in KINDS:
             providers[kind] = {"base_url": f"{upstream.url}/{kind}/v1", "api_key": "env:REPLAY_PROVIDER_KEY"}

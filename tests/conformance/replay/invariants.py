@@ -26,6 +26,13 @@ _TO_CHAT = {
     "complete": "stop",
     "incomplete:max_output_tokens": "length",
     "incomplete:content_filter": "content_filter",
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    "SAFETY": "content_filter",
+    "MODEL_ARMOR": "content_filter",
+    "BLOCK:MODEL_ARMOR": "content_filter",
+    "1": "stop",
+    "2": "length",
 }
 _TO_RESPONSES = {
     "stop": "completed",
@@ -33,6 +40,7 @@ _TO_RESPONSES = {
     "length": "incomplete:max_output_tokens",
     "content_filter": "incomplete:content_filter",
 }
+_TO_GEMINI = {"stop": "STOP", "tool_calls": "STOP", "length": "MAX_TOKENS", "content_filter": "SAFETY"}
 _TO_MESSAGES = {"stop": "end_turn", "tool_calls": "tool_use", "length": "max_tokens", "content_filter": "refusal"}
 
 
@@ -89,7 +97,7 @@ def _text(exchange: Exchange, answer: Answer) -> list[str]:
 
 def _calls(exchange: Exchange, client: str, answer: Answer) -> list[str]:
     wanted = [(call["name"], call["args"]) for call in exchange.expect.get("tool_calls") or []] or _legacy_call(exchange)
-    if client == "anthropic":
+    if client in ("anthropic", "gemini"):
         # Its tools take objects only: the text of an OpenAI custom tool's call stands in one.
         wanted = [(name, args if isinstance(args, dict) else {"input": args}) for name, args in wanted]
     got = [(call.name, call.arguments) for call in answer.calls]
@@ -102,6 +110,7 @@ def _calls(exchange: Exchange, client: str, answer: Answer) -> list[str]:
 
 def _finish(exchange: Exchange, client: str, answer: Answer) -> list[str]:
     word = exchange.expect.get("stop")
+    word = str(word) if isinstance(word, int) else word
     if word is None or word not in _TO_CHAT:
         return []
     wanted = _TO_CHAT[word]
@@ -111,6 +120,10 @@ def _finish(exchange: Exchange, client: str, answer: Answer) -> list[str]:
     if client == "openai_responses":
         # A refusal in the model's own words is an ordinary end.
         return [] if answer.finish in {_TO_RESPONSES[name] for name in allowed} else [f"finish {answer.finish!r} for {word!r}"]
+    if client == "gemini":
+        if exchange.dialect == "gemini":
+            return [] if str(answer.finish) in (word, _TO_GEMINI[_TO_CHAT[word]]) else [f"finish {answer.finish!r} for {word!r}"]
+        return [] if answer.finish in {_TO_GEMINI[name] for name in allowed} else [f"finish {answer.finish!r} for {word!r}"]
     if client == "anthropic":
         allowed = {_TO_MESSAGES[name] for name in allowed}
         if word == "stop_sequence":
@@ -128,6 +141,10 @@ def _usage(exchange: Exchange, client: str, answer: Answer) -> list[str]:
     if exchange.dialect == "openai_responses":
         prompt, output, cached = usage["input_tokens"], usage["output_tokens"], usage.get("cached_tokens") or 0
         written = _cached(exchange, "writ")
+    elif exchange.dialect == "gemini":
+        prompt = usage.get("promptTokenCount", 0) + usage.get("toolUsePromptTokenCount", 0)
+        output = usage.get("candidatesTokenCount", 0) + usage.get("thoughtsTokenCount", 0)
+        cached, written = usage.get("cachedContentTokenCount", 0), 0
     elif "input_tokens" in usage:
         cached, written = usage.get("cache_read_input_tokens") or 0, usage.get("cache_creation_input_tokens") or 0
         prompt, output = usage["input_tokens"] + cached + written, usage["output_tokens"]
@@ -136,7 +153,13 @@ def _usage(exchange: Exchange, client: str, answer: Answer) -> list[str]:
         cached = _cached(exchange, "read")
         # OpenRouter has told the same tokens as written and as read (pydantic-ai-f09a477c51ff): they cannot be both.
         written = _cached(exchange, "writ") if cached + _cached(exchange, "writ") <= prompt else 0
-    if client == "openai_responses":
+    if client == "gemini":
+        spent = told.get("candidatesTokenCount", 0) + told.get("thoughtsTokenCount", 0)
+        read = told.get("promptTokenCount", 0) + told.get("toolUsePromptTokenCount", 0)
+        got = (read, spent, told.get("cachedContentTokenCount", 0))
+        if told.get("totalTokenCount") != prompt + output:
+            flaws.append(f"usage {told}: the total is not the sum")
+    elif client == "openai_responses":
         got = (told.get("input_tokens"), told.get("output_tokens"), told.get("cached_tokens", 0))
         if told.get("total_tokens") != prompt + output:
             flaws.append(f"usage {told}: the total is not the sum")

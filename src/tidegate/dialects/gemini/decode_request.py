@@ -21,7 +21,7 @@ from tidegate.dialects.reading import (
     take_strings,
     wrong,
 )
-from tidegate.ir.content import Text
+from tidegate.ir.content import Block, Text
 from tidegate.ir.errors import bad_request
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.request import Message, OutputFormat, Reasoning, Request, Role
@@ -115,10 +115,27 @@ def _messages(raw: JsonObject, request: Request) -> list[Message]:
             raise wrong(f"{path}.role", "one of user, model")
         parts = content.pop("parts", None)
         blocks = [] if parts is None else decode_parts(parts, f"{path}.parts", calls)
-        messages.append(Message(known, blocks, extras=content))
+        last = messages[-1] if messages else None
+        if known == "assistant" and last is not None and last.role == "assistant" and not content and not last.extras:
+            _continue(last, blocks)
+        else:
+            messages.append(Message(known, blocks, extras=content))
     if len(messages) == request.instructions:
         raise bad_request("contents: at least one content is required", "contents")
     return messages
+
+
+def _continue(turn: Message, blocks: list[Block]) -> None:
+    """Google's own clients keep each piece of a streamed answer as a content: together they are one turn, whose text goes on."""
+    for block in blocks:
+        last = turn.blocks[-1] if turn.blocks else None
+        if isinstance(block, Text) and not block.extras and (not block.text or isinstance(last, Text)):
+            if isinstance(last, Text) and not last.extras:
+                last.text += block.text
+            elif block.text:
+                turn.blocks.append(block)
+        else:
+            turn.blocks.append(block)
 
 
 def _system(value: Json, calls: Calls) -> Message:

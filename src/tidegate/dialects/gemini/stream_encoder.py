@@ -167,7 +167,8 @@ class GeminiStreamEncoder:
     def _finish(self, event: ev.Finished) -> bytes:
         self._stopped.update(self._calls)
         before = self._tell_calls()
-        candidate: JsonObject = {"content": {"role": "model"}, "index": 0}
+        # As Google's own: the official client's chats forget a turn of which any piece has no part.
+        candidate: JsonObject = {"content": {"role": "model", "parts": [{"text": ""}]}, "index": 0}
         if not (self._own and event.stop.raw is None):
             candidate["finishReason"] = encode_finish(event.stop, own=self._own, refused=self._refused)
         cited = [(citation, start, self._length if end < 0 else end) for citation, start, end in self._cited]
