@@ -253,3 +253,16 @@ async def test_the_async_client(gateway: GatewayProcess, model: str) -> None:
     async with openai.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.key, max_retries=0) as client:
         stream = await client.chat.completions.create(model=model, messages=[script(n=3)], stream=True)
         assert len([chunk async for chunk in stream if chunk.choices and chunk.choices[0].delta.content]) == 3
+
+
+def test_embeddings_as_the_client_asks_for_them(openai_client: openai.OpenAI) -> None:
+    """The client asks for base64 by itself and unpacks it."""
+    answer = openai_client.embeddings.create(model="openai/text-embedding-3-small", input=["the cat sat", "the cat ran"], dimensions=32)
+    assert [len(one.embedding) for one in answer.data] == [32, 32]
+    assert sum(value * value for value in answer.data[0].embedding) == pytest.approx(1, abs=1e-5)
+    assert answer.usage.total_tokens > 0
+
+
+def test_moderation(openai_client: openai.OpenAI) -> None:
+    answer = openai_client.moderations.create(model="openai/omni-moderation-latest", input=["peace", "violence"])
+    assert [result.flagged for result in answer.results] == [False, True]

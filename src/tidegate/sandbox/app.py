@@ -19,6 +19,7 @@ from tidegate.sandbox.deliver import Attempt, Delivery, Receive, Scope, Send, Wi
 from tidegate.sandbox.dialect import Dialect
 from tidegate.sandbox.engine import CREATED, Outcome, Request, Rules, count_tokens, refuse, respond
 from tidegate.sandbox.openai import OPENAI
+from tidegate.sandbox.operations import OPERATIONS, operate
 from tidegate.sandbox.truth import TruthLog, fingerprint, key_of, without_secrets
 from tidegate.sandbox.values import Json, Obj, RequestRefused
 
@@ -181,7 +182,10 @@ class Sandbox:
             return ANTHROPIC, respond(ANTHROPIC, request, self._rules)
         if method == "POST" and path.endswith("/messages/count_tokens"):
             return ANTHROPIC, count_tokens(ANTHROPIC, request, self._rules)
-        there = "POST /v1/chat/completions, POST /v1/messages, POST /v1/messages/count_tokens and GET /v1/models"
+        operation = path.rpartition("/")[2]
+        if method == "POST" and operation in OPERATIONS:
+            return OPENAI, operate(operation, request)
+        there = f"POST /v1/chat/completions, /v1/messages, /v1/messages/count_tokens, /v1/{', /v1/'.join(OPERATIONS)} and GET /v1/models"
         message = f"{LABEL} There is no {method} {path}: there are {there}."
         return dialect, refuse(dialect, request.id, RequestRefused(message, code="unknown_url", status=404))
 

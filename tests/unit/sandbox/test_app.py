@@ -33,7 +33,7 @@ async def test_any_path_before_v1_will_do(sandbox: Running) -> None:
         assert (await call(sandbox, path, body, OPENAI_HEADERS)).json["choices"][0]["message"]["content"] == "hi"
 
 
-@pytest.mark.parametrize(("path", "method"), [("/v1/embeddings", "POST"), ("/v1/messages", "GET"), ("/sandbox/nothing", "GET")])
+@pytest.mark.parametrize(("path", "method"), [("/v1/fine_tuning", "POST"), ("/v1/messages", "GET"), ("/sandbox/nothing", "GET")])
 async def test_other_paths_are_404_in_the_dialect(sandbox: Running, path: str, method: str) -> None:
     raw = await call(sandbox, path, b"", {}, method)
     assert raw.status == 404
