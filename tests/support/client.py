@@ -18,6 +18,7 @@ class MemoryClient:
         self.query = query.encode()
         self.headers: RawHeaders = [(name.encode(), value.encode()) for name, value in headers.items()]
         self.fields: Mapping[bytes, bytes] = dict(self.headers)
+        self.peer = "127.0.0.1"
         self.status = 0
         self.headers_sent: dict[str, str] = {}
         self.sent = b""

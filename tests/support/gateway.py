@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -105,6 +106,18 @@ class GatewayProcess:
     def log(self) -> str:
         """Everything that it has printed."""
         return self.log_path.read_text(encoding="utf-8", errors="replace") if self.log_path.exists() else ""
+
+    def admin(self, within: float = 60.0) -> tuple[str, str]:
+        """(address of the control API, admin key) as the first start prints them. Raises `TimeoutError`."""
+        until = time.monotonic() + within
+        while True:
+            url = re.search(r"The control API is on (http://\S+)", self.log())
+            key = re.search(r"^    (tgk_adm_\w+)$", self.log(), re.M)
+            if url is not None and key is not None:
+                return url[1], key[1]
+            if time.monotonic() > until:
+                raise TimeoutError(f"no control API after {within} s:\n{self.log()}")
+            time.sleep(0.05)
 
     def usage(self, count: int = 0, within: float = 5.0) -> list[dict[str, Any]]:
         """The usage events written so far; waits until there are `count` of them. Raises `TimeoutError`."""

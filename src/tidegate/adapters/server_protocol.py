@@ -172,6 +172,12 @@ class Protocol(asyncio.Protocol):
 
     # the request and its call use these
 
+    @property
+    def peer(self) -> str:
+        """The address at the other end; empty where it is gone, or of a socket without addresses."""
+        found = cast("tuple[object, ...] | str | None", self._transport.get_extra_info("peername"))
+        return str(found[0]) if isinstance(found, tuple) else ""
+
     def write(self, data: bytes) -> None:
         """Sends `data`; nothing where the client has gone."""
         if not self._transport.is_closing():

@@ -25,6 +25,9 @@ class Wire(Protocol):
 
     is_congested: bool
 
+    @property
+    def peer(self) -> str: ...
+
     def write(self, data: bytes) -> None: ...
 
     def pause(self) -> None: ...
@@ -90,6 +93,11 @@ class Request:
             self._waiter.set_result(None)
 
     # The call uses these.
+
+    @property
+    def peer(self) -> str:
+        """The address at the other end of the connection."""
+        return self._wire.peer
 
     async def body(self, limit: int) -> bytes:
         """The whole body. Raises `BodyTooLong` above `limit` bytes, `SlowBody` and `BrokenBody`."""

@@ -44,7 +44,7 @@ async def in_background(
         await serving.wait()
         storage = await asyncio.to_thread(import_module, "tidegate.app.storage")
         pepper = started.loaded.snapshot.pepper
-        await storage.stored(storage.Needs(started.settings, spool, counters, pepper, admin, closing, live, late))
+        await storage.stored(storage.Needs(started.settings, spool, counters, pepper, admin, closing, live, late, started.directory))
 
     def ended(task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()

@@ -1,5 +1,6 @@
 """The control API on a listener of its own, and the first admin key, which is printed once. Loaded by `storage`, once calls are served."""
 
+import asyncio
 import contextlib
 import socket
 import sys
@@ -16,7 +17,10 @@ from tidegate.control.api.bootstrap import first_admin
 from tidegate.control.api.call import Services
 from tidegate.control.api.identify import Peppers
 from tidegate.control.greeting import control_greeting
-from tidegate.ports import Ledger
+from tidegate.ports import Ledger, StorageUnavailable
+
+RETRY = 2.0
+"""Seconds until a database that went away is asked again."""
 
 
 def services(database: Database, ledger: Ledger, pepper: bytes, changed: Callable[[], None]) -> Services:
@@ -43,9 +47,16 @@ async def control_api(made: Services, sock: socket.socket | None) -> AsyncGenera
 
 
 async def greet(made: Services, sock: socket.socket | None) -> None:
-    """Prints where the control API is, and the first admin's key where this start has made it. Needs the database."""
+    """Prints where the control API is, and the first admin's key where this start has made it. Waits for a database that is away."""
     if sock is None:
         return
     host, port = sock.getsockname()[:2]
-    sys.stdout.write(control_greeting(host, port, await first_admin(made)))
-    sys.stdout.flush()
+    while True:
+        try:
+            token = await first_admin(made)
+        except StorageUnavailable:
+            await asyncio.sleep(RETRY)
+        else:
+            sys.stdout.write(control_greeting(host, port, token))
+            sys.stdout.flush()
+            return

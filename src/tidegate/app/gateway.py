@@ -38,7 +38,7 @@ async def running(
     if serving is None:
         serving = asyncio.Event()
         serving.set()
-    live = Live(Planner(started.loaded.snapshot))
+    live = Live(Planner(started.loaded.snapshot, started.directory))
     late = Late()
     clock = SystemClock()
     async with (

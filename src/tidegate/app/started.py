@@ -4,6 +4,11 @@ from tidegate.adapters.keystore import KeyStore
 from tidegate.control.catalogue import read_catalogue
 from tidegate.control.load import Loader
 from tidegate.control.settings import Settings
+from tidegate.policy.directory import Delta, Directory
+
+DATABASE_VARIABLE = "TIDEGATE_DATABASE_URL"
+DATABASE_FILE = "tidegate.db"
+"""As `adapters.sql.address` has them, which a start does not load before it serves."""
 
 
 class Started:
@@ -13,6 +18,7 @@ class Started:
         store = KeyStore(settings.home)
         self.settings = settings
         self.first_token: str | None = None
+        self.directory = _keys_of_database(settings)
         self.loader = Loader(settings, read_catalogue(), store.read, store.path)
         self.loaded = self.loader.load(1)
         if not (self.loaded.snapshot.keys_by_id or self.loaded.snapshot.keys_by_digest):
@@ -20,3 +26,11 @@ class Started:
             if made is not None:
                 self.first_token = made[1]
                 self.loaded = self.loader.load(1)
+
+
+def _keys_of_database(settings: Settings) -> Directory:
+    """A new home with a database of its own has no keys in it, and nobody needs to wait until that was read."""
+    directory = Directory()
+    if not settings.environ.get(DATABASE_VARIABLE) and not (settings.home / DATABASE_FILE).exists():
+        directory.is_current = directory.apply(Delta(generation=0, whole=True))
+    return directory

@@ -10,6 +10,7 @@ import socket
 import msgspec
 import structlog
 
+from tidegate.adapters.keys_file import KeysFile
 from tidegate.adapters.leases import LeasedCounters
 from tidegate.adapters.spool.spool import Spool
 from tidegate.adapters.sql.address import VARIABLE, BadAddress, address
@@ -21,11 +22,14 @@ from tidegate.adapters.sql.ready import ready
 from tidegate.adapters.sql.statements import is_away, is_refused
 from tidegate.adapters.system import SystemClock
 from tidegate.app.control import control_api, greet, services
+from tidegate.app.keys import watching_keys
 from tidegate.app.limits import caught_up, owner
 from tidegate.app.retention import forgetting
 from tidegate.app.usage import draining
-from tidegate.control.api.call import Services, nothing_to_do
+from tidegate.control.api.call import Services
+from tidegate.control.directory import KeyWatcher
 from tidegate.control.settings import Settings
+from tidegate.policy.directory import Directory
 from tidegate.proxy.app import Late, Live
 
 LONGEST_WAIT = 4.0
@@ -45,6 +49,7 @@ class Needs(msgspec.Struct, frozen=True):
     closing: asyncio.Event
     live: Live
     late: Late
+    directory: Directory
 
 
 async def stored(needs: Needs) -> None:
@@ -55,11 +60,20 @@ async def stored(needs: Needs) -> None:
     clock = SystemClock()
     name = await asyncio.to_thread(owner, needs.spool.folder)
     ledger = LedgerStore(database, windows=Spent(database, name), on_moved=needs.counters.moved)
-    made = services(database, ledger, needs.pepper, nothing_to_do)
+    file = KeysFile(settings.home, needs.pepper)
+    watchers: list[KeyWatcher] = []
+
+    def changed() -> None:
+        for watcher in watchers:
+            watcher.poke()
+
+    made = services(database, ledger, needs.pepper, changed)
     try:
         async with control_api(made, needs.admin):
-            if await _prepared(database, needs.closing, auto_migrate=settings.auto_migrate):
-                await _used(needs, database, ledger, made, SqlWindows(database, name, clock))
+            if await _prepared(needs, database, file):
+                async with watching_keys(database, needs.directory, file) as watcher:
+                    watchers.append(watcher)
+                    await _used(needs, database, ledger, made, SqlWindows(database, name, clock))
     finally:
         await ledger.aclose()
         await database.aclose()
@@ -74,13 +88,13 @@ async def _used(needs: Needs, database: Database, ledger: LedgerStore, made: Ser
     await needs.counters.aclose()
 
 
-async def _prepared(database: Database, closing: asyncio.Event, *, auto_migrate: bool) -> bool:
+async def _prepared(needs: Needs, database: Database, file: KeysFile) -> bool:
     """Whether the database can be used; False where the gateway ends before. Raises `Behind`, and `BadAddress` where the server does not
     take what the address names."""
     wait, told = 0.1, False
     while True:
         try:
-            await ready(database, auto_migrate=auto_migrate)
+            await ready(database, auto_migrate=needs.settings.auto_migrate)
         except Exception as error:
             if not is_away(error):
                 raise
@@ -89,13 +103,21 @@ async def _prepared(database: Database, closing: asyncio.Event, *, auto_migrate:
                 raise BadAddress(f"{VARIABLE} names a user, a password or a database that the server does not take: {reason}") from error
             if not told:
                 _LOG.error("the database cannot be used; usage waits in the spool", error=reason)
+                await _as_kept(needs.directory, file)
             told = True
         else:
             if told:
                 _LOG.warning("the database can be used now")
             return True
-        if closing.is_set():
+        if needs.closing.is_set():
             return False
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(closing.wait(), wait * (0.5 + random.SystemRandom().random() / 2))
+            await asyncio.wait_for(needs.closing.wait(), wait * (0.5 + random.SystemRandom().random() / 2))
         wait = min(wait * 2, LONGEST_WAIT)
+
+
+async def _as_kept(directory: Directory, file: KeysFile) -> None:
+    """The keys as they were when the database was last there."""
+    kept = await asyncio.to_thread(file.load)
+    if kept is not None and directory.apply(kept):
+        _LOG.warning("keys are those that were known last", generation=kept.generation, keys=len(directory))

@@ -21,7 +21,7 @@ async def watching(started: Started, live: Live) -> AsyncGenerator[None]:
     """The watcher ends with the context."""
 
     def publish(loaded: Loaded) -> None:
-        live.current = Planner(loaded.snapshot)
+        live.current = Planner(loaded.snapshot, started.directory)
         _LOG.info("configuration is live", generation=loaded.snapshot.generation)
         warn(loaded.warnings)
 

@@ -15,6 +15,7 @@ from tidegate.control.routes import Routes
 from tidegate.control.secrets import Secrets
 from tidegate.control.upstreams import Upstreams
 from tidegate.ir.errors import GatewayError
+from tidegate.policy.bounds import flaw_of_address
 from tidegate.policy.keys import StoredKeys
 from tidegate.policy.route import SANDBOX, Planner
 from tidegate.policy.snapshot import Key, Route, ServerSettings, Snapshot
@@ -102,12 +103,16 @@ def _server(entry: ServerEntry, problems: Problems) -> ServerSettings:
             problems.error(
                 ("server", "cors", index), "an origin is `https://host` or `http://host:port`, without a path; or `*` for every page"
             )
+    for index, network in enumerate(entry.trusted_proxies):
+        if flaw_of_address(network):
+            problems.error(("server", "trusted_proxies", index), "this is no address and no network, like `10.0.0.5` or `10.0.0.0/8`")
     return ServerSettings(
         cors=tuple(origin.lower() for origin in entry.cors),
         body_limit=_bytes(entry.body_limit, problems),
         bodies_in_log=entry.bodies_in_log,
         keep_responses_days=_days(entry.keep_responses_days, problems),
         keep_nothing_for=frozenset(entry.keep_nothing_for),
+        trusted_proxies=tuple(entry.trusted_proxies),
     )
 
 

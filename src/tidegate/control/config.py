@@ -161,6 +161,7 @@ class ServerEntry(msgspec.Struct, frozen=True, kw_only=True):
     bodies_in_log: bool = False
     keep_responses_days: int = 30
     keep_nothing_for: list[str] = []
+    trusted_proxies: list[str] = []
 
 
 class RetentionEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,11 +20,11 @@ class Book:
         self._snapshot = snapshot
         self._routes = {route.name: route.limits for route in (*snapshot.routes.values(), *snapshot.prefix_routes) if route.limits}
         self._end_users = tuple(limit for limit in snapshot.limits if limit.kind == "end_user")
-        self._known: dict[tuple[str, str, str], tuple[Charge, ...]] = {}
+        self._known: dict[tuple[str, int, str, str], tuple[Charge, ...]] = {}
 
     def charges(self, key: Key, route: str = "", model: str = "", end_user: str = "") -> tuple[Charge, ...]:
         """The limits of a call. `route` is the name of a configured route, `model` the target's name (`provider/model`)."""
-        found = self._known.get((key.id, route, model))
+        found = self._known.get((key.id, key.revision, route, model))
         if found is None:
             found = self._first_time(key, route, model)
         if end_user and self._end_users:
@@ -43,7 +43,7 @@ class Book:
             for kind, subject, whose, names in _subjects(key, route, model)
             if kind == limit.kind and (not limit.subject or limit.subject in names)
         ]
-        charges = self._known[key.id, route, model] = tuple(own)
+        charges = self._known[key.id, key.revision, route, model] = tuple(own)
         return charges
 
     def _of_end_user(self, org: str, end_user: str) -> Iterator[Charge]:

@@ -5,11 +5,16 @@ No message repeats a token. A key in the URL is refused, because URLs end up in 
 
 import hmac
 from collections.abc import Iterable
+from typing import TypeVar
 from urllib.parse import unquote_to_bytes
 
 from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
 from tidegate.policy import keys
+from tidegate.policy.directory import Directory, Listed
+from tidegate.policy.reach import outside
 from tidegate.policy.snapshot import Key, Snapshot
+
+T = TypeVar("T")
 
 KEY_HEADERS = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
 
@@ -66,21 +71,75 @@ def refuse_query_key(query: bytes) -> None:
 
 
 class Callers:
-    """The keys of one snapshot. Tokens that were found are remembered, within bounds: a MAC for each call costs more than the rest."""
+    """The keys of one snapshot, and those of the database. Tokens that were found are remembered, within bounds: a MAC for each call costs
+    more than the rest."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, directory: Directory | None = None) -> None:
         self._snapshot = snapshot
+        self._directory = directory
         self._found: dict[str, Key] = {}
+        self._proved: dict[str, tuple[str, bytes]] = {}
+        """Tokens of keys of the database that were right: (public id, digest)."""
 
-    def identify(self, token: str) -> Key:
-        """The key behind a token. Raises `GatewayError` (AUTHENTICATION)."""
+    @property
+    def ready(self) -> bool:
+        """Whether an unknown key is known to be none."""
+        return self._directory is None or self._directory.is_loaded
+
+    def identify(self, token: str, at: float = 0.0) -> Key:
+        """The key behind a token, at a Unix time. Raises `GatewayError`: AUTHENTICATION, or UNAVAILABLE where the database would have to be
+        asked and is away."""
         key = self._found.get(token)
-        if key is None:
+        if key is not None:
+            return key
+        directory = self._directory
+        public = self._public(token)
+        if directory is None or public is None or public in self._snapshot.keys_by_id:
             key = identify(self._snapshot, token)
-            if len(self._found) >= _REMEMBERED:
-                self._found.clear()
-            self._found[token] = key
-        return key
+            _remember(self._found, token, key)
+            return key
+        listed = directory.find(public)
+        if listed is None:
+            if not directory.is_current:
+                raise _away()
+            raise _unknown(public)
+        self._prove(listed, public, token)
+        return _working(directory, listed, at)
+
+    def _public(self, token: str) -> str | None:
+        """The id of a token that can be one of the database's."""
+        if not token.startswith(keys.PREFIX) or token.startswith(_ADMIN) or len(token) > _LONGEST:
+            return None
+        proved = self._proved.get(token)
+        return keys.token_id(token) if proved is None else proved[0]
+
+    def _prove(self, listed: Listed, public: str, token: str) -> None:
+        digest = listed.key.digest
+        if self._proved.get(token, ("", b""))[1] == digest:
+            return
+        if not hmac.compare_digest(digest, keys.token_digest(self._snapshot.pepper, token)):
+            raise _unknown(public)
+        _remember(self._proved, token, (public, digest))
+
+
+def _working(directory: Directory, listed: Listed, at: float) -> Key:
+    key = listed.key
+    if listed.state != "active":
+        raise _refused(f"The gateway key `{key.name}` ({key.id}) was {listed.state}.", f"key_{listed.state}")
+    if directory.is_off(listed):
+        raise _refused(f"The gateway key `{key.name}` ({key.id}) does not work: whom it belongs to is disabled.", "owner_disabled")
+    if key.reach is not None:
+        error = outside(key.reach, key.name, at)
+        if error is not None:
+            raise GatewayError(error)
+    directory.used[key.org, key.id] = at
+    return key
+
+
+def _remember(kept: dict[str, T], token: str, value: T) -> None:
+    if len(kept) >= _REMEMBERED:
+        kept.clear()
+    kept[token] = value
 
 
 def identify(snapshot: Snapshot, token: str) -> Key:
@@ -96,9 +155,7 @@ def identify(snapshot: Snapshot, token: str) -> Key:
         key = snapshot.keys_by_id.get(public)
         if key is not None and hmac.compare_digest(key.digest, keys.token_digest(snapshot.pepper, token)):
             return key
-        raise _refused(
-            f"The gateway key `{public}` is not known here: it was revoked, or made by another gateway. {_MAKE}.", "invalid_api_key"
-        )
+        raise _unknown(public)
     digest = keys.token_digest(snapshot.pepper, token)
     key = snapshot.keys_by_digest.get(digest)
     if key is not None and hmac.compare_digest(key.digest, digest):
@@ -109,6 +166,23 @@ def identify(snapshot: Snapshot, token: str) -> Key:
             "invalid_api_key",
         )
     raise _refused(f"The gateway key is not known here. {_MAKE}.", "invalid_api_key")
+
+
+def _unknown(public: str) -> GatewayError:
+    return _refused(
+        f"The gateway key `{public}` is not known here: it was revoked, or made by another gateway. {_MAKE}.", "invalid_api_key"
+    )
+
+
+def _away() -> GatewayError:
+    return GatewayError(
+        Error(
+            kind=ErrorKind.UNAVAILABLE,
+            message="The gateway cannot reach its database, and does not know whether this key is good. Try again in a moment.",
+            code="auth_backend_unavailable",
+            retry_after=2.0,
+        )
+    )
 
 
 def _refused(message: str, code: str) -> GatewayError:

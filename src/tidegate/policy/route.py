@@ -11,6 +11,7 @@ import msgspec
 from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
 from tidegate.ir.json import Json
 from tidegate.policy.charges import Book
+from tidegate.policy.directory import Directory
 from tidegate.policy.identify import Callers
 from tidegate.policy.models import Models
 from tidegate.policy.near import Grams, ask, grams, nearest
@@ -51,15 +52,15 @@ class PublicModel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Planner:
-    """Plans for one snapshot."""
+    """Plans for one snapshot. `directory` has the keys of the database, where there is one."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, directory: Directory | None = None) -> None:
         self.snapshot = snapshot
-        self.callers = Callers(snapshot)
+        self.callers = Callers(snapshot, directory)
         self.limits = Book(snapshot)
         self._models = Models(snapshot)
         self._plans: dict[str, Plan] = {}
-        self._allowed: set[tuple[str, str]] = set()
+        self._allowed: set[tuple[str, int, str]] = set()
         self._shown: list[PublicModel] | None = None
         self._names: list[tuple[str, Grams]] | None = None
         self._near: dict[str, list[str]] = {}
@@ -70,7 +71,7 @@ class Planner:
         plan = self._plans.get(model)
         if plan is None:
             plan = self._first_time(key, model)
-        if key.models and (key.id, model) not in self._allowed:
+        if (key.models or key.routes) and (key.id, key.revision, model) not in self._allowed:
             self._allow(key, model, plan)
         return plan
 
@@ -80,7 +81,13 @@ class Planner:
         if self._shown is None:
             plans = ((name, self._resolve(name)) for name in dict.fromkeys(self._public_names()))
             self._shown = [PublicModel(name=name, target=plan.targets[0]) for name, plan in plans if isinstance(plan, Plan)]
-        return [model for model in self._shown if key is None or allows(key, model.name)]
+        return [model for model in self._shown if key is None or (allows(key, model.name) and self._on_its_routes(key, model.name))]
+
+    def _on_its_routes(self, key: Key, name: str) -> bool:
+        if not key.routes:
+            return True
+        route, _ = self._route(name)
+        return route is not None and _matches(key.routes, route.name)
 
     def _first_time(self, key: Key, model: str) -> Plan:
         if not model:
@@ -98,9 +105,11 @@ class Planner:
     def _allow(self, key: Key, model: str, plan: Plan) -> None:
         if not allows(key, model) and (plan.by_route or not allows(key, plan.targets[0].name)):
             raise _forbidden(key, model)
+        if key.routes and not (plan.by_route and _matches(key.routes, plan.route)):
+            raise _wrong_route(key, model)
         if len(self._allowed) >= 4 * _REMEMBERED:
             self._allowed.clear()
-        self._allowed.add((key.id, model))
+        self._allowed.add((key.id, key.revision, model))
 
     def _resolve(self, model: str) -> Plan | Error | None:
         """A plan, or why there is none; None where nothing is known of the name."""
@@ -198,7 +207,23 @@ class Planner:
 
 def allows(key: Key, name: str) -> bool:
     """Whether a key may use a public name: no patterns = all, else a name among them or a prefix of it ending in `*`."""
-    return not key.models or any(name == p or (p.endswith("*") and name.startswith(p[:-1])) for p in key.models)
+    return not key.models or _matches(key.models, name)
+
+
+def _matches(patterns: tuple[str, ...], name: str) -> bool:
+    return any(name == p or (p.endswith("*") and name.startswith(p[:-1])) for p in patterns)
+
+
+def _wrong_route(key: Key, model: str) -> GatewayError:
+    shown = ", ".join(f"`{pattern}`" for pattern in key.routes[:8]) + (", …" if len(key.routes) > 8 else "")
+    return GatewayError(
+        Error(
+            kind=ErrorKind.PERMISSION,
+            message=f"The key `{key.name}` may use configured routes only, and `{model[:128]}` is none of its own: {shown}.",
+            code="route_not_allowed",
+            param="model",
+        )
+    )
 
 
 def _forbidden(key: Key, model: str) -> GatewayError:

@@ -11,6 +11,7 @@ from tidegate.dialects.choose import spoken
 from tidegate.ir.json import Json
 from tidegate.ir.target import Profile
 from tidegate.policy.limits.rules import Limit
+from tidegate.policy.reach import Reach
 from tidegate.policy.secret import Secret
 from tidegate.providers.spec import AuthKind, ModelSpec, Price, ProviderSpec
 
@@ -85,8 +86,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """A gateway key and whose it is. `digest` is the HMAC of the whole token; `models` are names or patterns ending in `*`, empty = all.
-    `limits` are its own; those of its organisation, team and so on are among the snapshot's."""
+    """A gateway key and whose it is. `digest` is the HMAC of the whole token; `models` are names or patterns ending in `*`, `routes` the
+    same of configured routes, empty = all. `limits` are its own; those of its organisation, team and so on are among the snapshot's. A key
+    of the database has a `reach`, and a `revision` that grows with every edit."""
 
     id: str
     name: str
@@ -97,15 +99,19 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     user: str = ""
     tags: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
+    routes: tuple[str, ...] = ()
+    revision: int = 0
+    reach: Reach | None = None
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`body_limit` is in bytes; `cors` are allowed origins. For `keep_responses_days` answers of the Responses API are kept (0:
-    never), and none of the organisations in `keep_nothing_for`."""
+    """`body_limit` is in bytes; `cors` are allowed origins; `trusted_proxies` are CIDRs. For `keep_responses_days` answers of the Responses
+    API are kept (0: never), and none of the organisations in `keep_nothing_for`."""
 
     cors: tuple[str, ...] = ()
     body_limit: int = 32 << 20
     bodies_in_log: bool = False
+    trusted_proxies: tuple[str, ...] = ()
     keep_responses_days: int = 30
     keep_nothing_for: frozenset[str] = frozenset()
 

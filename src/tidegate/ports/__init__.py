@@ -70,6 +70,11 @@ class Client(Protocol):
         """The headers by name; of a repeated one the last."""
         ...
 
+    @property
+    def peer(self) -> str:
+        """The address at the other end of the connection: of the client, or of a proxy before it. Empty where there is none."""
+        ...
+
     async def body(self, limit: int) -> bytes:
         """The whole body. Raises `BodyTooLong` above `limit` bytes, `SlowBody` and `BrokenBody`."""
         ...

@@ -1,8 +1,10 @@
 """What the control plane needs of its database: everything that it reads and changes, one transaction at a time."""
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
+from tidegate.policy.directory import Delta
 from tidegate.records import (
     Actor,
     Adjustment,
@@ -126,4 +128,20 @@ class ControlStore(Protocol):
 
     async def touch(self, tenant: Tenant, key_id: str, at: int) -> None:
         """Notes when a key was last used, in microseconds. No change of configuration."""
+        ...
+
+
+class Directories(Protocol):
+    """The keys of the database and who owns them, for the data plane. Any of it may raise `StorageUnavailable`."""
+
+    async def whole(self) -> Delta:
+        """All keys that may call, with their digests."""
+        ...
+
+    async def since(self, generation: int) -> Delta | None:
+        """What changed after a generation; None where nothing did."""
+        ...
+
+    async def touch(self, tenant: Tenant, used: Mapping[str, int]) -> None:
+        """Notes when keys (by id) were last used, in microseconds."""
         ...

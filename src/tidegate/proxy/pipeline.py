@@ -8,11 +8,12 @@ from typing import TypeAlias
 
 from tidegate.ir.errors import GatewayError
 from tidegate.policy.identify import pick_token, refuse_query_key
+from tidegate.policy.reach import client_address, out_of_place
 from tidegate.policy.retry import may_try_next
 from tidegate.policy.route import Plan
 from tidegate.policy.signed import claimed, is_signed, prove
 from tidegate.policy.snapshot import Target
-from tidegate.ports import RawHeaders
+from tidegate.ports import Client
 from tidegate.proxy.access import authorize
 from tidegate.proxy.admission import LimitError, admit
 from tidegate.proxy.app import App
@@ -28,14 +29,25 @@ from tidegate.proxy.reply import JSON, Reply
 Prepare: TypeAlias = Callable[[App, Call, Plan, Target], Prepared]
 
 
-def identified(call: Call, headers: RawHeaders) -> None:
+def identified(call: Call, client: Client) -> None:
     """Finds the key of the caller, in all of the headers as they came. Raises `GatewayError`."""
     refuse_query_key(call.query)
     if is_signed(call.headers.get(b"authorization", b"")):
         call.signed = claimed(call.snapshot, call.headers, call.at)
         call.key = call.signed.key
     else:
-        call.key = call.planner.callers.identify(pick_token(headers))
+        call.key = call.planner.callers.identify(pick_token(client.headers), call.at)
+        if call.key.reach is not None and call.key.reach.addresses:
+            _refuse_elsewhere(call, client)
+
+
+def _refuse_elsewhere(call: Call, client: Client) -> None:
+    """Of a key that is bound to addresses. Raises `GatewayError`."""
+    reach = call.key.reach
+    address = client_address(client.peer, client.headers, call.snapshot.server.trusted_proxies)
+    error = out_of_place(reach, call.key.name, address) if reach is not None else None
+    if error is not None:
+        raise GatewayError(error)
 
 
 def proved(call: Call, method: str) -> None:

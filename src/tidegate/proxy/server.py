@@ -38,12 +38,18 @@ class Gateway:
         elif path == b"/health/live":
             await Reply(client, []).whole(200, JSON, b'{"status":"ok"}', [])
         elif path == b"/health/ready":
-            await Reply(client, []).whole(200, JSON, b'{"status":"ok","generation":%d}' % self._app.live.snapshot.generation, [])
+            await self._ready(client)
         elif path == b"/metrics":
             page, content_type = self._app.metrics.render()
             await Reply(client, []).whole(200, content_type.encode(), page, [])
         else:
             await self._call(client)
+
+    async def _ready(self, client: Client) -> None:
+        """Not before the keys of the database are known, from it or from what was kept of it."""
+        live = self._app.live
+        status, word = (200, b"ok") if live.current.callers.ready else (503, b"waiting for the database")
+        await Reply(client, []).whole(status, JSON, b'{"status":"%s","generation":%d}' % (word, live.snapshot.generation), [])
 
     async def _call(self, client: Client) -> None:
         app = self._app
@@ -64,7 +70,7 @@ class Gateway:
             call.surface = surface.name
             if surface.stream is not None:
                 call.head = Head(call.params["model"], surface.stream)
-            pipeline.identified(call, client.headers)
+            pipeline.identified(call, client)
             if surface.body:
                 call.body = await received(client, headers, call.snapshot.server.body_limit)
             pipeline.proved(call, surface.method)

@@ -20,6 +20,9 @@ from tidegate.ir.json import JsonObject
 from tidegate.ports import Clock
 from tidegate.records import EVERYONE, Actor, Conflict, Scope, Tenant
 
+CHANNEL = "tidegate_generation"
+"""On which PostgreSQL tells of every change, once it is kept."""
+
 
 class Change:
     """One transaction that changes something. `now` is in microseconds."""
@@ -79,6 +82,8 @@ class Changes:
             async with self.database.write(scope) as connection:
                 generation = (await connection.execute(taken)).scalar_one()
                 yield Change(connection, actor, generation, now)
+                if not self.database.is_sqlite:
+                    await connection.execute(select(func.pg_notify(CHANNEL, str(generation))))
         except IntegrityError as error:
             raise Conflict("it names something that is not there" if is_missing_reference(error) else "the name is taken") from None
 

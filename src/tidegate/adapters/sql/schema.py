@@ -322,6 +322,7 @@ audit_event = Table(
     owned("seq"),
     _of_organisation(),
     Index(None, "org_id", "subject_kind", "subject_id", "seq"),
+    Index(None, "generation"),
 )
 
 idempotency_record = Table(

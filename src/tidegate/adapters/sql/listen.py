@@ -1,0 +1,42 @@
+"""Hears of changes where PostgreSQL can tell: every change notifies a channel when it is committed. SQLite tells nobody."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from tidegate.adapters.sql.changes import CHANNEL
+from tidegate.adapters.sql.engine import Database
+
+LOOK = 5.0
+"""Seconds between two looks whether the connection that listens still works, and between two tries to get one."""
+
+_LOG = structlog.get_logger("tidegate.storage")
+
+
+async def listen(database: Database, heard: Callable[[], None]) -> None:
+    """Until it is cancelled. `heard` is called for every change, and whenever changes may have been missed. A pool of sessions in between
+    may swallow notifications: whoever listens looks by itself too."""
+
+    def notified(*_given: object) -> None:
+        heard()
+
+    told = False
+    while True:
+        try:
+            async with database.engine.connect() as connection:
+                await connection.execution_options(isolation_level="AUTOCOMMIT")
+                raw = await connection.get_raw_connection()
+                driver: Any = raw.driver_connection
+                await driver.add_listener(CHANNEL, notified)
+                heard()
+                told = False
+                while True:
+                    await asyncio.sleep(LOOK)
+                    await connection.exec_driver_sql("SELECT 1")
+        except Exception as error:
+            if not told:
+                _LOG.warning("changes are not heard of; the database is asked for them", error=f"{type(error).__name__}: {error}"[:500])
+            told = True
+        await asyncio.sleep(LOOK)

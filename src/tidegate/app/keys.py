@@ -1,0 +1,72 @@
+"""The keys of the database go into the data plane, and are kept in a file for a start without the database. Loaded by `storage`."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+
+import structlog
+
+from tidegate.adapters.keys_file import KeysFile
+from tidegate.adapters.sql.changes import Changes
+from tidegate.adapters.sql.directory import SqlDirectories
+from tidegate.adapters.sql.engine import Database
+from tidegate.adapters.sql.listen import listen
+from tidegate.adapters.system import SystemClock
+from tidegate.control.directory import KeyWatcher, listed
+from tidegate.policy.directory import Directory
+
+POLL = 1.0
+"""Seconds between two looks at SQLite, which the command line changes too."""
+POLL_BESIDE_NOTICES = 5.0
+"""Seconds between two looks at PostgreSQL, which tells of changes."""
+KEEP = 10.0
+"""Seconds that pass between two writes of the file at least."""
+
+_LOG = structlog.get_logger("tidegate.keys")
+
+
+class Keeping:
+    """Writes the file some time after a change, and once more at the end."""
+
+    def __init__(self, file: KeysFile, directory: Directory) -> None:
+        self._file = file
+        self._directory = directory
+        self._changed = asyncio.Event()
+
+    async def changed(self, _directory: Directory) -> None:
+        self._changed.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._changed.wait()
+            await self.now()
+            await asyncio.sleep(KEEP)
+
+    async def now(self) -> None:
+        if not self._changed.is_set():
+            return
+        self._changed.clear()
+        try:
+            await self._file.save(self._directory)
+        except OSError as error:
+            _LOG.error("the keys of the database cannot be kept for a start without it", error=str(error))
+
+
+@contextlib.asynccontextmanager
+async def watching_keys(database: Database, directory: Directory, file: KeysFile) -> AsyncGenerator[KeyWatcher]:
+    """While the context lasts, edits of keys and of who owns them are live within two seconds."""
+    clock = SystemClock()
+    keeping = Keeping(file, directory)
+    interval = POLL if database.is_sqlite else POLL_BESIDE_NOTICES
+    source = SqlDirectories(Changes(database, clock), listed)
+    watcher = KeyWatcher(source, directory, interval=interval, kept=keeping.changed, now=clock.now)
+    tasks = [asyncio.create_task(watcher.run()), asyncio.create_task(keeping.run())]
+    if not database.is_sqlite:
+        tasks.append(asyncio.create_task(listen(database, watcher.poke)))
+    try:
+        yield watcher
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await keeping.now()

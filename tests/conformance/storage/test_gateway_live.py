@@ -1,0 +1,160 @@
+"""Whole gateways on a real PostgreSQL: keys that the control API makes and ends, on every replica, and a database that comes and goes."""
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import URL
+from tests.support import databases
+from tests.support.door import Door
+from tests.support.gateway import GatewayError, GatewayProcess
+
+from tidegate.policy.keys import format_token
+
+CALL = {"model": "sandbox/echo", "messages": [{"role": "user", "content": "Hi"}]}
+STRANGE = format_token("live", "4fGh71kLmN0p", "A" * 43)
+LIVE = 10.0
+"""Seconds that an edit may take here, where other tests have the machine too; the promise is two."""
+
+
+@pytest.fixture
+async def url(postgres: dict[str, str]) -> Any:
+    async with databases.postgres_url(postgres) as made:
+        yield made
+
+
+def environ(url: URL, **more: str) -> dict[str, str]:
+    return {"TIDEGATE_DATABASE_URL": url.render_as_string(hide_password=False), **more}
+
+
+@contextlib.contextmanager
+def replicas(folder: Path, url: URL, count: int) -> Iterator[list[GatewayProcess]]:
+    """Gateways of one pepper on one database."""
+    made = [GatewayProcess(folder / str(number), environ=environ(url)) for number in range(count)]
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(made[0])
+        for other in made[1:]:
+            other.home.mkdir(parents=True)
+            for name in ("pepper", "keys.json"):
+                (other.home / name).write_bytes((made[0].home / name).read_bytes())
+            other.key = made[0].key
+            stack.enter_context(other)
+        yield made
+
+
+def admin_of(gateway: GatewayProcess) -> tuple[str, str]:
+    found: list[str] = []
+
+    def printed() -> bool:
+        found[:] = re.findall(r"The control API is on (http://\S+)|^    (tgk_adm_\w+)$", gateway.log(), re.M)  # pyright: ignore[reportArgumentType]
+        return len(found) == 2
+
+    until(printed)
+    return found[0][0], found[1][1]
+
+
+def ask(method: str, url: str, token: str, body: Any = None) -> Any:
+    return httpx2.request(method, url, headers={"authorization": f"Bearer {token}", "if-match": "*"}, json=body)
+
+
+def status_of(gateway: GatewayProcess, token: str) -> int:
+    return httpx2.post(f"{gateway.url}/v1/chat/completions", headers={"authorization": f"Bearer {token}"}, json=CALL).status_code
+
+
+def until(holds: Callable[[], bool], within: float = 30.0) -> float:
+    """Seconds that it took."""
+    begun = time.monotonic()
+    while not holds():
+        assert time.monotonic() - begun < within
+        time.sleep(0.05)
+    return time.monotonic() - begun
+
+
+def test_a_key_lives_and_ends_on_every_replica(tmp_path: Path, url: URL) -> None:
+    with replicas(tmp_path, url, 2) as (one, two):
+        api, admin = admin_of(one)
+        made = ask("POST", f"{api}/orgs/default/keys", admin, {"name": "k", "owner_kind": "org", "owner_id": "default"}).json()
+        for gateway in (one, two):
+            until(lambda gateway=gateway: status_of(gateway, made["token"]) == 200, LIVE)
+        ask("POST", f"{api}/orgs/default/keys/{made['id']}/disable", admin)
+        for gateway in (one, two):
+            until(lambda gateway=gateway: status_of(gateway, made["token"]) == 401, LIVE)
+        ask("POST", f"{api}/orgs/default/keys/{made['id']}/enable", admin)
+        for gateway in (one, two):
+            until(lambda gateway=gateway: status_of(gateway, made["token"]) == 200, LIVE)
+        ask("POST", f"{api}/orgs/default/keys/{made['id']}/revoke", admin)
+        for gateway in (one, two):
+            until(lambda gateway=gateway: status_of(gateway, made["token"]) == 401, LIVE)
+
+
+def test_a_database_that_comes_and_goes(tmp_path: Path, url: URL) -> None:
+    """T-PG-2, and what calls see meanwhile."""
+    assert url.host
+    assert url.port
+    with Door(url.host, url.port) as door, ThreadPoolExecutor(1) as threads:
+        gateway = GatewayProcess(tmp_path, environ=environ(url.set(host="127.0.0.1", port=door.port)))
+        starting = threads.submit(gateway.start)
+        try:
+            until(lambda: "the database cannot be used" in gateway.log())
+            assert httpx2.get(f"{gateway.url}/health/ready").status_code == 503
+            assert status_of(gateway, gateway.key) == 200  # a key of the files
+            door.open()
+            assert until(lambda: httpx2.get(f"{gateway.url}/health/ready").status_code == 200) < 10
+            starting.result()
+            api, admin = admin_of(gateway)
+            made = ask("POST", f"{api}/orgs/default/keys", admin, {"name": "k", "owner_kind": "org", "owner_id": "default"}).json()
+            until(lambda: status_of(gateway, made["token"]) == 200, LIVE)
+            unknown = made["token"]
+            ask("POST", f"{api}/orgs/default/keys/{made['id']}/revoke", admin)
+            until(lambda: status_of(gateway, unknown) == 401, LIVE)
+            kept = ask("POST", f"{api}/orgs/default/keys", admin, {"name": "l", "owner_kind": "org", "owner_id": "default"}).json()
+            until(lambda: status_of(gateway, kept["token"]) == 200, LIVE)
+            door.shut()
+            answer = ask("GET", f"{api}/me", admin)
+            assert (answer.status_code, answer.json()["type"]) == (503, "urn:tidegate:problem:storage-unavailable")
+            assert status_of(gateway, kept["token"]) == 200
+            assert status_of(gateway, unknown) == 401  # what was revoked stays revoked
+            until(lambda: "keys of the database cannot be read" in gateway.log())
+            strange = httpx2.post(f"{gateway.url}/v1/chat/completions", headers={"authorization": f"Bearer {STRANGE}"}, json=CALL)
+            assert (strange.status_code, strange.json()["error"]["code"]) == (503, "auth_backend_unavailable")
+            assert strange.headers["retry-after"]
+        finally:
+            gateway.stop()
+        # A start without the database goes by what was known last.
+        again = GatewayProcess(tmp_path, environ=environ(url.set(host="127.0.0.1", port=door.port)))
+        again.key = gateway.key
+        with again:
+            assert status_of(again, kept["token"]) == 200
+            door.open()
+            gateway.log_path.unlink()
+            until(lambda: status_of(again, STRANGE) == 401)
+        assert len(again.usage(1)) >= 1
+
+
+def test_a_schema_that_is_behind_ends_the_start_with_the_command(tmp_path: Path, postgres: dict[str, str]) -> None:
+    async def run(work: Callable[[URL], None]) -> None:
+        async with databases.postgres_url(postgres, empty=True) as empty:
+            await asyncio.to_thread(work, empty)
+
+    def work(empty: URL) -> None:
+        with pytest.raises(GatewayError, match=r"run `tidegate migrate upgrade`"):
+            GatewayProcess(tmp_path / "one", environ=environ(empty)).start()
+        with GatewayProcess(tmp_path / "two", environ=environ(empty, TIDEGATE_AUTO_MIGRATE="1")) as gateway:
+            assert status_of(gateway, gateway.key) == 200
+
+    asyncio.run(run(work))
+
+
+@pytest.mark.parametrize("address", ["mysql://u:hush-hush@h/d", "postgresql://nobody:hush-hush@{host}:{port}/d"])
+def test_an_address_that_can_never_work_ends_the_start_and_tells_no_password(tmp_path: Path, url: URL, address: str) -> None:
+    given = address.format(host=url.host, port=url.port)
+    with pytest.raises(GatewayError, match="error: TIDEGATE_DATABASE_URL names") as caught:
+        GatewayProcess(tmp_path, environ={"TIDEGATE_DATABASE_URL": given}).start()
+    assert "hush-hush" not in str(caught.value)
