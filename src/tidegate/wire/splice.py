@@ -44,18 +44,20 @@ class Fields:
     """A scanned body: the top-level fields in their order. The body is kept as it came. `raw` are the values by name; `spans` are found
     when they are asked for, since only surgery needs them."""
 
-    __slots__ = ("_spans", "body", "raw")
+    __slots__ = ("_spans", "body", "is_bare", "raw")
 
     def __init__(self, body: bytes, raw: dict[str, msgspec.Raw]) -> None:
         self.body = body
         self.raw = raw
         self._spans: dict[str, Span] | None = None
+        # The shortest that an object with these members can be: no blank, no escape in a name, and no member that the decoder did not keep.
+        self.is_bare = len(body) == 4 * len(raw) + 1 + sum(map(len, raw)) + sum(map(len, raw.values()))
 
     @property
     def spans(self) -> dict[str, Span]:
         """Where the fields stand. Raises `JsonError` where a name stands twice."""
         if self._spans is None:
-            self._spans = _spans(self.body, self.raw)
+            self._spans = _laid_out(self.raw) if self.is_bare else _spans(self.body, self.raw)
         return self._spans
 
     def get(self, name: str) -> bytes | None:
@@ -81,8 +83,7 @@ def scan(body: bytes) -> Fields:
     except RecursionError:
         raise JsonError("the JSON is nested too deeply") from None
     fields = Fields(body, raw)
-    # The shortest that an object with these members can be: no blank, no escape in a name, and no member that the decoder did not keep.
-    if len(body) != 4 * len(raw) + 1 + sum(map(len, raw)) + sum(map(len, raw.values())):
+    if not fields.is_bare:
         _ = fields.spans
     return fields
 
@@ -178,6 +179,18 @@ def _apply(body: bytes, edits: list[tuple[int, int, bytes]], added: list[bytes],
         pieces.append((b"" if bare else b",") + b",".join(added))
     pieces.append(body[close:])
     return b"".join(pieces)
+
+
+def _laid_out(raw: dict[str, msgspec.Raw]) -> dict[str, Span]:
+    """As `_spans`, for an object that has nothing but its members."""
+    spans: dict[str, Span] = {}
+    at = 1
+    for name, value in raw.items():
+        start = at + len(name) + 3
+        end = start + len(value)
+        spans[name] = Span(at, start, end)
+        at = end + 1
+    return spans
 
 
 def _spans(body: bytes, raw: dict[str, msgspec.Raw]) -> dict[str, Span]:

@@ -110,3 +110,26 @@ def test_bodies_that_can_be_read_in_one_way_only(body: bytes) -> None:
 def test_bodies_that_could_be_read_in_two_ways(body: bytes, words: str) -> None:
     with pytest.raises(JsonError, match=words):
         check_nested(body)
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(codec="utf-8"), max_size=4),
+        st.integers() | st.text(st.characters(codec="utf-8"), max_size=4) | st.lists(st.booleans(), max_size=3),
+        min_size=1,
+    )
+)
+def test_fields_stand_where_they_stand_with_and_without_blanks(value: dict[str, object]) -> None:
+    for separators in ((",", ":"), (", ", ": ")):
+        for ascii_only in (True, False):
+            body = json.dumps(value, separators=separators, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+            fields = scan(body)
+            for name, span in fields.spans.items():
+                assert json.loads(body[span.name : span.value].rstrip().removesuffix(b":").rstrip()) == name
+                assert body[span.value : span.end] == fields.get(name)
+
+
+@pytest.mark.parametrize("body", [b'{"a":1,"a":2}', b'{"a":1,"\\u0061":2}', b'{"ab":1,"ab":"' + b"x" * 40 + b'"}'])
+def test_a_name_twice_is_found_in_bare_bodies_too(body: bytes) -> None:
+    with pytest.raises(JsonError, match="stands twice"):
+        scan(body)
