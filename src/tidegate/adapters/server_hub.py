@@ -56,12 +56,20 @@ class Hub:
         self._look_at = NEVER
         self._quiet: asyncio.Future[None] | None = None
 
-    def call(self, request: Request, connection: Watched) -> "asyncio.Task[None]":
+    def call(self, request: Request, connection: Watched) -> None:
         """Starts the call of a request."""
-        task = self._calls[request] = self.loop.create_task(self._run(request, connection))
-        return task
+        self._calls[request] = self.loop.create_task(self._run(request, connection))
+
+    def drop(self, request: Request) -> None:
+        """The client of a request has gone: its call is cancelled. One that has not begun never runs, and so cannot clean up by itself."""
+        task = self._calls.get(request)
+        if task is not None:
+            task.cancel()
+            if not request.is_started:
+                del self._calls[request]
 
     async def _run(self, request: Request, connection: Watched) -> None:
+        request.is_started = True
         try:
             await self._handle(request)
         except Exception:
@@ -110,10 +118,10 @@ class Hub:
         cutting = self.loop.create_task(cut.wait())
         await asyncio.wait((self._quiet, cutting), return_when=asyncio.FIRST_COMPLETED)
         cutting.cancel()
-        calls = list(self._calls.values())
-        for call in calls:
-            call.cancel()
-        await asyncio.gather(*calls, return_exceptions=True)
+        calls = dict(self._calls)
+        for request in calls:
+            self.drop(request)
+        await asyncio.gather(*calls.values(), return_exceptions=True)
 
     def cut(self) -> None:
         """Closes every connection, which cancels its call."""

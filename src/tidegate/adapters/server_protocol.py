@@ -61,7 +61,6 @@ class Protocol(asyncio.Protocol):
         self._headers: RawHeaders = []
         self._incoming: Request | None = None
         self._call: Request | None = None
-        self._task: asyncio.Task[None] | None = None
         self._ready: deque[Request] = deque()
         self._drain: asyncio.Future[None] | None = None
         self._unsent = 0
@@ -107,8 +106,8 @@ class Protocol(asyncio.Protocol):
         self._is_lost = True
         self._hub.connections.discard(self)
         self._wake()
-        if self._task is not None:
-            self._task.cancel()
+        if self._call is not None:
+            self._hub.drop(self._call)
         self._hub.changed()
 
     def pause_writing(self) -> None:
@@ -250,10 +249,10 @@ class Protocol(asyncio.Protocol):
         request = self._call = self._ready.popleft()
         if self._hub.is_closing:
             request.keep_alive = False
-        self._task = self._hub.call(request, self)
+        self._hub.call(request, self)
 
     def _next(self, request: Request) -> None:
-        self._call = self._task = None
+        self._call = None
         if not request.keep_alive or self._hub.is_closing or self._is_deaf:
             self._transport.close()
             return

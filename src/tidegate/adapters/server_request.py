@@ -53,6 +53,7 @@ class Request:
     expects = False
     length = 0
     received = 0
+    is_started = False
     is_whole = False
     is_late = False
     is_broken = False

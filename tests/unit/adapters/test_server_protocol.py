@@ -8,7 +8,8 @@ import socket
 import pytest
 from tests.unit.adapters.serving import serving
 
-from tidegate.adapters.server_hub import Times
+from tidegate.adapters.server_hub import Hub, Times
+from tidegate.adapters.server_protocol import Protocol
 from tidegate.ports import BodyTooLong, BrokenBody, Client, SlowBody
 
 Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -400,3 +401,25 @@ async def test_an_idle_connection_is_closed(first: bytes) -> None:
             await answer_of(reader)
         assert await asyncio.wait_for(reader.read(), 5) == b""
         writer.close()
+
+
+async def test_a_client_that_leaves_before_its_call_has_begun_leaves_nothing_behind() -> None:
+    hub = Hub(nobody, Times())
+    for _ in range(2):
+        connection = Protocol(hub)
+        connection.connection_made(Nowhere())
+        connection.data_received(b"GET / HTTP/1.1\r\n\r\n")
+        connection.connection_lost(None)
+    await asyncio.sleep(0)
+    await asyncio.wait_for(hub.close(asyncio.Event()), 1)
+    hub.cut()
+
+
+class Nowhere(asyncio.Transport):
+    """A transport whose client is not there any more."""
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+    def is_closing(self) -> bool:
+        return True
