@@ -30,6 +30,7 @@ def configuration(url: str) -> dict[str, Any]:
             "two": {"kind": "openai", "base_url": f"{url}/two/v1", **key},
             "three": {"kind": "anthropic", "base_url": f"{url}/three/v1", "headers": {"x-team": "eu"}, **key},
             "dead": {"kind": "custom", "dialect": "openai_chat", "base_url": "http://127.0.0.1:9/v1"},
+            "plain": {"kind": "custom", "dialect": "openai_chat", "base_url": f"{url}/plain/v1"},
             "keyless": {"kind": "mistral", "base_url": f"{url}/keyless/v1"},
         },
         "routes": {

@@ -30,9 +30,13 @@ def encode_messages(encoding: Encoding) -> list[JsonObject]:
         if results:
             waiting += _results(encoding, message, index, out)
         elif message.role == "assistant":
-            _append_turn(encoding, out, _assistant(encoding, message, index))
+            turn = _assistant(encoding, message, index)
+            if encoding.own or not message.blocks or len(turn) > 2 or turn["content"]:
+                _append_turn(encoding, out, turn)
         elif message.blocks or encoding.own:
-            out.append(_plain(encoding, message, index))
+            plain = _plain(encoding, message, index)
+            if plain["content"] or encoding.own:
+                out.append(plain)
     if waiting:
         out.append({"role": "user", "content": content_of(encoding, waiting, "\n\n")})
     return out
@@ -49,11 +53,10 @@ def instruct(messages: list[Json], text: str) -> None:
 
 
 def _append_turn(encoding: Encoding, out: list[JsonObject], turn: JsonObject) -> None:
-    """Other dialects take several assistant messages in a row as one turn, whose results come after the last: OpenAI must have the calls
-    that await results in one message."""
+    """Other dialects take several assistant messages (or items) in a row as one turn, whose results come after the last: OpenAI must have
+    the calls that await results in one message."""
     last = out[-1] if out else None
-    calls = None if last is None or encoding.own else last.get("tool_calls")
-    if last is None or type(calls) is not list:
+    if last is None or encoding.own or last["role"] != "assistant":
         out.append(turn)
         return
     for name, value in turn.items():

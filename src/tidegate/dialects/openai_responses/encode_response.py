@@ -33,7 +33,7 @@ def encode_response(response: Response, stamp: Stamp, request: Request) -> Encod
     if status == "incomplete" and output and "status" in output[-1] and output[-1]["type"] in ("message", "function_call"):
         output[-1]["status"] = status
     body = frame_of(response.id if own else "", response.model, response.created, response.service_tier, stamp, request)
-    body |= {"status": status, "incomplete_details": details, "output": [*output], "usage": None}
+    body |= {"status": status, "incomplete_details": details, "output": [*output]}
     if response.usage is not None:
         body["usage"] = encode_usage(response.usage, own=own)
     if own:

@@ -6,7 +6,7 @@ Reasoning of another dialect travels in `encrypted_content` in the gateway's env
 
 from typing import cast
 
-from tidegate.dialects.openai_responses.fields import DONE
+from tidegate.dialects.openai_responses.fields import DONE, NAME
 from tidegate.dialects.signature import pack_thinking, unpack_thinking
 from tidegate.dialects.values import dump_text, parse, text_or_empty
 from tidegate.ir.content import Origin, Thinking
@@ -87,7 +87,7 @@ def _parts(name: str, texts: list[str]) -> list[Json]:
 def item_for_client(block: Thinking, item_id: str, text: str, signature: str | None) -> JsonObject:
     """The item that a client gets: the provider's own where it is of this dialect, else one with the envelope."""
     whole = Thinking(text, signature, block.redacted, block.origin)
-    if whole.origin is not None and whole.origin.dialect == "openai_responses" and signature is not None:
+    if whole.origin is not None and whole.origin.dialect == NAME:
         return {"id": item_id, **item_of(whole)}
     return {
         "id": item_id,

@@ -22,7 +22,13 @@ def decode_stop(response: JsonObject, *, calls: bool) -> Stop:
     return Stop("unknown", status)
 
 
+_UNFINISHED = ("queued", "in_progress", "cancelled")
+"""Of a response in the background, told as a whole."""
+
+
 def encode_stop(stop: Stop) -> tuple[str, Json]:
     """`status` and `incomplete_details`."""
+    if stop.raw in _UNFINISHED:
+        return stop.raw, None
     reason = _REASONS.get(stop.reason)
     return (DONE, None) if reason is None else ("incomplete", {"reason": reason})

@@ -5,7 +5,7 @@ from tidegate.dialects.base import Stamp
 from tidegate.dialects.openai_responses.answer import AnswerItems
 from tidegate.dialects.openai_responses.encode_response import frame_of
 from tidegate.dialects.openai_responses.errors import error_event, failure_of
-from tidegate.dialects.openai_responses.fields import NAME
+from tidegate.dialects.openai_responses.fields import DONE, NAME
 from tidegate.dialects.openai_responses.reasoning import item_for_client
 from tidegate.dialects.openai_responses.status import encode_stop
 from tidegate.dialects.openai_responses.usage import encode_usage
@@ -91,7 +91,7 @@ class ResponsesStreamEncoder:
                     last = self._output[-1]
                     if last is not None and last.get("type") in ("message", "function_call"):
                         last["status"] = status
-                return self._end(f"response.{status}", {"status": status, "incomplete_details": details})
+                return self._end(f"response.{status if details else DONE}", {"status": status, "incomplete_details": details})
             case ev.Failed(error=error):
                 return self._fail(error)
             case _:
@@ -108,7 +108,7 @@ class ResponsesStreamEncoder:
         self._begun = True
         self._items.own = own = event.dialect == NAME
         self._frame = frame_of(event.id if own else "", event.model, event.created, event.service_tier, self._stamp, self._request)
-        response: JsonObject = {**self._frame, "status": "in_progress", "incomplete_details": None, "output": [], "usage": None}
+        response: JsonObject = {**self._frame, "status": "in_progress", "incomplete_details": None, "output": []}
         return self._event("response.created", {"response": response}) + self._event("response.in_progress", {"response": response})
 
     def _started(self) -> bytes:
@@ -117,8 +117,10 @@ class ResponsesStreamEncoder:
     def _end(self, kind: str, fields: JsonObject) -> bytes:
         begun = self._started()
         output: list[Json] = [item for item in self._output if item is not None]
-        usage = None if self._usage is None else encode_usage(self._usage, own=self._items.own)
-        return begun + self._event(kind, {"response": {**self._frame, **fields, "output": output, "usage": usage}})
+        response: JsonObject = {**self._frame, **fields, "output": output}
+        if self._usage is not None:
+            response["usage"] = encode_usage(self._usage, own=self._items.own)
+        return begun + self._event(kind, {"response": response})
 
     def _fail(self, error: Error) -> bytes:
         begun = self._started()

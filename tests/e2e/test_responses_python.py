@@ -1,0 +1,107 @@
+"""The official `openai` client's Responses API, in front of providers that do not have it."""
+
+import json
+from typing import Any
+
+import openai
+import pydantic
+import pytest
+from tests.e2e.conftest import CLAUDE
+from tests.e2e.wire import Provider
+
+PLAIN = "plain/gpt-4o"
+WEATHER: Any = {
+    "type": "function",
+    "name": "get_weather",
+    "description": "Weather of a city",
+    "parameters": {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+        "additionalProperties": False,
+    },
+    "strict": True,
+}
+
+
+class Weather(pydantic.BaseModel):
+    city: str
+    sunny: bool
+
+
+@pytest.fixture(params=[PLAIN, CLAUDE], ids=["openai_chat", "anthropic"])
+def target(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def script(**fields: Any) -> str:
+    return "Please. " + json.dumps({"sandbox": fields})
+
+
+def test_plain(openai_client: openai.OpenAI, target: str) -> None:
+    answer = openai_client.responses.create(model=target, instructions="Be brief.", input=script(text="Hello there, friend."))
+    assert answer.output_text == "Hello there, friend."
+    assert answer.status == "completed"
+    assert answer.instructions == "Be brief."
+    assert answer.usage
+    assert answer.usage.total_tokens == answer.usage.input_tokens + answer.usage.output_tokens
+
+
+def test_a_stream(openai_client: openai.OpenAI, target: str) -> None:
+    with openai_client.responses.stream(model=target, input=script(text="One, two, three, four.", chunk=4)) as stream:
+        deltas = [event.delta for event in stream if event.type == "response.output_text.delta"]
+        answer = stream.get_final_response()
+    assert "".join(deltas) == answer.output_text == "One, two, three, four."
+    assert len(deltas) > 1
+
+
+def test_a_parsed_answer(openai_client: openai.OpenAI, target: str) -> None:
+    answer = openai_client.responses.parse(model=target, input=script(text='{"city":"Bern","sunny":true}'), text_format=Weather)
+    assert answer.output_parsed == Weather(city="Bern", sunny=True)
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["previous_response_id", "items"])
+def test_a_tool_loop_of_three_turns(openai_client: openai.OpenAI, provider: Provider, target: str, kept: bool) -> None:
+    call = {"name": "get_weather", "arguments": {"city": "Bern"}}
+    again = {"name": "get_weather", "arguments": {"city": "Köln"}}
+    first = script(text="I look it up.", tool_calls=[call], then={"tool_calls": [again], "then": {"text": "Sun in Bern, rain in Köln."}})
+    said: list[Any] = [{"role": "user", "content": first}]
+    answer = openai_client.responses.create(model=target, input=said, tools=[WEATHER], store=kept)
+    cities: list[str] = []
+    for weather in ("sun", "rain"):
+        calls = [item for item in answer.output if item.type == "function_call"]
+        cities += [json.loads(found.arguments)["city"] for found in calls]
+        results: list[Any] = [{"type": "function_call_output", "call_id": found.call_id, "output": weather} for found in calls]
+        said += [*[item.model_dump(exclude_none=True) for item in answer.output], *results]
+        more: dict[str, Any] = {"input": results, "previous_response_id": answer.id} if kept else {"input": said}
+        answer = openai_client.responses.create(model=target, tools=[WEATHER], store=kept, **more)
+    assert cities == ["Bern", "Köln"]
+    assert answer.output_text == "Sun in Bern, rain in Köln."
+    assert len(provider.requests()) == 3
+
+
+def test_what_is_kept(openai_client: openai.OpenAI) -> None:
+    answer = openai_client.responses.create(model=CLAUDE, input=script(text="Kept."))
+    assert openai_client.responses.retrieve(answer.id).output_text == "Kept."
+    items = openai_client.responses.input_items.list(answer.id)
+    assert [item.type for item in items] == ["message"]
+    openai_client.responses.delete(answer.id)
+    with pytest.raises(openai.NotFoundError):
+        openai_client.responses.retrieve(answer.id)
+
+
+def test_a_conversation(openai_client: openai.OpenAI, provider: Provider) -> None:
+    talk = openai_client.conversations.create(metadata={"a": "b"})
+    openai_client.responses.create(model=CLAUDE, input=script(text="First."), conversation=talk.id)
+    openai_client.responses.create(model=PLAIN, input=script(text="Second."), conversation=talk.id)
+    assert [message["role"] for message in provider.request().body["messages"]] == ["user", "assistant", "user"]
+    assert len(openai_client.conversations.items.list(talk.id).data) == 4
+    openai_client.conversations.delete(talk.id)
+
+
+def test_errors_are_openais(openai_client: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError):
+        openai_client.responses.create(model=CLAUDE, input="Hi", previous_response_id="resp_none")
+    with pytest.raises(openai.BadRequestError) as refused:
+        openai_client.responses.create(model=CLAUDE, input="Hi", top_logprobs=2)
+    assert refused.value.param == "top_logprobs"

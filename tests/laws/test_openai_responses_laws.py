@@ -1,0 +1,426 @@
+"""The laws of the openai_responses dialect, on recorded bytes: the project's own recordings always, others where they are named.
+
+Each law over recorded traffic collects the ids that break it and compares them with the exceptions that are listed with their reason.
+"""
+
+import contextlib
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openai.types.responses import Response as OfficialResponse
+from openai.types.responses import ResponseStreamEvent
+from pydantic import TypeAdapter
+from tests.laws.mutation import SLOW, get, mutated, places
+from tests.laws.openai_schema import Schema
+from tests.laws.recorded import answer_bytes, core, decoded, own_cases, own_file, profile, reasoning_of, sse_events, text_of
+from tests.laws.responses_normal import normal
+
+from tidegate.dialects.base import Dialect, Stamp
+from tidegate.dialects.openai_responses import DIALECT
+from tidegate.dialects.table import DIALECTS
+from tidegate.ir.content import Block, Native, Origin, Text, Thinking, ToolUse
+from tidegate.ir.errors import ErrorKind, GatewayError
+from tidegate.ir.events import BlockStart, BlockStop, Event, Failed, Finished, Started
+from tidegate.ir.fold import fold, unfold
+from tidegate.ir.response import Response
+from tidegate.wire.splice import JsonError, scan
+
+ORIGIN = Origin("openai_responses", "p", "target-model")
+STAMP = Stamp("0stem0", 1)
+CASES = own_cases("openai_responses")
+ANSWERED = [
+    case for case in CASES if own_file("openai_responses", case, "response.json") and own_file("openai_responses", case, "stream.sse")
+]
+STREAMED = [case for case in CASES if own_file("openai_responses", case, "stream.sse")]
+
+
+def _read(case: str, part: str) -> bytes:
+    body = own_file("openai_responses", case, part)
+    assert body is not None
+    return body
+
+
+ASKED = DIALECT.decode_request(_read("text", "request.json"))
+
+
+@pytest.fixture(scope="module")
+def exchanges(recordings_dir: Path) -> list[dict[str, Any]]:
+    found = list(core(recordings_dir, "openai.responses"))
+    assert len(found) > 900
+    return found
+
+
+@pytest.fixture(scope="module")
+def schema(specs_dir: Path) -> Schema:
+    return Schema(specs_dir)
+
+
+def _stream(body: bytes) -> list[Event]:
+    return decoded(DIALECT, sse_events([body]), ORIGIN)
+
+
+def _written(events: list[Event]) -> bytes:
+    encoder = DIALECT.stream_encoder(STAMP, ASKED)
+    return b"".join(encoder.feed(event) for event in events)
+
+
+def _bare(answer: Response) -> Response:
+    """An answer without what the gateway stamps, what only whole answers have, and with zeros spelled out as the schema wants them."""
+    usage = answer.usage and msgspec.structs.replace(
+        answer.usage,
+        cache_read=answer.usage.cache_read or 0,
+        cache_write=answer.usage.cache_write or 0,
+        reasoning=answer.usage.reasoning or 0,
+        input=answer.usage.input or 0,
+        output=answer.usage.output or 0,
+        web_searches=None,
+    )
+    return msgspec.structs.replace(
+        answer, blocks=[_bare_block(block) for block in answer.blocks], usage=usage, extras={}, service_tier=None
+    )
+
+
+def _bare_block(block: Block) -> Block:
+    if isinstance(block, Thinking) and block.signature is not None:
+        rest = {name: value for name, value in json.loads(block.signature).items() if name != "id"}
+        return msgspec.structs.replace(block, extras={}, signature=json.dumps(rest, sort_keys=True))
+    return msgspec.structs.replace(block, extras={}) if isinstance(block, ToolUse | Text | Thinking) else block
+
+
+def _same_request(body: dict[str, Any]) -> bool:
+    request = DIALECT.decode_request(json.dumps(body).encode())
+    encoded = DIALECT.encode_request(request, profile())
+    again = DIALECT.decode_request(encoded.body)
+    return (
+        not encoded.losses
+        and normal(json.loads(encoded.body)) == normal(body)
+        and again == msgspec.structs.replace(request, model="target-model")
+    )
+
+
+def _well_formed(events: list[Event]) -> bool:
+    starts = [event.index for event in events if isinstance(event, BlockStart)]
+    stops = [event.index for event in events if isinstance(event, BlockStop)]
+    ends = sum(isinstance(event, Started | Finished) for event in events)
+    return (
+        isinstance(events[0], Started)
+        and isinstance(events[-1], Finished)
+        and ends == 2
+        and starts == list(range(len(starts)))
+        and sorted(stops) == starts
+    )
+
+
+def _tap_agrees(body: bytes, answer: Response) -> bool:
+    tap = DIALECT.tap()
+    hidden = [tap.feed(event.event, event.data or b"") for event in sse_events([body])]
+    return (tap.usage, tap.model, tap.finished, tap.committed, tap.error, any(hidden)) == (
+        answer.usage,
+        answer.model,
+        True,
+        True,
+        None,
+        False,
+    )
+
+
+# The project's own recordings
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_own_request_comes_back_as_it_was(case: str) -> None:
+    assert _same_request(json.loads(_read(case, "request.json")))
+
+
+@pytest.mark.parametrize("case", ANSWERED)
+def test_own_stream_tells_the_whole_answer(case: str) -> None:
+    events = _stream(_read(case, "stream.sse"))
+    assert _well_formed(events)
+    whole = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
+    assert fold(events, "openai_responses") == whole
+    assert _tap_agrees(_read(case, "stream.sse"), whole)
+    tapped = DIALECT.tap_whole(_read(case, "response.json"))
+    assert (tapped.model, tapped.usage) == (whole.model, whole.usage)
+
+
+@pytest.mark.parametrize("case", STREAMED)
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_any_split_of_an_own_stream_gives_the_same_events(case: str, size: int) -> None:
+    body = _read(case, "stream.sse")
+    assert decoded(DIALECT, sse_events(body[at : at + size] for at in range(0, len(body), size)), ORIGIN) == _stream(body)
+
+
+@pytest.mark.parametrize("case", ANSWERED)
+def test_own_answer_comes_back_as_it_was(case: str) -> None:
+    whole = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
+    encoded = DIALECT.encode_response(whole, STAMP, ASKED)
+    assert encoded.losses == []
+    assert DIALECT.encode_response(whole, STAMP, ASKED) == encoded
+    assert _bare(DIALECT.decode_response(encoded.body, ORIGIN)) == _bare(whole)
+    assert _bare(fold(_stream(_written(_stream(_read(case, "stream.sse")))), "openai_responses")) == _bare(whole)
+
+
+@pytest.mark.parametrize("case", ANSWERED)
+def test_what_we_write_is_of_the_published_schema_and_the_official_client_reads_it(case: str, schema: Schema) -> None:
+    whole = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
+    assert _faults(whole, DIALECT, schema) == []
+
+
+def _faults(answer: Response, source: Dialect, schema: Schema) -> list[str]:
+    """What is wrong with an answer of `source` as we tell it, whole and streamed."""
+    body = DIALECT.encode_response(answer, STAMP, ASKED).body
+    OfficialResponse.model_validate_json(body, strict=True)
+    found = schema.faults("Response", json.loads(body))
+    adapter: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
+    for frame in sse_events([_written(list(unfold(answer)))]):
+        event = json.loads(frame.data or b"")
+        found += schema.faults(_NAMES.get(event["type"]) or _name(event["type"]), event)
+        adapter.validate_json(frame.data or b"", strict=True)
+    del source
+    return found
+
+
+_NAMES = {
+    "response.output_text.delta": "ResponseTextDeltaEvent",
+    "response.output_text.done": "ResponseTextDoneEvent",
+    "error": "ResponseErrorEvent",
+}
+
+
+def _name(kind: str) -> str:
+    return "".join(word.capitalize() for word in kind.replace("_", ".").split(".")) + "Event"
+
+
+def test_an_error_inside_a_stream_fails_it(schema: Schema) -> None:
+    body = _read("error_in_stream", "stream.sse")
+    events = _stream(body)
+    failed = events[-1]
+    assert isinstance(failed, Failed)
+    assert failed.error.message.startswith("The server had an error")
+    assert not any(isinstance(event, Finished) for event in events)
+    written = [json.loads(frame.data or b"") for frame in sse_events([_written(events)])]
+    assert [event["type"] for event in written[-2:]] == ["error", "response.failed"]
+    assert [fault for event in written for fault in schema.faults(_NAMES.get(event["type"]) or _name(event["type"]), event)] == []
+    tap = DIALECT.tap()
+    for event in sse_events([body]):
+        tap.feed(event.event, event.data or b"")
+    assert (tap.error, tap.finished) == (failed.error, False)
+
+
+def test_an_error_body_says_what_is_wrong() -> None:
+    error = DIALECT.decode_error(400, _read("error_body", "response.json"))
+    assert (error.kind, error.param, error.code) == (ErrorKind.BAD_REQUEST, "max_output_tokens", "integer_below_min_value")
+
+
+# Recorded traffic
+
+
+def _answer(exchange: dict[str, Any]) -> Response:
+    if exchange.get("sse"):
+        return fold(_stream(exchange["sse"].encode()), "openai_responses")
+    return DIALECT.decode_response(answer_bytes(exchange), ORIGIN)
+
+
+def _raw_reasoning(exchange: dict[str, Any]) -> bool:
+    """The reader of the recordings knows summaries only."""
+    return "reasoning_text" in (exchange.get("sse") or answer_bytes(exchange).decode())
+
+
+def _as_expected(answer: Response, exchange: dict[str, Any]) -> bool:
+    expect = exchange["expect"]
+    calls = [
+        (block.id, block.name, block.arguments if block.kind == "custom" else json.loads(block.arguments or "{}"))
+        for block in answer.blocks
+        if isinstance(block, ToolUse) and block.builtin is None
+    ]
+    counts, usage = answer.usage, expect["usage"]
+    told = counts and {
+        "input_tokens": counts.prompt,
+        "output_tokens": counts.output,
+        "total_tokens": counts.prompt + (counts.output or 0),
+        "cached_tokens": counts.cache_read,
+        "reasoning_tokens": counts.reasoning,
+    }
+    return (
+        text_of(answer) == expect.get("text", "")
+        and (reasoning_of(answer) == expect.get("reasoning", "") or _raw_reasoning(exchange))
+        and calls == [(call["id"], call["name"], call["args"]) for call in expect["tool_calls"]]
+        and answer.stop.raw == expect["stop"]
+        and (not usage or (told is not None and all(told[name] == value for name, value in usage.items())))
+    )
+
+
+def test_recorded_answers_read_as_expected(exchanges: list[dict[str, Any]]) -> None:
+    broken: set[str] = set()
+    for exchange in exchanges:
+        if exchange["status"] != 200:
+            assert DIALECT.decode_error(exchange["status"], answer_bytes(exchange)).status == exchange["status"]
+            continue
+        answer = _answer(exchange)
+        if exchange.get("sse"):
+            body = exchange["sse"].encode()
+            size = 1 + len(body) % 97
+            split = decoded(DIALECT, sse_events(body[at : at + size] for at in range(0, len(body), size)), ORIGIN)
+            good = _well_formed(split) and _tap_agrees(body, answer) and fold(split, "openai_responses") == answer
+        else:
+            tapped = DIALECT.tap_whole(answer_bytes(exchange))
+            good = (tapped.model, tapped.usage) == (answer.model, answer.usage)
+        if not (good and _as_expected(answer, exchange)):
+            broken.add(exchange["id"])
+    assert broken == set()
+
+
+def test_recorded_answers_round_trip(exchanges: list[dict[str, Any]]) -> None:
+    broken: set[str] = set()
+    for exchange in exchanges:
+        if exchange["status"] != 200:
+            continue
+        answer = _answer(exchange)
+        encoded = DIALECT.encode_response(answer, STAMP, ASKED)
+        again = DIALECT.decode_response(encoded.body, ORIGIN)
+        streamed = fold(_stream(_written(list(unfold(answer)))), "openai_responses")
+        if encoded.losses or _bare(again) != _bare(answer) or _bare(streamed) != _bare(answer):
+            broken.add(exchange["id"])
+    assert broken == set()
+
+
+def test_recorded_requests_come_back_as_they_were(exchanges: list[dict[str, Any]]) -> None:
+    broken: set[str] = set()
+    for exchange in exchanges:
+        try:
+            if not _same_request(exchange["request_body"]):
+                broken.add(exchange["id"])
+        except GatewayError:
+            broken.add(exchange["id"])
+    assert broken == INVALID_REQUESTS
+
+
+INVALID_REQUESTS = {
+    # No model: a stored prompt names it, and the gateway routes by the model.
+    "dd-trace-py-0a37facb7cd9",
+    "dd-trace-py-413ca72e8062",
+    "dd-trace-py-19c6489a6cd0",
+    "dd-trace-py-efacdbd30de9",
+}
+
+
+@pytest.mark.parametrize(("api", "name"), [("openai.chat", "openai_chat"), ("anthropic.messages", "anthropic")])
+def test_answers_of_others_are_told_in_the_published_schema(api: str, name: str, recordings_dir: Path, schema: Schema) -> None:
+    source = DIALECTS[name]
+    origin = Origin(name, "p", "target-model")
+    broken: dict[str, list[str]] = {}
+    seen = 0
+    for place, exchange in enumerate(core(recordings_dir, api)):
+        if place % 5 or exchange["status"] != 200:
+            continue
+        if exchange.get("sse"):
+            events = decoded(source, sse_events([exchange["sse"].encode()]), origin)
+            if isinstance(events[-1], Failed):
+                continue
+            answer = fold(events, name)
+        else:
+            answer = source.decode_response(answer_bytes(exchange), origin)
+        seen += 1
+        found = _faults(answer, source, schema)
+        if found:
+            broken[exchange["id"]] = found[:3]
+    assert seen > 100
+    assert broken == {}
+
+
+# Invented input
+
+_SEEDS: list[dict[str, Any]] = [json.loads(_read(case, "request.json")) for case in CASES]
+
+
+@SLOW
+@given(st.data())
+def test_mutated_requests_raise_only_gateway_errors(data: st.DataObject) -> None:
+    body = json.dumps(mutated(data, data.draw(st.sampled_from(_SEEDS)))).encode()
+    with contextlib.suppress(GatewayError, JsonError):
+        DIALECT.head(scan(body))
+    try:
+        request = DIALECT.decode_request(body)
+    except GatewayError as refused:
+        assert refused.error.kind is ErrorKind.BAD_REQUEST
+        return
+    own = DIALECT.encode_request(request, profile())
+    assert own == DIALECT.encode_request(request, profile())
+    assert json.loads(DIALECT.encode_response(fold([], "anthropic"), STAMP, request).body)["object"] == "response"
+    for target in ("openai_chat", "anthropic"):
+        with contextlib.suppress(GatewayError):
+            assert isinstance(json.loads(DIALECTS[target].encode_request(request, profile(thinking="effort")).body), dict)
+    with contextlib.suppress(GatewayError):
+        DIALECT.encode_request(msgspec.structs.replace(request, dialect="anthropic"), profile(thinking="effort", sampling=False))
+
+
+@SLOW
+@given(st.data())
+def test_every_invented_field_is_in_the_output_or_on_the_receipt(data: st.DataObject) -> None:
+    body = copy.deepcopy(data.draw(st.sampled_from(_SEEDS)))
+    place = data.draw(st.sampled_from([place for place in places(body) if isinstance(get(body, place), dict)]))
+    get(body, place)["x_invented"] = {"deep": [1, "x_value"]}
+    request = DIALECT.decode_request(json.dumps(body).encode())
+    own = DIALECT.encode_request(request, profile())
+    assert own.losses == []
+    assert own.body.count(b"x_invented") == 1
+    for target in ("openai_chat", "anthropic"):
+        encoded = DIALECTS[target].encode_request(request, profile(web_search=True))
+        # Of an item or tool that is dropped as a whole, the whole is on the receipt.
+        assert b"x_value" in encoded.body or encoded.losses
+
+
+@SLOW
+@given(st.data())
+def test_mutated_answers_raise_only_gateway_errors(data: st.DataObject) -> None:
+    body = json.dumps(mutated(data, json.loads(_read(data.draw(st.sampled_from(ANSWERED)), "response.json")))).encode()
+    DIALECT.tap_whole(body)
+    assert DIALECT.decode_error(500, body).status == 500
+    try:
+        answer = DIALECT.decode_response(body, ORIGIN)
+    except GatewayError as broken:
+        assert broken.error.message
+        return
+    assert json.loads(DIALECT.encode_response(answer, STAMP, ASKED).body)["object"] == "response"
+    assert _written(list(unfold(answer)))
+    for client in ("openai_chat", "anthropic"):
+        assert DIALECTS[client].encode_response(answer, STAMP, ASKED).body
+
+
+@SLOW
+@given(st.data())
+def test_mutated_streams_never_raise(data: st.DataObject) -> None:
+    events = sse_events([_read(data.draw(st.sampled_from(STREAMED)), "stream.sse")])
+    decoder, tap = DIALECT.stream_decoder(ORIGIN), DIALECT.tap()
+    out: list[Event] = []
+    broken = data.draw(st.sets(st.integers(0, len(events) - 1), min_size=1, max_size=3))
+    for index, event in enumerate(events):
+        body = event.data or b""
+        if index in broken:
+            body = data.draw(st.binary(max_size=20)) if data.draw(st.booleans()) else json.dumps(mutated(data, json.loads(body))).encode()
+        tap.feed(event.event, body)
+        out += decoder.feed(event.event, body)
+    out += decoder.end()
+    assert isinstance(out[-1], Finished | Failed)
+    if isinstance(out[-1], Finished):
+        assert _well_formed(out)
+        assert _written(out)
+        assert not any(isinstance(block, Native) and block.dialect != "openai_responses" for block in fold(out, "openai_responses").blocks)
+    assert decoder.feed("", b"{}") == decoder.end() == []
+
+
+@SLOW
+@given(st.binary(max_size=60))
+def test_any_bytes_as_a_body(body: bytes) -> None:
+    with pytest.raises(GatewayError):
+        DIALECT.decode_request(body)
+    with pytest.raises(GatewayError):
+        DIALECT.decode_response(body, ORIGIN)
+    assert DIALECT.decode_error(502, body).status == 502
+    DIALECT.tap().feed("", body)
