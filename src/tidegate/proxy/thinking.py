@@ -49,19 +49,27 @@ def restore(cache: ThinkingCache, tenant: str, request: Request) -> Request:
     """The request with the thinking of earlier turns put back where the client left it out."""
     if all(message.role != "assistant" for message in request.messages):
         return request
-    messages = [_restored(cache, tenant, message) for message in request.messages]
+    messages = [_with_signed_calls(cache, tenant, message) for message in request.messages]
+    at = 0
+    while at < len(messages):
+        end = at
+        while end < len(messages) and messages[end].role == "assistant":
+            end += 1
+        if end > at:
+            messages[at:end] = _with_thinking(cache, tenant, messages[at:end])
+        at = end + 1
     if all(new is old for new, old in zip(messages, request.messages, strict=True)):
         return request
     return msgspec.structs.replace(request, messages=messages)
 
 
-def _restored(cache: ThinkingCache, tenant: str, message: Message) -> Message:
+def _with_signed_calls(cache: ThinkingCache, tenant: str, message: Message) -> Message:
     if message.role != "assistant":
         return message
     blocks = [_signed_call(cache, tenant, block) if isinstance(block, ToolUse) else block for block in message.blocks]
     if any(new is not old for new, old in zip(blocks, message.blocks, strict=True)):
-        message = msgspec.structs.replace(message, blocks=blocks)
-    return _with_thinking(cache, tenant, message)
+        return msgspec.structs.replace(message, blocks=blocks)
+    return message
 
 
 def _signed_call(cache: ThinkingCache, tenant: str, block: ToolUse) -> ToolUse:
@@ -72,17 +80,18 @@ def _signed_call(cache: ThinkingCache, tenant: str, block: ToolUse) -> ToolUse:
     return msgspec.structs.replace(block, signature=old.signature, origin=old.origin)
 
 
-def _with_thinking(cache: ThinkingCache, tenant: str, message: Message) -> Message:
-    if any(_signed(block) for block in message.blocks):
-        return message
-    for block in message.blocks:
-        if isinstance(block, ToolUse):
-            kept = cache.get(tenant, block.id)
-            if kept is not None:
-                rest = [other for other in message.blocks if not isinstance(other, Thinking)]
-                thinking = [Thinking(old.text, old.signature, old.redacted, old.origin) for old in _DECODER.decode(kept)]
-                return msgspec.structs.replace(message, blocks=[*thinking, *rest])
-    return message
+def _with_thinking(cache: ThinkingCache, tenant: str, turn: list[Message]) -> list[Message]:
+    """A turn with its thinking first, where it had none that is signed. Items of the Responses API make several messages of a turn."""
+    blocks = [block for message in turn for block in message.blocks]
+    if any(_signed(block) for block in blocks):
+        return turn
+    kept = next((kept for block in blocks if isinstance(block, ToolUse) and (kept := cache.get(tenant, block.id)) is not None), None)
+    if kept is None:
+        return turn
+    thinking = [Thinking(old.text, old.signature, old.redacted, old.origin) for old in _DECODER.decode(kept)]
+    rest = [[block for block in message.blocks if not isinstance(block, Thinking)] for message in turn]
+    rest[0][:0] = thinking
+    return [msgspec.structs.replace(message, blocks=blocks) for message, blocks in zip(turn, rest, strict=True)]
 
 
 def _signed(block: Block) -> TypeGuard[Thinking]:

@@ -34,6 +34,17 @@ def test_unsigned_text_that_came_back_gives_way_to_what_was_signed() -> None:
     assert after.messages[0].blocks == [THOUGHT, ToolUse("call_1", "f", "{}")]
 
 
+def test_a_turn_of_several_messages_has_its_thinking_once_and_first() -> None:
+    cache = MemoryThinkingCache()
+    one, two = ToolUse("call_1", "f", "{}"), ToolUse("call_2", "f", "{}")
+    remember(cache, "k", [THOUGHT, Text("I look."), one, two])
+    dropped = request(assistant(Text("I look.")), assistant(one), assistant(two), Message("user", [Text("x")]))
+    after = restore(cache, "k", dropped)
+    assert [message.blocks for message in after.messages[:3]] == [[THOUGHT, Text("I look.")], [one], [two]]
+    kept = request(assistant(THOUGHT), assistant(Text("I look.")), assistant(one), assistant(two))
+    assert restore(cache, "k", kept) is kept
+
+
 def test_what_is_still_there_is_left_alone() -> None:
     cache = MemoryThinkingCache()
     remember(cache, "k", [THOUGHT, ToolUse("call_1", "f", "{}")])
