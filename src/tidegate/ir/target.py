@@ -18,13 +18,15 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     `thinking_off` = how thinking is turned off (Anthropic's `thinking.type`), or `never`: it reasons whether asked or not. `efforts` are
     the words it takes for effort, None = not known. `forced_tools` = takes a tool choice that demands a tool. `tools_while_thinking` =
     takes tools and effort together; where not, tools need an effort of `none` (OpenAI's chat completions from gpt-5.4 on, recording
-    lingua-4546a6ecdd53, BerriAI/litellm#34569). `dialects` are those in which the model is reached, where not in all that its provider
-    speaks: the first is the one for clients of others. `structured_with_tools` = takes structured output and tools together (Gemini from
-    3 on). `media_in_results` = takes images and files inside the results of tools. `signed_calls` = refuses calls in its history that
-    have no signature (Gemini from 3 on).
+    lingua-4546a6ecdd53, BerriAI/litellm#34569). `custom_tools` = takes free-text tools in chat completions, as
+    OpenAI does; others are offered functions with one field. `dialects` are those in which the model is reached, where not in all that
+    its provider speaks: the first is the one for clients of others. `structured_with_tools` = takes structured output and tools
+    together (Gemini from 3 on). `media_in_results` = takes images and files inside the results of tools. `signed_calls` = refuses calls
+    in its history that have no signature (Gemini from 3 on).
     """
 
     tools: bool = True
+    custom_tools: bool = False
     vision: bool = True
     documents: bool = True
     audio: bool = False

@@ -89,9 +89,13 @@ def _with_thinking(cache: ThinkingCache, tenant: str, turn: list[Message]) -> li
     if kept is None:
         return turn
     thinking = [Thinking(old.text, old.signature, old.redacted, old.origin) for old in _DECODER.decode(kept)]
-    rest = [[block for block in message.blocks if not isinstance(block, Thinking)] for message in turn]
-    rest[0][:0] = thinking
-    return [msgspec.structs.replace(message, blocks=blocks) for message, blocks in zip(turn, rest, strict=True)]
+    rest = [msgspec.structs.replace(message, blocks=[*filter(_is_no_thinking, message.blocks)]) for message in turn]
+    rest[0].blocks = [*thinking, *rest[0].blocks]
+    return rest
+
+
+def _is_no_thinking(block: Block) -> bool:
+    return not isinstance(block, Thinking)
 
 
 def _signed(block: Block) -> TypeGuard[Thinking]:

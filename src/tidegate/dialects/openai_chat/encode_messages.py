@@ -7,10 +7,12 @@ result holds go into a user message after the last result, together with what el
 import hashlib
 import re
 
+from tidegate.dialects.arguments import wrap_arguments
 from tidegate.dialects.openai_chat.encode_content import Part, content_of, encode_block
 from tidegate.dialects.openai_chat.encoding import Encoding
 from tidegate.dialects.openai_chat.reasoning import CALL_SIGNATURE, call_signature, detail_for_provider
 from tidegate.dialects.reading import merge
+from tidegate.dialects.values import dump_text
 from tidegate.ir.content import Refusal, Text, Thinking, ToolResult, ToolUse
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.request import Message
@@ -30,9 +32,7 @@ def encode_messages(encoding: Encoding) -> list[JsonObject]:
         if results:
             waiting += _results(encoding, message, index, out)
         elif message.role == "assistant":
-            turn = _assistant(encoding, message, index)
-            if encoding.own or not message.blocks or len(turn) > 2 or turn["content"]:
-                _append_turn(encoding, out, turn)
+            _append_turn(encoding, out, _assistant(encoding, message, index))
         elif message.blocks or encoding.own:
             plain = _plain(encoding, message, index)
             if plain["content"] or encoding.own:
@@ -153,8 +153,11 @@ def _think(encoding: Encoding, raw: JsonObject, thoughts: list[Thinking], messag
 def _call(encoding: Encoding, block: ToolUse, index: int, at: int) -> JsonObject:
     name = block.name if encoding.own else encoding.tool_name(block.name, encoding.block(index, at))
     call: JsonObject = {"id": tool_id(encoding, block.id), "type": block.kind}
-    if block.kind == "custom":
+    if block.kind == "custom" and encoding.takes_free_text:
         call["custom"] = {"name": name, "input": block.arguments}
+    elif block.kind == "custom":
+        call["type"] = "function"
+        call["function"] = {"name": name, "arguments": dump_text(wrap_arguments(block.arguments, custom=True))}
     else:
         call["function"] = {"name": name, "arguments": block.arguments if block.arguments or encoding.own else "{}"}
     if block.signature is not None:

@@ -2,6 +2,8 @@
 
 from typing import cast
 
+import msgspec
+
 from tidegate.dialects.openai_chat.encode_messages import instruct
 from tidegate.dialects.openai_chat.encoding import Encoding
 from tidegate.dialects.openai_chat.fields import NAME
@@ -40,7 +42,22 @@ def encode_tools(encoding: Encoding, body: JsonObject) -> None:
             encoding.dropped(encoding.name(name), "no tool is left to call")
 
 
+_FREE_TEXT: JsonObject = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
+
+
+def _as_function(encoding: Encoding, tool: Tool, path: str) -> Tool:
+    """A free-text tool as a function with one field, whose grammar is said in words."""
+    encoding.emulated(path, "a free-text tool is offered as a function with one field `input`")
+    grammar = tool.format.get("grammar") if tool.format is not None else None
+    told = [tool.description] if tool.description else []
+    if type(grammar) is dict:
+        told.append(f"The input must fit this {grammar.get('syntax')} grammar:\n{grammar.get('definition')}")
+    return msgspec.structs.replace(tool, kind="function", schema=_FREE_TEXT, description="\n\n".join(told) or None, format=None)
+
+
 def _tool(encoding: Encoding, tool: Tool, path: str) -> JsonObject:
+    if tool.kind == "custom" and not encoding.takes_free_text:
+        tool = _as_function(encoding, tool, path)
     inner: JsonObject = {"name": encoding.tool_name(tool.name, path)}
     if tool.description is not None:
         inner["description"] = tool.description
@@ -104,4 +121,6 @@ def _choice(encoding: Encoding, choice: ToolChoice) -> Json:
 
 def _entry(encoding: Encoding, name: str) -> JsonObject:
     kind = next((tool.kind for tool in encoding.request.tools if isinstance(tool, Tool) and tool.name == name), "function")
+    if not encoding.takes_free_text:
+        kind = "function"
     return {"type": kind, kind: {"name": encoding.tool_name(name, "tool_choice")}}

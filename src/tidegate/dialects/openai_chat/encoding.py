@@ -22,6 +22,7 @@ class Encoding:
         self.own = request.dialect == NAME
         self.target = Origin(NAME, profile.provider, profile.model)
         self.keeps_marks = self.own or profile.capabilities.prompt_cache
+        self.takes_free_text = self.own or profile.capabilities.custom_tools
         self.losses: list[Loss] = []
         self._renamed: set[str] = set()
 

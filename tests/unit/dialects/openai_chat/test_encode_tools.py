@@ -4,7 +4,7 @@ import pytest
 from tests.unit.dialects.openai_chat.samples import decoded, encoded, foreign, told, user
 
 from tidegate.dialects.names import shortened
-from tidegate.ir.content import CacheMark, Text, ToolUse
+from tidegate.ir.content import CacheMark, Text, ToolResult, ToolUse
 from tidegate.ir.request import AnyTool, Message, NativeTool, Tool, ToolChoice, WebSearch
 
 
@@ -12,6 +12,7 @@ def _tools(
     *tools: AnyTool, choice: ToolChoice | None = None, parallel: bool | None = None, **capabilities: Any
 ) -> tuple[dict[str, Any], Any]:
     request = foreign(user(Text("x")), tools=list(tools), tool_choice=choice, parallel_tool_calls=parallel)
+    capabilities.setdefault("custom_tools", True)
     body, losses = encoded(request, **capabilities)
     return body, told(losses)
 
@@ -102,3 +103,24 @@ def test_names_that_openai_does_not_take_are_told_once() -> None:
     assert body["messages"][1]["tool_calls"][0]["function"]["name"] == name
     # The messages are encoded first.
     assert told(losses) == [("mapped", "messages[1].content[0].name")]
+
+
+def test_a_free_text_tool_is_a_function_where_the_target_has_none() -> None:
+    tool = Tool("free", "Edits.", kind="custom", format={"type": "grammar", "grammar": {"syntax": "lark", "definition": "start: x"}})
+    request = foreign(
+        user(Text("hi")),
+        Message("assistant", [ToolUse("c", "free", "do it", "custom")]),
+        Message("tool", [ToolResult("c", [Text("done")])]),
+        tools=[tool],
+        tool_choice=ToolChoice("tool", ("free",)),
+    )
+    body, losses = encoded(request)
+    (function,) = body["tools"]
+    assert function["type"] == "function"
+    assert function["function"]["parameters"]["required"] == ["input"]
+    assert "lark grammar" in function["function"]["description"]
+    assert body["messages"][1]["tool_calls"][0]["function"] == {"name": "free", "arguments": '{"input":"do it"}'}
+    assert body["tool_choice"] == {"type": "function", "function": {"name": "free"}}
+    assert told(losses) == [("emulated", "tools[0]")]
+    body, losses = encoded(request, custom_tools=True)
+    assert (body["tools"][0]["type"], body["messages"][1]["tool_calls"][0]["type"], losses) == ("custom", "custom", [])
