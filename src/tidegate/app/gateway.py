@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncGenerator, Callable
 
 from tidegate.adapters.conversations_memory import MemoryConversations
+from tidegate.adapters.free_memory import MemoryFreeQuota
 from tidegate.adapters.metrics_prometheus import PrometheusMetrics
 from tidegate.adapters.system import SystemClock, SystemRandom
 from tidegate.adapters.thinking_memory import MemoryThinkingCache
@@ -61,5 +62,6 @@ async def running(
             access=access_tokens(clock),
             conversations=MemoryConversations(clock),
             late=late,
+            free=MemoryFreeQuota(clock),
         )
         yield Gateway(app)

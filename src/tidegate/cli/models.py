@@ -17,16 +17,21 @@ AsJson = Annotated[bool, Parameter(name="--json", negative=(), help="One JSON ob
 _NANO = 1_000_000_000
 
 
-def models(part: Part = "", /, *, json: AsJson = False, config: ConfigPath = None, home: Home = None) -> int:
+OnlyFree = Annotated[bool, Parameter(name="--free", negative=(), help="Only models with a free tier.")]
+
+
+def models(part: Part = "", /, *, free: OnlyFree = False, json: AsJson = False, config: ConfigPath = None, home: Home = None) -> int:
     """See `texts.MODELS`."""
     try:
         shown = Planner(load(config, home).snapshot).models()
     except ConfigError as error:
         return complain_of(error)
-    shown = [model for model in shown if part.lower() in model.name.lower()]
+    shown = [model for model in shown if part.lower() in model.name.lower() and (model.target.free is not None or not free)]
     if json:
         for model in shown:
             say(msgspec.json.encode(_object(model)).decode())
+    elif shown and free:
+        table([("MODEL", "REQUESTS/MIN", "REQUESTS/DAY", "TOKENS/MIN", "TOKENS/DAY", "READ ON"), *(_free_row(model) for model in shown)])
     elif shown:
         table([("MODEL", "TARGET", "CONTEXT", "INPUT $/M", "OUTPUT $/M"), *(_row(model) for model in shown)])
     else:
@@ -46,6 +51,14 @@ def _row(model: PublicModel) -> tuple[str, ...]:
     )
 
 
+def _free_row(model: PublicModel) -> tuple[str, ...]:
+    tier = model.target.free
+    if tier is None:
+        return (model.name,)
+    limits = (f"{limit:,}" if limit is not None else "-" for limit in (tier.rpm, tier.rpd, tier.tpm, tier.tpd))
+    return (model.name, *limits, tier.date)
+
+
 def _dollars(nano: int | None) -> str:
     return "-" if nano is None else f"{nano / _NANO:.4f}".rstrip("0").rstrip(".")
 
@@ -58,4 +71,6 @@ def _object(model: PublicModel) -> dict[str, object]:
         "dialect": target.upstream.spec.dialect,
         "capabilities": target.profile.capabilities,
         "price": target.price,
+        "free": target.free,
+        "deprecated": target.deprecated,
     }

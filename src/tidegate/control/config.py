@@ -135,6 +135,7 @@ class RouteEntry(msgspec.Struct, frozen=True, kw_only=True):
     targets: list[str | TargetEntry]
     defaults: dict[str, Any] = {}
     on_loss: Literal["report", "refuse"] = "report"
+    strategy: Literal["in_order", "free_first"] = "in_order"
     caller_keys: bool = False
     limits: LimitsEntry | None = None
     budget: BudgetEntry | None = None

@@ -69,6 +69,7 @@ class Routes:
             targets=tuple(targets),
             defaults=entry.defaults,
             on_loss=entry.on_loss,
+            strategy=entry.strategy,
             caller_keys=entry.caller_keys,
             limits=Limits(self._problems).of("route", name, path, entry.limits, budgets_of(path, entry.budget, entry.budgets)),
         )

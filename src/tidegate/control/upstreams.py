@@ -66,7 +66,7 @@ class Upstreams:
             base_url=_filled(base_url, parts),
             auth=_auth(None, spec, secret),
             credential=Secret(secret) if secret else None,
-            missing=how_to_configure(spec) if needs and not secret else lacking,
+            missing=spec.retired or (how_to_configure(spec) if needs and not secret else lacking),
             headers=tuple(spec.headers.items()),
             models=SANDBOX_MODELS if spec.name == SANDBOX else (),
             parts=parts,

@@ -41,6 +41,8 @@ class Models:
             profile=profile,
             price=self._price(f"{upstream.name}/{name}", row),
             is_known=row is not None or name in upstream.models,
+            free=spec.free_tier(name),
+            deprecated=row.deprecated if row is not None else None,
         )
 
     def _price(self, target: str, row: ModelSpec | None) -> Price | None:

@@ -40,6 +40,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     defaults: dict[str, Json] = {}
     on_loss: OnLoss = "report"
     caller_keys: bool = False
+    free_first: bool = False
+    """Targets whose free tier is used up are passed over."""
     by_route: bool = False
     """Whether a configured route chose the targets, not the name alone."""
 
@@ -154,10 +156,13 @@ class Planner:
                 targets.append(target if name == "*" else msgspec.structs.replace(target, is_known=True))
         if not targets:
             return _not_configured(model, missing)
+        if route.strategy == "free_first":
+            targets.sort(key=lambda target: target.free is None)
         return Plan(
             route=route.name,
             label=route.name,
             targets=tuple(targets),
+            free_first=route.strategy == "free_first",
             defaults=route.defaults,
             on_loss=route.on_loss,
             caller_keys=route.caller_keys,

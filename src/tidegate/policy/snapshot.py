@@ -13,9 +13,10 @@ from tidegate.ir.target import Profile
 from tidegate.policy.limits.rules import Limit
 from tidegate.policy.reach import Reach
 from tidegate.policy.secret import Secret
-from tidegate.providers.spec import AuthKind, ModelSpec, Price, ProviderSpec
+from tidegate.providers.spec import AuthKind, Free, ModelSpec, Price, ProviderSpec
 
 OnLoss = Literal["report", "refuse"]
+Strategy = Literal["in_order", "free_first"]
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +60,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     price: Price | None = None
     is_known: bool = False
     """The operator or the catalogue lists the model. Any other name is a caller's word."""
+    free: Free | None = None
+    """The provider's free tier, where the model has one."""
+    deprecated: str | None = None
 
     def dialect_for(self, client: str, framing: str = "") -> str:
         """The dialect in which a call of a client of the dialect `client` is sent. A client that frames its streams as the provider
@@ -78,9 +82,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     targets: tuple[tuple[str, str], ...]
-    """(provider, model or `*`) in the order they are tried."""
+    """(provider, model or `*`) in the order they are tried; with `free_first`, those with a free tier before the others."""
     defaults: dict[str, Json] = {}
     on_loss: OnLoss = "report"
+    strategy: Strategy = "in_order"
     caller_keys: bool = False
     limits: tuple[Limit, ...] = ()
 

@@ -9,6 +9,7 @@ from typing import Literal, Protocol, TypeAlias
 import msgspec
 
 from tidegate.ir.json import JsonObject
+from tidegate.policy.snapshot import Target
 from tidegate.policy.snapshot import Upstream as UpstreamConfig
 from tidegate.providers.spec import AuthKind
 from tidegate.records import Scope
@@ -151,6 +152,18 @@ class AccessTokens(Protocol):
     async def token(self, kind: AuthKind, credential: str | None) -> str:
         """A token that is good for some minutes. `credential` is what the operator or the caller gave, None for the identity of the
         machine. Raises `AccessFailure`."""
+        ...
+
+
+class FreeQuota(Protocol):
+    """What is left of free tiers, for routes that spend them first. Neither waits."""
+
+    def take(self, target: Target) -> bool:
+        """Counts one request where the target's free tier has room for it; False where it has none. A target without one has."""
+        ...
+
+    def settle(self, target: Target, tokens: int, status: int, headers: Mapping[str, str]) -> None:
+        """What a request used, and what its provider said: an HTTP status (0 = none) and headers with names in lower case."""
         ...
 
 

@@ -75,6 +75,28 @@ class OperationRow(msgspec.Struct, frozen=True, kw_only=True):
     match: tuple[str, ...] = ("*",)
 
 
+class Free(msgspec.Struct, frozen=True, kw_only=True):
+    """A free tier that is alive. `match` are the models that it is for, names or prefixes ending in `*`, or endings beginning with it.
+    `rpm`, `rpd`, `tpm`, `tpd` are requests and tokens per minute and day, None = not published; `shared` = of all its models together, else
+    of each. `context` is what a free request may have, in tokens. `source` and `date` say where and when it was read."""
+
+    match: tuple[str, ...]
+    rpm: int | None = None
+    rpd: int | None = None
+    tpm: int | None = None
+    tpd: int | None = None
+    shared: bool = False
+    context: int | None = None
+    source: str
+    date: str
+
+    def holds(self, model: str) -> bool:
+        return any(
+            model == name or (name.endswith("*") and model.startswith(name[:-1])) or (name.startswith("*") and model.endswith(name[1:]))
+            for name in self.match
+        )
+
+
 class Wire(msgspec.Struct, frozen=True, kw_only=True):
     """How a provider speaks a dialect, where that differs from the dialect's own ways. `paths` are by what is asked (`generate`, `stream`);
     `{model}` in them is the model, escaped. `in_url` are top-level fields of a request which stand in the URL, so that they leave the
@@ -97,8 +119,8 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     `paths`, `in_url` and `framing` are of the wire of `dialect` (see `Wire`); `wires` are those of the dialects in `also`.
     `parts` are names in braces that stand in the address or the paths, each with the variables that give it; `settings` in the file give
     them too, and `part_defaults` are for those that need not be given. `ambient` are variables of which any says that the machine has an
-    identity that the provider takes. `retired` says since when it is no more at its own address, and what to use instead. `strip` are
-    beginnings of model names that say where a model runs and not what it is.
+    identity that the provider takes. `free` are its free tiers. `retired` says since when it is no more at its own address, and what to
+    use instead. `strip` are beginnings of model names that say where a model runs and not what it is.
     `also` are dialects that it speaks besides `dialect`, at the same address, and `keeps` says that it stores what its Responses API
     answers.
 
@@ -131,6 +153,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     ambient: tuple[str, ...] = ()
     retired: str = ""
     strip: tuple[str, ...] = ()
+    free: tuple[Free, ...] = ()
 
     def wire(self, dialect: str) -> Wire:
         """How it speaks one of its dialects."""
@@ -141,6 +164,10 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     def quirks_of(self, dialect: str) -> Quirks:
         """Quirks are of the wire of one dialect: those that have none are spoken as they are documented."""
         return self.quirks if dialect == self.dialect else self.wires.get(dialect, _PLAIN).quirks
+
+    def free_tier(self, model: str) -> Free | None:
+        """The free tier that a model has."""
+        return next((tier for tier in self.free if tier.holds(model)), None)
 
     def bare(self, model: str) -> str:
         """A model's name without where it runs: `us.anthropic.x` and an ARN that ends in it are `anthropic.x`."""

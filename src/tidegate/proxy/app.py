@@ -4,7 +4,19 @@ import msgspec
 
 from tidegate.policy.route import Planner
 from tidegate.policy.snapshot import Snapshot
-from tidegate.ports import AccessTokens, Clock, Conversations, Events, Ledger, Metrics, Random, ThinkingCache, TokenCounter, Upstream
+from tidegate.ports import (
+    AccessTokens,
+    Clock,
+    Conversations,
+    Events,
+    FreeQuota,
+    Ledger,
+    Metrics,
+    Random,
+    ThinkingCache,
+    TokenCounter,
+    Upstream,
+)
 from tidegate.ports.limits import Counters
 
 
@@ -37,3 +49,4 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     access: AccessTokens
     conversations: Conversations
     late: Late
+    free: FreeQuota

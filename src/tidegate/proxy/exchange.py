@@ -55,6 +55,11 @@ async def run(attempt: Attempt) -> Failure | None:
             answer.close()
         if failure is not None:
             attempt.error = failure.error
+        if attempt.target.free is not None:
+            usage = attempt.usage
+            tokens = 0 if usage is None else usage.prompt + (usage.output or 0)
+            headers: Mapping[str, str] = {} if answer is None else answer.headers
+            attempt.app.free.settle(attempt.target, tokens, attempt.upstream_status or 0, headers)
         attempt.settle()
     return failure
 

@@ -53,6 +53,10 @@ def returned(upstream: Mapping[str, str]) -> RawHeaders:
         value = upstream[name]
         if _KEPT_NAMES[name].fullmatch(value):
             result.append((name.encode(), value.encode()))
+    remaining = upstream.get("x-ratelimit-timeremaining", "")
+    if remaining.isdecimal() and len(remaining) < 8 and "retry-after" not in upstream:
+        # GitHub Models: seconds, which its own client takes before Retry-After (github/gh-models).
+        result.append((b"retry-after", remaining.encode()))
     return result
 
 

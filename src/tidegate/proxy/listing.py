@@ -4,6 +4,7 @@ Shapes: https://platform.openai.com/docs/api-reference/models and https://docs.a
 know when a model was released; Anthropic's documentation gives the epoch for that case.
 """
 
+from typing import cast
 from urllib.parse import parse_qs
 
 import msgspec
@@ -11,6 +12,8 @@ import msgspec
 from tidegate.ir.errors import bad_request
 from tidegate.ir.json import Json
 from tidegate.policy.route import PublicModel
+from tidegate.policy.snapshot import Target
+from tidegate.providers.spec import Free, Price
 from tidegate.proxy import google_models
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
@@ -26,11 +29,14 @@ async def models(_app: App, call: Call, reply: Reply) -> None:
         await google_models.models(call, reply)
         return
     shown = call.planner.models(call.key)
+    query = parse_qs(call.query.decode("latin-1"))
+    if query.get("free", [""])[0].lower() in ("true", "1"):
+        shown = [model for model in shown if model.target.free is not None]
     if call.dialect.name != "anthropic":
         await _send(reply, {"object": "list", "data": [_openai(model) for model in shown]})
         return
     names = [model.name for model in shown]
-    start, end = _page(names, parse_qs(call.query.decode("latin-1")))
+    start, end = _page(names, query)
     page = shown[start:end]
     await _send(
         reply,
@@ -69,7 +75,38 @@ async def model(_app: App, call: Call, reply: Reply) -> None:
 
 
 def _openai(model: PublicModel) -> dict[str, Json]:
-    return {"id": model.name, "object": "model", "created": 0, "owned_by": model.target.upstream.name}
+    return {"id": model.name, "object": "model", "created": 0, "owned_by": model.target.upstream.name, "tidegate": described(model.target)}
+
+
+def described(target: Target) -> dict[str, Json]:
+    """What the catalogue knows of a model: a field of its own, which clients leave alone. Prices are in nano-dollars per million
+    tokens, with where and when they were read; what is not known is left out."""
+    capabilities = target.profile.capabilities
+    inputs = ["text"] + [kind for kind, has in (("image", capabilities.vision), ("document", capabilities.documents)) if has]
+    inputs += ["audio"] if capabilities.audio else []
+    told: dict[str, Json] = {
+        "target": target.name,
+        "input": cast("list[Json]", inputs),
+        "tools": capabilities.tools,
+        "thinking": capabilities.thinking,
+        "structured": capabilities.structured,
+    }
+    for name, value in (
+        ("context", capabilities.context),
+        ("max_output", capabilities.max_output),
+        ("deprecated", target.deprecated),
+        ("price", None if target.price is None else _known(target.price)),
+        ("free", None if target.free is None else _known(target.free)),
+    ):
+        if value is not None:
+            told[name] = value
+    return told
+
+
+def _known(row: Price | Free) -> dict[str, Json]:
+    """The fields of a row of the catalogue that say something."""
+    found: dict[str, Json] = msgspec.to_builtins(row)
+    return {name: value for name, value in found.items() if value not in (None, "", []) and name != "match"}
 
 
 def _anthropic(model: PublicModel) -> dict[str, Json]:

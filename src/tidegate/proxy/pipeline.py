@@ -6,7 +6,7 @@ Who calls, what do they ask for, where may it go, and then one target after the 
 from collections.abc import Callable
 from typing import TypeAlias
 
-from tidegate.ir.errors import GatewayError
+from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.policy.identify import pick_token, refuse_query_key
 from tidegate.policy.reach import client_address, out_of_place
 from tidegate.policy.retry import may_try_next
@@ -76,7 +76,10 @@ async def through(app: App, call: Call, plan: Plan, reply: Reply, prepare: Prepa
     """One target after the other until the client has an answer, each with what `prepare` makes for it."""
     for place, target in enumerate(plan.targets, 1):
         last = place == len(plan.targets)
-        failure = await _try(app, call, plan, target, reply, prepare, last=last)
+        if target.free is not None and not app.free.take(target) and plan.free_first:
+            failure = Failure(_used_up(target))
+        else:
+            failure = await _try(app, call, plan, target, reply, prepare, last=last)
         if failure is None:
             return
         if last or not may_try_next(failure.error):
@@ -84,6 +87,15 @@ async def through(app: App, call: Call, plan: Plan, reply: Reply, prepare: Prepa
                 app.metrics.refused(call.surface, failure.error.http_status)
             await _refuse(call, reply, target, failure)
             return
+
+
+def _used_up(target: Target) -> Error:
+    return Error(
+        kind=ErrorKind.RATE_LIMIT,
+        message=f"The free tier of `{target.name}` is used up for now, and the route has no other target that could answer.",
+        code="free_tier_used_up",
+        retry_after=60,
+    )
 
 
 async def _try(app: App, call: Call, plan: Plan, target: Target, reply: Reply, prepare: Prepare, *, last: bool) -> Failure | None:

@@ -147,8 +147,9 @@ def _passed(call: Call, fields: Fields, provider: Dialect, target: Target) -> tu
         # The URL says it; a second word that differs is refused.
         fields = scan(splice(fields, {}, drop=["model"]))
     usage = provider.usage_fields(fields.get("stream_options")) if call.head.stream and quirks.stream_usage else {}
-    model = {} if "model" in provider.in_url else {"model": msgspec.json.encode(target.model)}
-    framing = target.upstream.spec.wire(provider.name).framing or provider.framing
+    wire = target.upstream.spec.wire(provider.name)
+    model = {} if "model" in (*provider.in_url, *wire.in_url) else {"model": msgspec.json.encode(target.model)}
+    framing = wire.framing or provider.framing
     drop = call.dialect.only_here if framing != call.dialect.framing else ()
     if drop and call.head.stream:
         # The client's URL says so, and the provider's body does.

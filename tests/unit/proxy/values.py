@@ -10,6 +10,7 @@ from tests.unit.policy.values import key, snapshot, upstream
 
 from tidegate.adapters.conversations_memory import MemoryConversations
 from tidegate.adapters.counters_memory import MemoryCounters
+from tidegate.adapters.free_memory import MemoryFreeQuota
 from tidegate.adapters.metrics_prometheus import PrometheusMetrics
 from tidegate.adapters.thinking_memory import MemoryThinkingCache
 from tidegate.policy.route import Planner
@@ -189,6 +190,7 @@ class Memory:
             late=Late(),
             access=self.access,
             conversations=MemoryConversations(Ticks()),
+            free=MemoryFreeQuota(Ticks()),
         )
         self.gateway = Gateway(self.app)
 
