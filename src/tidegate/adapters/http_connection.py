@@ -133,6 +133,11 @@ class Connection(asyncio.Protocol):
     def finish(self) -> bool:
         """The exchange is over. True if the connection may carry another; else it is closed at once."""
         self._pieces.clear()
+        self._buffered = 0
+        if self._paused and self._transport is not None and not self.is_closed:
+            # A long answer that was taken whole has left the socket alone: the next one would never be read.
+            self._paused = False
+            self._transport.resume_reading()
         if self.is_complete and self.is_busy and self.failure is None and not self.is_closed and self._keeps_alive:
             self.is_busy = False
             self.idle_since = self._loop.time()
