@@ -12,7 +12,7 @@ import msgspec
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
-from tidegate.policy.limits.estimate import Estimate, Sizes, Used, asked_output, estimate, used
+from tidegate.policy.limits.estimate import NESTED_CAPS, Estimate, Sizes, Used, asked_output, estimate, used
 from tidegate.policy.limits.rules import SPEND, Charge, Refusal, Reservation, claim
 from tidegate.policy.limits.verdict import headers, refusal_headers, refused
 from tidegate.policy.price import version_at
@@ -151,12 +151,24 @@ def _away() -> LimitError:
 
 def capped(prepared: Prepared, fields: Fields, target: Target, cap: int) -> Prepared:
     """The request with at most `cap` output tokens, under the name that the provider has for it, and a line on the receipt."""
+    nested = NESTED_CAPS.get(prepared.dialect.name)
+    if nested is not None:
+        return _capped_within(prepared, fields, *nested, cap)
     names = [name for name in ("max_tokens", _COMPLETION, "max_output_tokens") if name in fields.spans]
     if not names:
         names = [_OWN_CAPS.get(prepared.dialect.name) or _completion(target)]
     value = b"%d" % cap
     loss = Loss("mapped", names[0], f"a hard budget caps the answer at {cap} tokens")
     return msgspec.structs.replace(prepared, body=splice(fields, dict.fromkeys(names, value)), losses=[*prepared.losses, loss])
+
+
+def _capped_within(prepared: Prepared, fields: Fields, outer: str, inner: str, cap: int) -> Prepared:
+    """The same where the limit stands in an object."""
+    raw = fields.get(outer)
+    found = scan(raw if raw is not None and raw.startswith(b"{") else b"{}")
+    body = splice(fields, {outer: splice(found, {inner: b"%d" % cap})})
+    loss = Loss("mapped", f"{outer}.{inner}", f"a hard budget caps the answer at {cap} tokens")
+    return msgspec.structs.replace(prepared, body=body, losses=[*prepared.losses, loss])
 
 
 def _completion(target: Target) -> str:

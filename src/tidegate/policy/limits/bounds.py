@@ -5,6 +5,7 @@ bytes of the three of U+FDFA), so text beyond ASCII counts as the longer of both
 What the provider fetches or runs by itself has no bound. Works on the body as it goes to the provider, in either dialect.
 """
 
+import re
 import unicodedata
 
 import msgspec
@@ -38,6 +39,12 @@ _UNBOUNDED_FIELDS = {
     "conversation": "what the provider keeps of a conversation",
     "prompt": "a prompt that the provider keeps",
 }
+
+
+_MEDIA = re.compile(
+    rb'"(?:inline_?[dD]ata|file_?[dD]ata|(?:image|document|video|audio|searchResult)"\s*:\s*\{\s*"(?:format|source|name)|s3Location)"'
+)
+"""Gemini's and Converse's images, documents and so on: what they have of tokens their body does not say."""
 
 
 class _Source(msgspec.Struct, gc=False):
@@ -92,6 +99,8 @@ def bound(fields: Fields, dialect: str) -> Bound:
             raise Unbounded(reason)
     if fields.get("service_tier") == b'"priority"':
         raise Unbounded("the priority tier, whose price is not known")
+    if dialect in ("bedrock_converse", "gemini") and _MEDIA.search(fields.body):
+        raise Unbounded("media whose size in tokens the body does not say")
     messages = _messages(fields)
     held = [content for message in messages for content in (message.content, message.output) if isinstance(content, list)]
     parts = [part for content in held for part in content]

@@ -14,7 +14,7 @@ from tidegate.policy.limits.bounds import Unbounded, bound, number
 from tidegate.policy.limits.rules import SPEND, Actual, Charge
 from tidegate.policy.price import cost, in_force
 from tidegate.providers.spec import Price
-from tidegate.wire.splice import Fields
+from tidegate.wire.splice import Fields, scan
 
 _MILLION = 1_000_000
 _LIKELY_OUTPUT = 1024
@@ -26,6 +26,10 @@ _ABSURD = 100_000_000
 """Tokens that no answer has: a hundred times the largest context there is."""
 _ABSURD_NANO = 10**14
 """A hundred thousand dollars: no answer costs so much."""
+
+
+NESTED_CAPS = {"bedrock_converse": ("inferenceConfig", "maxTokens"), "gemini": ("generationConfig", "maxOutputTokens")}
+"""Dialects that have the most output tokens in an object: its name, and that of the field in it."""
 
 
 class Sizes(msgspec.Struct, frozen=True, gc=False):
@@ -57,6 +61,11 @@ _OUTPUT = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 def asked_output(fields: Fields) -> int | None:
     """The most output tokens that a body asks for, in any dialect: of its names the largest."""
     found = [n for name in _OUTPUT if (n := number(fields.get(name))) is not None]
+    for outer, inner in NESTED_CAPS.values():
+        raw = fields.get(outer)
+        if raw is not None and raw.startswith(b"{"):
+            within = number(scan(raw).get(inner))
+            found += [] if within is None else [within]
     return max(found) if found else None
 
 

@@ -102,3 +102,17 @@ def test_the_bound_covers_the_text_in_every_form(text: str, ascii_only: bool) ->
 @pytest.mark.parametrize(("raw", "value"), [(b"5", 5), (b"-5", None), (b"5.0", None), (b'"5"', None), (b"9" * 20, None), (None, None)])
 def test_numbers(raw: bytes | None, value: int | None) -> None:
     assert number(raw) == value
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"image":{"format":"png","source":{"bytes":"x"}}}',
+        b'{"document": {"name":"d","source":{"bytes":"x"}}}',
+        b'{"inlineData":{"mimeType":"image/png","data":"x"}}',
+        b'{"file_data":{"file_uri":"x"}}',
+    ],
+)
+def test_media_of_converse_and_gemini_have_no_bound(content: bytes) -> None:
+    with pytest.raises(Unbounded, match="media"):
+        bound(scan(b'{"messages":[],"contents":[' + content + b"]}"), "bedrock_converse")
