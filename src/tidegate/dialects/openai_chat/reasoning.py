@@ -117,6 +117,7 @@ def _object(text: str) -> JsonObject | None:
     return cast("JsonObject", value) if type(value) is dict else None
 
 
+_GEMINI = "gemini"
 CALL_SIGNATURE = "extra_content"
 """Where Gemini's compatible endpoint puts the thought signature of a tool call, and wants it back."""
 
@@ -130,10 +131,13 @@ def sign_call(use: ToolUse, raw: JsonObject, origin: Origin) -> None:
 
 
 def call_signature(use: ToolUse) -> JsonObject | None:
-    """The field as it came; None where there is none, or it is of another dialect."""
-    if use.signature is None or use.origin is None or use.origin.dialect != NAME:
+    """The field as it came, and Gemini's own signatures as Google's compatible endpoint writes them; None where there is none, or it is of
+    another dialect."""
+    if use.signature is None or use.origin is None:
         return None
-    return _object(use.signature)
+    if use.origin.dialect == _GEMINI:
+        return {"google": {"thought_signature": use.signature}}
+    return _object(use.signature) if use.origin.dialect == NAME else None
 
 
 def blocks_of(plain: str, details: list[Json] | None, origin: Origin, *, keep: bool) -> tuple[list[Thinking], bool]:
