@@ -52,14 +52,15 @@ async def crowd(replicas: Replicas, clients: int, calls: int) -> list[int]:
 
 async def test_a_hard_budget_over_four_processes_is_used_up_and_never_passed(profile: Stores, tmp_path: Path) -> None:
     with Replicas(tmp_path, profile, 4, budget(CAP)) as replicas:
+        replicas.warm()
         statuses = await crowd(replicas, CLIENTS, CALLS)
         assert set(statuses) == {200, 429}
         attempts = replicas.attempts()
         each = list(costs(attempts, PRICE_IN, PRICE_OUT))
-        assert len(attempts) == statuses.count(200)
+        assert len(attempts) == statuses.count(200) + len(replicas.gateways)
         assert sum(each) <= CAP, "overspent"
         # One call after the other, all of the budget but less than one call's reservation can be used.
-        assert len(attempts) >= 0.9 * (CAP // max(each))
+        assert statuses.count(200) >= 0.9 * (CAP // max(each))
 
         async def ledger() -> tuple[int, int]:
             return await spent(profile.database)
@@ -69,6 +70,7 @@ async def test_a_hard_budget_over_four_processes_is_used_up_and_never_passed(pro
 
 async def test_what_a_killed_process_held_comes_back_with_it(profile: Stores, tmp_path: Path) -> None:
     with Replicas(tmp_path, profile, 2, budget(100 * CAP)) as replicas:
+        replicas.warm()
         await crowd(replicas, 4, 3)
         for _ in range(2):
             victim = replicas.gateways[0]
@@ -99,6 +101,7 @@ def hurried(gateway: GatewayProcess) -> None:
 async def test_a_redis_that_forgets_everything_harms_no_budget(profile: Stores, tmp_path: Path) -> None:
     limits = {**budget(CAP), "limits": {"requests_per_minute": 100_000, "tokens_per_minute": 10_000_000, "concurrent": 1000}}
     with Replicas(tmp_path, profile, 2, limits) as replicas:
+        replicas.warm()
         work = asyncio.create_task(crowd(replicas, 8, 20))
         assert profile.redis is not None
         with Redis.from_url(profile.redis) as redis:

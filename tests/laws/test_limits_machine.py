@@ -318,10 +318,10 @@ def servers_of_the_machine(tmp_path_factory: pytest.TempPathFactory, worker_id: 
 TestLimits = LimitsMachine.TestCase
 TestLimits.settings = _settings(EXAMPLES)
 TestLimitsOnSqlite = OnSqlite.TestCase
-TestLimitsOnSqlite.settings = _settings(EXAMPLES // 25)
+TestLimitsOnSqlite.settings = _settings(EXAMPLES // 100)
 TestLimitsOnSqliteAndRedis = OnSqliteAndRedis.TestCase
-TestLimitsOnSqliteAndRedis.settings = _settings(EXAMPLES // 25)
+TestLimitsOnSqliteAndRedis.settings = _settings(EXAMPLES // 100)
 TestLimitsOnPostgres = OnPostgres.TestCase
-TestLimitsOnPostgres.settings = _settings(EXAMPLES // 50)
+TestLimitsOnPostgres.settings = _settings(EXAMPLES // 250)
 TestLimitsOnPostgresAndRedis = OnPostgresAndRedis.TestCase
-TestLimitsOnPostgresAndRedis.settings = _settings(EXAMPLES // 50)
+TestLimitsOnPostgresAndRedis.settings = _settings(EXAMPLES // 250)

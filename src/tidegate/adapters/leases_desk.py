@@ -19,8 +19,8 @@ LEASE = 30.0
 """Seconds after which what is not needed goes back, and after which a process that is silent does not count."""
 REFUSED = 250_000
 """Microseconds for which the store's no is believed: whoever tries again and again must not ask it each time."""
-PATIENCE = 2.0
-"""Seconds that a call waits for an earlier process's usage to be known."""
+PATIENCE = 5.0
+"""Seconds that a call waits at a start for the database, and for what an earlier process used."""
 IMPATIENCE = 0.05
 """The same, where that has been waited for already."""
 _BATCH = 200
