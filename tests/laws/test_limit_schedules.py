@@ -7,6 +7,7 @@ import asyncio
 import datetime
 import os
 import zoneinfo
+from collections.abc import Sequence
 
 import msgspec
 from hypothesis import given, settings
@@ -52,7 +53,7 @@ class AllOfIt:
     def __init__(self) -> None:
         self.granted: dict[tuple[str, int], int] = {}
 
-    async def grant(self, asks: list[list[Want]]) -> Granted:
+    async def grant(self, asks: Sequence[Sequence[Want]]) -> Granted:
         answers, figures = [], {}
         for ask in asks:
             for want in ask:
@@ -64,7 +65,7 @@ class AllOfIt:
                 answers.append(fits)
         return Granted(tuple(answers), figures)
 
-    async def look(self, wants: list[Want]) -> dict[tuple[str, int], Figures]:
+    async def look(self, wants: Sequence[Want]) -> dict[tuple[str, int], Figures]:
         return {}
 
     async def give_back(self, rest: object) -> None: ...

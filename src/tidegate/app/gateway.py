@@ -13,11 +13,12 @@ from tidegate.adapters.thinking_memory import MemoryThinkingCache
 from tidegate.adapters.tokens_splintr import SplintrCounter
 from tidegate.app.access import access_tokens
 from tidegate.app.background import in_background, told
-from tidegate.app.limits import counters
+from tidegate.app.limits import KEPT, counters
 from tidegate.app.started import Started
 from tidegate.app.upstream import upstreams
 from tidegate.app.usage import usage_spool
 from tidegate.app.watching import watching
+from tidegate.control.limit_watch import kept
 from tidegate.policy.route import Planner
 from tidegate.proxy.app import App, Late, Live
 from tidegate.proxy.server import Gateway
@@ -40,6 +41,7 @@ async def running(
         serving = asyncio.Event()
         serving.set()
     live = Live(Planner(started.loaded.snapshot, started.directory))
+    kept(started.settings.home / KEPT, live.rows)
     late = Late()
     clock = SystemClock()
     async with (

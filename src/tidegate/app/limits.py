@@ -15,19 +15,37 @@ import structlog
 
 from tidegate.adapters.leases import LeasedCounters
 from tidegate.adapters.spool.spool import Spool
+from tidegate.control.limit_watch import LimitWatcher
 from tidegate.control.settings import Settings
+from tidegate.policy.charges import Rows
 from tidegate.policy.limits.rules import Alert
 from tidegate.ports import Clock
-from tidegate.ports.limits import Rates, RatesAway
+from tidegate.ports.limits import LimitRules, Rates, RatesAway
 
 REDIS_URL = "TIDEGATE_REDIS_URL"
 REDIS_EVICTION = "TIDEGATE_REDIS_EVICTION"
 """`warn` takes a Redis that forgets what is counted when its memory is full; else the gateway does not start with one."""
 OWNER = "owner"
 """In the spool's folder: the name that this process and those after it have where limits are shared."""
+KEPT = "limits.json"
+"""Under `TIDEGATE_HOME`: the limits of the database, for a start without it."""
+POLL = 1.0
+"""Seconds between two looks at the database's generation."""
 _LOOK = 0.05
 
 _LOG = structlog.get_logger("tidegate")
+
+
+@contextlib.asynccontextmanager
+async def watching_limits(source: LimitRules, rows: Rows, home: Path) -> AsyncGenerator[None]:
+    """While the context lasts, edits of limits in the database are live within two seconds."""
+    task = asyncio.create_task(LimitWatcher(source, rows, home / KEPT, POLL).run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 @contextlib.asynccontextmanager

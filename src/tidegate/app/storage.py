@@ -16,6 +16,7 @@ from tidegate.adapters.spool.spool import Spool
 from tidegate.adapters.sql.address import VARIABLE, BadAddress, address
 from tidegate.adapters.sql.engine import ADMIN_SECONDS, Database
 from tidegate.adapters.sql.ledger import LedgerStore
+from tidegate.adapters.sql.limit_rules import SqlLimitRules
 from tidegate.adapters.sql.limits_post import Spent
 from tidegate.adapters.sql.limits_windows import SqlWindows
 from tidegate.adapters.sql.ready import ready
@@ -23,7 +24,7 @@ from tidegate.adapters.sql.statements import is_away, is_refused
 from tidegate.adapters.system import SystemClock
 from tidegate.app.control import control_api, greet, services
 from tidegate.app.keys import watching_keys
-from tidegate.app.limits import caught_up, owner
+from tidegate.app.limits import caught_up, owner, watching_limits
 from tidegate.app.retention import forgetting
 from tidegate.app.usage import draining
 from tidegate.control.api.call import Services
@@ -83,8 +84,9 @@ async def _used(needs: Needs, database: Database, ledger: LedgerStore, made: Ser
     needs.late.ledger = ledger
     async with draining(needs.spool, ledger, needs.settings), forgetting(database, lambda: needs.live.snapshot.usage_days):
         needs.counters.start(windows, caught_up(needs.spool))
-        await greet(made, needs.admin)
-        await needs.closing.wait()
+        async with watching_limits(SqlLimitRules(database), needs.live.rows, needs.settings.home):
+            await greet(made, needs.admin)
+            await needs.closing.wait()
     await needs.counters.aclose()
 
 

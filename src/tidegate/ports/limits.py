@@ -8,6 +8,7 @@ import msgspec
 from tidegate.policy.limits.leased import Figures
 from tidegate.policy.limits.rates import Rated, Told
 from tidegate.policy.limits.rules import Actual, Charge, Claim, Refusal, Reservation, Standing
+from tidegate.records import LimitRule
 
 
 class Counters(Protocol):
@@ -135,3 +136,10 @@ class Rates(Protocol):
         ...
 
     async def aclose(self) -> None: ...
+
+
+class LimitRules(Protocol):
+    async def since(self, reached: int) -> tuple[int, list[tuple[str, LimitRule]]] | None:
+        """(generation, every limit that is on, with its organisation); None where that generation is the one `reached`. Raises
+        `StorageUnavailable`."""
+        ...

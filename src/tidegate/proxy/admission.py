@@ -89,7 +89,8 @@ async def admit(app: App, call: Call, plan: Plan, target: Target, prepared: Prep
     """For the attempt that comes after the `call.attempts` there were: what goes to the provider now, and what to settle; None where
     nothing limits the call. Raises `LimitError`, and `GatewayError` where a hard budget cannot be kept."""
     route = plan.route if plan.by_route else ""
-    charges = call.planner.limits.charges(call.key, route, target.name, end_user(call.fields, call.dialect.name))
+    caller = end_user(call.fields, call.dialect.name)
+    charges = app.live.rows.charges(call.planner.limits, call.key, route, target.name, caller)
     if not charges:
         return prepared, None
     fields: list[Fields] = []

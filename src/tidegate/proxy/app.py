@@ -2,6 +2,7 @@
 
 import msgspec
 
+from tidegate.policy.charges import Rows
 from tidegate.policy.route import Planner
 from tidegate.policy.snapshot import Snapshot
 from tidegate.ports import (
@@ -21,9 +22,10 @@ from tidegate.ports.limits import Counters
 
 
 class Live(msgspec.Struct):
-    """The snapshot in force and its planner, swapped as one. A call captures `current` once."""
+    """The snapshot in force and its planner, swapped as one. A call captures `current` once. `rows` are the limits of the database."""
 
     current: Planner
+    rows: Rows = msgspec.field(default_factory=Rows)
 
     @property
     def snapshot(self) -> Snapshot:

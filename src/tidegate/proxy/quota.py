@@ -15,7 +15,7 @@ from tidegate.proxy.reply import JSON, Reply
 
 async def quota(app: App, call: Call, reply: Reply) -> None:
     """The limits of the caller's key and of what the key belongs to."""
-    standings = await app.counters.quota(call.planner.limits.charges(call.key))
+    standings = await app.counters.quota(app.live.rows.charges(call.planner.limits, call.key))
     body: JsonObject = {
         "object": "quota",
         "key": {"id": call.key.id, "name": call.key.name},

@@ -1,0 +1,87 @@
+"""Limits of the database go live: one loop reads them where something was changed, and keeps them for a start without the database.
+
+A process that knows keys and not their limits would let everything through, so both are kept. Run by `app`.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from tidegate.control.limit_rows import limits_of
+from tidegate.policy.charges import Rows
+from tidegate.ports import StorageUnavailable
+from tidegate.ports.limits import LimitRules
+from tidegate.records import LimitRule
+
+RETRY = 1.0
+
+_ROWS = msgspec.json.Decoder(list[tuple[str, LimitRule]])
+_LOG = structlog.get_logger("tidegate.limits")
+
+
+class LimitWatcher:
+    """`interval` is in seconds; `file` is where the rows are kept."""
+
+    def __init__(self, source: LimitRules, rows: Rows, file: Path, interval: float) -> None:
+        self._source = source
+        self._rows = rows
+        self._file = file
+        self._interval = interval
+        self._look = asyncio.Event()
+        self._reached = -1
+
+    def poke(self) -> None:
+        """Something was changed: look at once."""
+        self._look.set()
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            self._look.clear()
+            wait = self._interval
+            try:
+                await self.step()
+            except StorageUnavailable:
+                wait = RETRY
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._look.wait(), wait)
+
+    async def step(self) -> bool:
+        """One look. True if something was read. Raises `StorageUnavailable`."""
+        found = await self._source.since(self._reached)
+        if found is None:
+            return False
+        reached, kept_rows = found
+        first, self._reached = self._reached < 0, reached
+        limits = limits_of(kept_rows)
+        if limits != self._rows.limits:
+            self._rows.replace(limits)
+            _LOG.info("limits of the database are live", count=len(limits), generation=reached)
+        elif not first:
+            return True
+        try:
+            await asyncio.to_thread(_keep, self._file, kept_rows)
+        except OSError as error:
+            _LOG.error("the limits of the database cannot be kept for a start without it", error=str(error))
+        return True
+
+
+def kept(file: Path, rows: Rows) -> None:
+    """The limits as they were when the database was last there, before anything is served."""
+    try:
+        rows.replace(limits_of(_ROWS.decode(file.read_bytes())))
+    except FileNotFoundError:
+        return
+    except (OSError, msgspec.DecodeError) as error:
+        _LOG.error("the limits that were kept cannot be read", error=str(error))
+
+
+def _keep(file: Path, rows: Sequence[tuple[str, LimitRule]]) -> None:
+    written = file.with_suffix(".new")
+    written.touch(mode=0o600)
+    written.write_bytes(msgspec.json.encode(rows))
+    written.replace(file)
