@@ -79,6 +79,7 @@ async def test_what_a_killed_process_held_comes_back_with_it(profile: Stores, tm
             assert victim.stop(signal.SIGKILL) == -signal.SIGKILL
             await running
             victim.start()
+            replicas.warm()
         assert set(await crowd(replicas, 4, 3)) == {200}
     # Both have ended in good order: nothing is held, and every attempt of the provider is in the ledger.
     assert await held(profile.database) == 0

@@ -7,6 +7,7 @@ or away, which the breaker notices. What calls used is sent behind them, many at
 
 import asyncio
 import contextlib
+import hashlib
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import msgspec
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from tidegate.adapters.breaker import Breaker
@@ -29,6 +30,8 @@ TIMEOUT = 0.05
 """Seconds that a call waits for Redis."""
 LEASE = 30.0
 """Seconds after which a call that runs is forgotten, unless its process says that it still does."""
+GATHER = 0.02
+"""Seconds that settlements wait for a call that takes them along."""
 _WAITING = 20_000
 """Settlements that are kept for a Redis that is slow; beyond, the oldest are dropped, and their tokens count as reserved."""
 _AT_ONCE = 200
@@ -36,6 +39,10 @@ _CONNECTIONS = 32
 _FIELDS = 6
 _EPOCH = 3_600_000_000
 """Milliseconds: where a test's own time begins, which must not be 0; a whole number of hours."""
+
+Command = tuple[str | int, ...]
+_DIGESTS = {text: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() for text in (TAKE, SETTLE, RENEW)}
+"""As Redis names scripts."""
 
 _LOG = structlog.get_logger("tidegate.limits")
 
@@ -67,9 +74,6 @@ class RedisRates:
         self._own_time = own_time
         self._lease = int(lease * 1000)
         self._breaker = Breaker()
-        self._take = self._redis.register_script(TAKE)
-        self._settle = self._redis.register_script(SETTLE)
-        self._renew = self._redis.register_script(RENEW)
         self._running: dict[tuple[str, str], None] = {}
         self._waiting: deque[tuple[Taken, Actual | None]] = deque(maxlen=_WAITING)
         self._sender: asyncio.Task[None] | None = None
@@ -117,7 +121,8 @@ class RedisRates:
         running = list(self._running)
         for place in range(0, len(running), _AT_ONCE):
             some = running[place : place + _AT_ONCE]
-            await self._asked(self._renew(keys=[key for key, _ in some], args=[self._lease, *(id for _, id in some)]), patient=True)
+            command = _call(RENEW, [key for key, _ in some], [self._lease, *(id for _, id in some)])
+            await self._asked(self._told([command]), patient=True)
 
     async def aclose(self) -> None:
         sender = self._sender
@@ -139,7 +144,9 @@ class RedisRates:
         args: list[str | int] = [self._now(), id, lease]
         for charge, amount in zip(charges, amounts, strict=True):
             args += [*_shape(charge), amount, int(charge.enforced)]
-        answer: list[int] = await self._asked(self._take(keys=[key_of(charge) for charge in charges], args=args))
+        # What has ended goes before it: the next call of a client that waits for each answer finds its place free.
+        commands = [*map(self._settling, self._some()), _call(TAKE, [key_of(charge) for charge in charges], args)]
+        answer: list[int] = (await self._asked(self._told(commands)))[-1]
         rows = [answer[1 + place : 1 + place + _FIELDS] for place in range(0, len(answer) - 1, _FIELDS)]
         told = tuple(Told(left, used, reserved, _seconds(wait), _seconds(reset)) for left, used, reserved, wait, reset, _ in rows)
         return bool(answer[0]), told, tuple(row[-1] for row in rows)
@@ -162,25 +169,53 @@ class RedisRates:
         return found
 
     async def _send(self) -> None:
+        """What no call has taken along."""
         try:
             while self._waiting:
-                some = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
-                with contextlib.suppress(RatesAway):
-                    await self._asked(self._sent(some), patient=True)
+                await asyncio.sleep(GATHER)
+                some = self._some()
+                if some:
+                    with contextlib.suppress(RatesAway):
+                        await self._asked(self._told([self._settling(one) for one in some]), patient=True)
         finally:
             self._sender = None
 
-    async def _sent(self, some: Sequence[tuple[Taken, Actual | None]]) -> None:
+    def _some(self) -> list[tuple[Taken, Actual | None]]:
+        return [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
+
+    def _settling(self, ended: tuple[Taken, Actual | None]) -> Command:
+        taken, actual = ended
+        args: list[str | int] = [self._now(), taken.id]
+        for charge, place, amount in zip(taken.charges, taken.places, taken.amounts, strict=True):
+            args += [*_shape(charge), place, amount, _came_to(charge, amount, actual)]
+        return _call(SETTLE, [key_of(charge) for charge in taken.charges], args)
+
+    async def _told(self, commands: Sequence[Command]) -> list[Any]:
+        """The answers to all commands, which go together. A server that does not know the scripts is told them."""
+        answers = await self._piped(commands)
+        unknown = [place for place, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        if unknown:
+            for script in (TAKE, SETTLE, RENEW):
+                await self._redis.script_load(script)
+            for place, answer in zip(unknown, await self._piped([commands[place] for place in unknown]), strict=True):
+                answers[place] = answer
+        for answer in answers:
+            if isinstance(answer, RedisError):
+                raise answer
+        return answers
+
+    async def _piped(self, commands: Sequence[Command]) -> list[Any]:
         async with self._redis.pipeline(transaction=False) as pipe:
-            for taken, actual in some:
-                args: list[str | int] = [self._now(), taken.id]
-                for charge, place, amount in zip(taken.charges, taken.places, taken.amounts, strict=True):
-                    args += [*_shape(charge), place, amount, _came_to(charge, amount, actual)]
-                await self._settle(keys=[key_of(charge) for charge in taken.charges], args=args, client=pipe)
-            await pipe.execute()
+            for command in commands:
+                pipe.execute_command(*command)  # pyright: ignore[reportUnknownMemberType] # redis-py leaves its answers open
+            return await pipe.execute(raise_on_error=False)
 
     def _now(self) -> int:
         return _EPOCH + int(self._clock.monotonic() * 1000) if self._own_time else 0
+
+
+def _call(script: str, keys: Sequence[str], args: Sequence[str | int]) -> Command:
+    return ("EVALSHA", _DIGESTS[script], len(keys), *keys, *args)
 
 
 def key_of(charge: Charge) -> str:
