@@ -19,6 +19,8 @@ COMMANDS = (
     "keys revoke",
     "keys check",
     "keys aws",
+    "keys rotate-kek",
+    "keys forget-kek",
     "models",
     "sandbox",
     "usage",
@@ -57,6 +59,13 @@ COMMANDS = (
     "invoices create",
     "invoices finalise",
     "reconcile",
+    "credentials",
+    "credentials list",
+    "credentials create",
+    "credentials rotate",
+    "credentials disable",
+    "credentials enable",
+    "credentials delete",
     "version",
 )
 INTRODUCTION = """# The command line

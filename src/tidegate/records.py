@@ -150,6 +150,65 @@ class LimitRule(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 1
 
 
+class Credential(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider's credential, sealed. It goes to `provider` at `origin` only, and only the snapshot and the change of keys see `sealed`.
+
+    `shared` ones are for all organisations and belong to the default one. Of several for one provider, each gets calls by its `weight`.
+    `limits` is as in tidegate.yaml. `reference` is where `tidegate apply` took the secret from, like `env:NAME`.
+    """
+
+    id: str
+    name: str
+    provider: str
+    origin: str
+    version: int = 1
+    sealed: bytes = b""
+    kek_id: str = ""
+    last4: str = ""
+    shared: bool = False
+    weight: int = 1
+    limits: JsonObject | None = None
+    reference: str = ""
+    disabled_at: int | None = None
+    last_used_at: int | None = None
+    created_by: str = ""
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 1
+
+
+class StoredProvider(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider that the database defines. `entry` is as in tidegate.yaml, without any secret."""
+
+    id: str
+    name: str
+    entry: JsonObject
+    created_by: str = ""
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 1
+
+
+class StoredRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """A route that the database defines. `entry` is as in tidegate.yaml."""
+
+    id: str
+    name: str
+    entry: JsonObject
+    created_by: str = ""
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 1
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What the database defines besides keys, for the snapshot. Each credential stands with its organisation."""
+
+    providers: tuple[StoredProvider, ...] = ()
+    routes: tuple[StoredRoute, ...] = ()
+    credentials: tuple[tuple[str, Credential], ...] = ()
+
+
 class TeamMember(msgspec.Struct, frozen=True, kw_only=True):
     team_id: str
     user_id: str

@@ -12,6 +12,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from tidegate.adapters.sealing.envelope import EnvelopeSealer
+from tidegate.adapters.sealing.keys import Keyring, kek
 from tidegate.adapters.sql.changes import Changes
 from tidegate.adapters.sql.control_store import SqlControlStore
 from tidegate.adapters.sql.engine import Database
@@ -21,11 +23,13 @@ from tidegate.control.api.app import create_app
 from tidegate.control.api.bootstrap import first_admin
 from tidegate.control.api.call import Services
 from tidegate.control.api.identify import Peppers
+from tidegate.control.vault import Vault
 from tidegate.policy.keys import ALPHABET, format_token, token_digest
 from tidegate.records import Actor, ApiKey, Organisation, RoleBinding, Team, Tenant, User
 
 ACTOR = Actor(kind="system", id="test")
 PEPPER = b"p" * 32
+KEK = kek(bytes(range(32)))
 START = 1_800_000_000.0
 
 
@@ -124,6 +128,11 @@ class World:
         await self.app(scope, receive, send)
         return answer
 
+    def rebuilt(self) -> "World":
+        """The API anew, with the services as they are now."""
+        self.app = create_app(self.services)
+        return self
+
     def name(self, prefix: str) -> str:
         return f"{prefix}{next(self._count)}"
 
@@ -180,6 +189,8 @@ async def world(database: Database) -> AsyncGenerator[World]:
         random=SystemRandom(),
         secrets=SeededSecrets(),
         peppers=Peppers(1, {1: PEPPER}),
+        origin_of={"anthropic": "https://api.anthropic.com", "lab": "http://10.0.0.5:8000"}.get,
+        vault=Vault(EnvelopeSealer(Keyring((KEK,), lambda: (KEK,))), clock),
     )
     token = await first_admin(services)
     assert token is not None

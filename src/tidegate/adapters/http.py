@@ -9,8 +9,10 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from tidegate.adapters.egress import Resolve, resolve
 from tidegate.adapters.http_connection import Connection
 from tidegate.adapters.http_dial import Dialer, Origin
+from tidegate.policy.egress import Egress
 from tidegate.policy.snapshot import Upstream as UpstreamConfig
 from tidegate.ports import UpstreamFailure
 
@@ -21,18 +23,18 @@ _SWEEP = 5.0
 _STALE = 1.0
 """Seconds after sending in which a kept connection that dies was closed already; one that dies later may have cost an answer."""
 _REMEMBERED = 1024
-_Key = tuple[bool, str, str | None, str | None]
+_Key = tuple[bool, str, str | None, str | None, Egress | None]
 
 
 class HttpUpstream:
-    """Call `aclose` at the end. Must be made inside the running loop that uses it."""
+    """Call `aclose` at the end. `resolver` is for hosts that are guarded. Must be made inside the running loop that uses it."""
 
-    def __init__(self) -> None:
+    def __init__(self, resolver: Resolve = resolve) -> None:
         self._loop = asyncio.get_running_loop()
-        self._dialer = Dialer()
+        self._dialer = Dialer(resolver)
         self._idle: dict[_Key, list[Connection]] = {}
         self._open: dict[Connection, _Key] = {}
-        self._places: dict[tuple[str, str | None, str | None], tuple[Origin, str]] = {}
+        self._places: dict[tuple[str, str | None, str | None, Egress | None], tuple[Origin, str]] = {}
         self._heads: dict[tuple[_Key, str, tuple[tuple[str, str], ...]], bytes] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -70,12 +72,12 @@ class HttpUpstream:
             return HttpAnswer(self, connection)
 
     def _place(self, url: str, config: UpstreamConfig) -> tuple[Origin, str]:
-        key = (url, config.proxy, config.ca_file)
+        key = (url, config.proxy, config.ca_file, config.egress)
         known = self._places.get(key)
         if known is None:
             if len(self._places) >= _REMEMBERED:
                 self._places.clear()
-            origin = Origin(url, config.proxy, config.ca_file)
+            origin = Origin(url, config.proxy, config.ca_file, config.egress)
             parts = urlsplit(url)
             target = f"{origin.target_prefix}{parts.path or '/'}" + (f"?{parts.query}" if parts.query else "")
             known = self._places[key] = (origin, target)

@@ -9,7 +9,9 @@ import ssl
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from tidegate.adapters.egress import Resolve, connect, pinned, resolve
 from tidegate.adapters.http_connection import Connection
+from tidegate.policy.egress import Egress, Refused, place_of
 from tidegate.ports import UpstreamFailure
 
 _PROXY_HEAD = 16 << 10
@@ -19,10 +21,12 @@ class Origin:
     """Where requests of one provider go: parsed once from its base URL. `target_prefix` precedes the path on the request line, where a
     proxy reads it; `host` is the Host header."""
 
-    __slots__ = ("ca_file", "host", "key", "name", "port", "proxy", "proxy_authorization", "secure", "target_prefix")
+    __slots__ = ("ca_file", "egress", "host", "key", "name", "port", "proxy", "proxy_authorization", "secure", "target_prefix", "url")
 
-    def __init__(self, url: str, proxy: str | None, ca_file: str | None) -> None:
+    def __init__(self, url: str, proxy: str | None, ca_file: str | None, egress: Egress | None = None) -> None:
         parts = urlsplit(url)
+        self.url = url
+        self.egress = egress
         self.secure = parts.scheme == "https"
         self.name = parts.hostname or ""
         self.port = parts.port or (443 if self.secure else 80)
@@ -39,7 +43,7 @@ class Origin:
                 self.proxy_authorization = "Basic " + base64.b64encode(pair.encode()).decode()
             if not self.secure:
                 self.target_prefix = f"http://{self.host}"
-        self.key = (self.secure, self.host, proxy, ca_file)
+        self.key = (self.secure, self.host, proxy, ca_file, egress)
 
 
 class _Tunnel(asyncio.Protocol):
@@ -64,9 +68,10 @@ class _Tunnel(asyncio.Protocol):
 
 
 class Dialer:
-    """Makes connections; keeps one TLS context for each CA file."""
+    """Makes connections; keeps one TLS context for each CA file. Hosts that are guarded are resolved by `resolver`."""
 
-    def __init__(self) -> None:
+    def __init__(self, resolver: Resolve = resolve) -> None:
+        self._resolver = resolver
         self._contexts: dict[str | None, ssl.SSLContext] = {}
 
     async def dial(self, origin: Origin, connection: Connection, seconds: float) -> None:
@@ -82,13 +87,22 @@ class Dialer:
     async def _dial(self, origin: Origin, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
         context = self._context(origin.ca_file) if origin.secure else None
-        if origin.proxy is None:
+        if origin.egress is not None:
+            await self._guarded(origin, origin.egress, connection, context)
+        elif origin.proxy is None:
             name = origin.name if context is not None else None
             await loop.create_connection(lambda: connection, origin.name, origin.port, ssl=context, server_hostname=name)
         elif context is None:
             await loop.create_connection(lambda: connection, *origin.proxy)
         else:
             await self._tunnel(loop, origin, origin.proxy, connection, context)
+
+    async def _guarded(self, origin: Origin, rules: Egress, connection: Connection, context: ssl.SSLContext | None) -> None:
+        try:
+            place = place_of(origin.url, rules)
+            await connect(place, await pinned(place, rules, self._resolver), lambda: connection, context)
+        except Refused as refused:
+            raise UpstreamFailure("connect", str(refused)) from None
 
     async def _tunnel(
         self, loop: asyncio.AbstractEventLoop, origin: Origin, proxy: tuple[str, int], connection: Connection, context: ssl.SSLContext

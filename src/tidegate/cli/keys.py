@@ -7,6 +7,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from tidegate.adapters.keystore import KeyStoreError
+from tidegate.cli import texts
 from tidegate.cli.options import Home, complain, say, store, table
 from tidegate.control.problems import ConfigError
 from tidegate.policy import keys as form
@@ -14,6 +15,9 @@ from tidegate.policy.keys import KeyEnv, StoredKey
 from tidegate.policy.signed import secret_of
 
 app = App(name="keys")
+# These load the database's library, which the other commands of this module do without.
+app.command("tidegate.cli.kek:rotate_kek", name="rotate-kek", help=texts.ROTATE_KEK)
+app.command("tidegate.cli.kek:forget_kek", name="forget-kek", help=texts.FORGET_KEK)
 
 Name = Annotated[str, Parameter(help="What the key is for; shown in lists and in the usage ledger.")]
 Allowed = Annotated[

@@ -59,6 +59,11 @@ tidegate sandbox --port 9999
 ```
 """
 
+CREDENTIALS = """Keep, list, change and delete the keys of providers.
+
+They are sealed in the database with a key of yours: `TIDEGATE_KEK`, or the file `kek` under `TIDEGATE_HOME`. No command shows them.
+"""
+
 USAGE = """Print what was used and what it cost.
 
 The figures come from the ledger's sums and are exact; latencies are of successful attempts. INPUT has all tokens of the prompt, CACHED
@@ -126,5 +131,28 @@ Examples
 ```
 tidegate reconcile usage.json --provider openai
 tidegate reconcile claude_api_tokens.csv --provider anthropic --all
+```
+"""
+
+ROTATE_KEK = """Change the key that seals provider credentials, while gateways run.
+
+A new key is added to the file `kek` before the present one, the data keys of all secrets are wrapped with it, and the old key is
+removed. It can be interrupted anywhere: run it again, and it goes on. Where the keys come from `TIDEGATE_KEK`, set it to `NEW,OLD`
+first and to `NEW` afterwards; restart the gateways in between.
+
+Examples
+
+```
+tidegate keys rotate-kek
+TIDEGATE_KEK="$(openssl rand -base64 32),$TIDEGATE_KEK" tidegate keys rotate-kek
+```
+"""
+
+FORGET_KEK = """Delete every secret that a lost key has sealed, so that the gateway starts again.
+
+Examples
+
+```
+tidegate keys forget-kek 0a1b2c3d4e5f6071 --yes
 ```
 """

@@ -6,14 +6,18 @@ Pure but for the secret files that the configuration names. Called by `load`, an
 import re
 from urllib.parse import urlsplit
 
+from tidegate.control.accounts import Accounts
 from tidegate.control.callers import check_patterns, compile_keys
 from tidegate.control.config import Config, RetentionEntry, ServerEntry
+from tidegate.control.egress import read_egress
+from tidegate.control.kept import merged, of_database
 from tidegate.control.limits import Limits
 from tidegate.control.prices import Prices
 from tidegate.control.problems import Problems
 from tidegate.control.routes import Routes
 from tidegate.control.secrets import Secrets
 from tidegate.control.upstreams import Upstreams
+from tidegate.control.vault import Vault
 from tidegate.ir.errors import GatewayError
 from tidegate.policy.bounds import flaw_of_address
 from tidegate.policy.keys import StoredKeys
@@ -21,6 +25,9 @@ from tidegate.policy.route import SANDBOX, Planner
 from tidegate.policy.snapshot import Key, Route, ServerSettings, Snapshot
 from tidegate.providers.catalog import Catalog
 from tidegate.providers.spec import ProviderSpec
+from tidegate.records import Kept
+
+NOTHING_KEPT = Kept()
 
 _SIZE = re.compile(r"(\d{1,15})\s*(B|[KMG]i?B?)?", re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
@@ -34,13 +41,26 @@ SANDBOX_SPEC = ProviderSpec(name=SANDBOX, title="Sandbox", dialect="openai_chat"
 
 
 def compile_snapshot(
-    config: Config, *, catalogue: Catalog, stored: StoredKeys, secrets: Secrets, problems: Problems, generation: int, own_port: int = 0
+    config: Config,
+    *,
+    catalogue: Catalog,
+    stored: StoredKeys,
+    secrets: Secrets,
+    problems: Problems,
+    generation: int,
+    own_port: int = 0,
+    kept: Kept = NOTHING_KEPT,
+    vault: Vault | None = None,
 ) -> Snapshot:
-    """Raises `ConfigError` with all errors; warnings stay in `problems`."""
+    """Raises `ConfigError` with all errors; warnings stay in `problems`. `kept` is what the database defines, which `vault` opens."""
     kinds = {SANDBOX: SANDBOX_SPEC, **catalogue.providers}
-    builder = Upstreams(kinds, secrets, problems, own_port)
+    guarded = of_database(config, kept)
+    config = merged(config, kept, problems)
+    egress = read_egress(config.egress_allow, problems)
+    builder = Upstreams(kinds, secrets, problems, own_port, guarded, egress)
     upstreams = builder.all(config.providers)
     broken = frozenset(config.providers) - frozenset(upstreams)
+    own = Accounts(vault, builder.unconfigured, problems).add(kept, upstreams)
 
     def kinds_with(name: str) -> list[str]:
         return [kind for kind in catalogue.models if catalogue.find_model(kind, name) is not None]
@@ -62,6 +82,8 @@ def compile_snapshot(
         limits=Limits(problems).by_scope(config.limits, config.routes),
         usage_days=_usage_days(config.retention, problems),
         prices=Prices(problems).all(config.prices, list(upstreams)),
+        own=own,
+        egress=egress,
     )
     problems.check()
     _check_keys(config, snapshot, problems)

@@ -154,6 +154,14 @@ class KeyEntry(msgspec.Struct, frozen=True, kw_only=True):
     budgets: list[BudgetEntry] = []
 
 
+class EgressEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One of `egress_allow`."""
+
+    cidr: str | None = None
+    host: str | None = None
+    ports: list[int] = msgspec.field(default_factory=lambda: [443])
+
+
 class ServerEntry(msgspec.Struct, frozen=True, kw_only=True):
     """The `server` section. `body_limit` is a number of bytes or a text like `32MiB`."""
 
@@ -181,3 +189,4 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     prices: dict[str, list[PriceEntry]] = {}
     retention: RetentionEntry = RetentionEntry()
     server: ServerEntry = ServerEntry()
+    egress_allow: list[EgressEntry] = []

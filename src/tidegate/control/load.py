@@ -6,13 +6,14 @@ from pathlib import Path
 
 import msgspec
 
-from tidegate.control.compile import compile_snapshot
+from tidegate.control.compile import NOTHING_KEPT, compile_snapshot
 from tidegate.control.config import Config
 from tidegate.control.document import read
 from tidegate.control.problems import ConfigError, Problem, Problems
 from tidegate.control.secrets import Secrets
 from tidegate.control.settings import Settings
 from tidegate.control.shape import shape
+from tidegate.control.vault import Vault
 from tidegate.policy.keys import StoredKeys
 from tidegate.policy.snapshot import Key, Snapshot
 from tidegate.providers.catalog import Catalog
@@ -33,6 +34,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 class Loader:
     """`stored` reads the key store (raising OSError or ValueError), whose file is `key_file`.
 
+    `kept` is what the database defines, set by whoever reads it; `vault` opens its credentials.
     `files` are those that the last load, good or bad, depended on: existing or not, a change of one may change the outcome.
     """
 
@@ -42,6 +44,8 @@ class Loader:
         self._stored = stored
         self._key_file = key_file
         self._required = settings.config_path is not None
+        self.kept = NOTHING_KEPT
+        self.vault: Vault | None = None
         self.files: tuple[Path, ...] = (settings.config_file, key_file)
 
     def load(self, generation: int) -> Loaded:
@@ -61,6 +65,8 @@ class Loader:
                 problems=problems,
                 generation=generation,
                 own_port=self._settings.port,
+                kept=self.kept,
+                vault=self.vault,
             )
         finally:
             self.files = tuple(dict.fromkeys((file, self._key_file, *secrets.files)))

@@ -30,11 +30,12 @@ class ConfigError(Exception):
 
 
 class Problems:
-    """Collects errors and warnings about one file, whose lines are known by path."""
+    """Collects errors and warnings about one file, whose lines are known by path. `elsewhere` says of some paths where else they stand."""
 
     def __init__(self, file: str, lines: Mapping[Path, int] | None = None) -> None:
         self.file = file
         self.lines: Mapping[Path, int] = lines if lines is not None else {}
+        self.elsewhere: dict[Path, str] = {}
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
 
@@ -51,8 +52,10 @@ class Problems:
 
     def _problem(self, path: Path, message: str) -> Problem:
         known = path
-        while known and known not in self.lines:
+        while known and known not in self.lines and known not in self.elsewhere:
             known = known[:-1]
+        if known in self.elsewhere:
+            return Problem(self.elsewhere[known], 0, shown(path), message)
         return Problem(self.file, self.lines.get(known, 0), shown(path), message)
 
 

@@ -38,9 +38,10 @@ _KINDS: dict[type, str] = {
 }
 
 
-def shape(value: Json, into: type[T], problems: Problems) -> T:
-    """`value` as `into`, without the names that nobody knows. Raises `ConfigError` with every mistake if one of them leaves a hole."""
-    cleaned = _walk(value, mi.type_info(into), (), problems)
+def shape(value: Json, into: type[T], problems: Problems, path: Path = ()) -> T:
+    """`value` as `into`, without the names that nobody knows; `path` is where it stands. Raises `ConfigError` with every mistake if one of
+    them leaves a hole."""
+    cleaned = _walk(value, mi.type_info(into), path, problems)
     try:
         return msgspec.convert(cleaned, into)
     except msgspec.ValidationError:

@@ -11,6 +11,7 @@ import msgspec
 from tidegate.control.config import ProviderEntry
 from tidegate.control.problems import Path, Problems
 from tidegate.control.secrets import Secrets, is_reference
+from tidegate.policy.egress import Egress, Refused, place_of
 from tidegate.policy.models import how_to_configure
 from tidegate.policy.near import did_you_mean
 from tidegate.policy.route import SANDBOX
@@ -20,6 +21,7 @@ from tidegate.providers.auth import exchanges
 from tidegate.providers.spec import AuthKind, ProviderSpec
 
 CUSTOM = "custom"
+PUBLIC = Egress()
 SANDBOX_MODELS = ("echo", "fixed", "story", "tools", "reasoner", "json", "vision")
 """The names that `tidegate.sandbox` answers to in a way of their own (a test holds the two together)."""
 
@@ -34,13 +36,24 @@ _PATHS = ("/chat/completions", "/v1/messages", "/messages", "/completions", "/re
 
 
 class Upstreams:
-    """Builds the rows. `own_port` is the port that Tidegate itself listens on: a provider there would be a loop."""
+    """Builds the rows. `own_port` is the port that Tidegate itself listens on: a provider there would be a loop. `guarded` are the entries
+    that people edit over the control API: the environment's keys go to the addresses of their kinds only, and connections are guarded."""
 
-    def __init__(self, kinds: Mapping[str, ProviderSpec], secrets: Secrets, problems: Problems, own_port: int) -> None:
+    def __init__(
+        self,
+        kinds: Mapping[str, ProviderSpec],
+        secrets: Secrets,
+        problems: Problems,
+        own_port: int,
+        guarded: frozenset[str] = frozenset(),
+        egress: Egress = PUBLIC,
+    ) -> None:
         self._kinds = kinds
         self._secrets = secrets
         self._problems = problems
         self._own_port = own_port
+        self._guarded = guarded
+        self._egress = egress
 
     def all(self, entries: Mapping[str, ProviderEntry]) -> dict[str, Upstream]:
         found: dict[str, Upstream] = {}
@@ -53,6 +66,11 @@ class Upstreams:
                 found[name] = self.of_kind(spec)
         found[SANDBOX] = self.of_kind(self._kinds[SANDBOX])
         return found
+
+    def unconfigured(self, name: str) -> Upstream | None:
+        """A known provider that nothing configures yet, for credentials of the database."""
+        spec = self._kinds.get(name)
+        return None if spec is None or name in (CUSTOM, SANDBOX) or not spec.base_url else self.of_kind(spec)
 
     def of_kind(self, spec: ProviderSpec) -> Upstream:
         """A provider that is not in the file: all that it has comes from the catalogue and the environment."""
@@ -97,7 +115,10 @@ class Upstreams:
         parts, lacking = self._settings(entry, spec, path, base_url)
         usual = _filled(spec.base_url, parts)
         other_origin = base_url is not None and _origin(base_url) != _origin(usual)
-        secret = self._secret(entry, spec, path, other_origin=other_origin)
+        guarded = name in self._guarded
+        # No key and no identity of this machine goes where somebody says over the control API.
+        elsewhere = guarded and (other_origin or bool(entry.settings))
+        secret = None if elsewhere else self._secret(entry, spec, path, other_origin=other_origin)
         auth = _auth(entry.auth, spec, secret)
         missing = lacking
         if spec.retired and not other_origin:
@@ -112,10 +133,13 @@ class Upstreams:
                 missing = (
                     f"give `{name}` its own `api_key` in {self._problems.file} (its address is not {spec.title}'s; `api_key: {variable}`)"
                 )
+        if elsewhere and auth != "none" and (not spec.local or exchanges(auth, None)):
+            missing = f"store its credential with `tidegate credentials create {name}`"
+        url = base_url or _filled(self._base_url_from_environment(spec) or spec.base_url, parts)
         return Upstream(
             name=name,
             spec=spec,
-            base_url=base_url or _filled(self._base_url_from_environment(spec) or spec.base_url, parts),
+            base_url=url,
             auth=auth,
             credential=Secret(secret) if secret else None,
             missing=missing,
@@ -125,6 +149,7 @@ class Upstreams:
             timeouts=self._timeouts(entry, path),
             models=tuple(entry.models),
             parts=parts,
+            egress=self._guard(url, path) if guarded and (base_url is not None or entry.settings) else None,
         )
 
     def _settings(self, entry: ProviderEntry, spec: ProviderSpec, path: Path, base_url: str | None) -> tuple[dict[str, str], str | None]:
@@ -138,6 +163,13 @@ class Upstreams:
             elif not _PART.fullmatch(value):
                 self._problems.error(where, "a setting has letters, digits, `.`, `_`, `:`, `/` and `-` only")
         return self._parts(spec, entry.settings, base_url if base_url is not None else spec.base_url)
+
+    def _guard(self, url: str, path: Path) -> Egress:
+        try:
+            place_of(url, self._egress)
+        except Refused as refused:
+            self._problems.error((*path, "base_url"), str(refused))
+        return self._egress
 
     def _spec(self, name: str, entry: ProviderEntry, path: Path) -> ProviderSpec | None:
         if SANDBOX in (name, entry.kind):

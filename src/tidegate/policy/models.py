@@ -3,6 +3,8 @@
 Everything is indexed once per snapshot and kind.
 """
 
+import msgspec
+
 from tidegate.ir.target import Profile
 from tidegate.policy.snapshot import Snapshot, Target, Upstream
 from tidegate.providers.catalog import Names, capabilities_for
@@ -10,11 +12,11 @@ from tidegate.providers.spec import ModelSpec, Price, ProviderSpec
 
 
 class Models:
-    """The models of one snapshot."""
+    """The models of one snapshot. What is indexed by kind is shared with `general`, which differs in its upstreams only."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, general: "Models | None" = None) -> None:
         self._snapshot = snapshot
-        self._names: dict[str, Names] = {}
+        self._names: dict[str, Names] = general._names if general is not None else {}
         prefixes = [(name[:-1], price) for name, price in snapshot.prices.items() if name.endswith("*")]
         self._prefixes = sorted(prefixes, key=lambda item: -len(item[0]))
         self.usable = [up for up in snapshot.upstreams.values() if not up.missing and up.spec.name != "sandbox"]
@@ -24,8 +26,18 @@ class Models:
         names = self._names_of(upstream.spec.name)
         return names.find(name) or names.find(upstream.spec.bare(name))
 
-    def target(self, upstream: Upstream, name: str) -> Target:
-        """The target for any model name of a provider; unknown names get the provider's default capabilities."""
+    def targets(self, upstream: Upstream, name: str) -> tuple[Target, ...]:
+        """The targets for any model name of a provider, one for each of its accounts; unknown names get the provider's default
+        capabilities."""
+        target = self._target(upstream, name)
+        if not upstream.accounts:
+            return (target,)
+        return tuple(
+            msgspec.structs.replace(target, upstream=msgspec.structs.replace(upstream, credential=account.secret), account=account)
+            for account in upstream.accounts
+        )
+
+    def _target(self, upstream: Upstream, name: str) -> Target:
         row = self.find(upstream, name)
         spec = upstream.spec
         profile = Profile(

@@ -11,6 +11,7 @@ import msgspec
 from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
 from tidegate.ir.json import Json
 from tidegate.policy.charges import Book
+from tidegate.policy.credentials import with_accounts
 from tidegate.policy.directory import Directory
 from tidegate.policy.identify import Callers
 from tidegate.policy.models import Models
@@ -44,6 +45,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Targets whose free tier is used up are passed over."""
     by_route: bool = False
     """Whether a configured route chose the targets, not the name alone."""
+    spread: bool = False
+    """Whether some targets differ in their accounts only, so that `credentials.spread` orders them for each call."""
 
 
 class PublicModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,13 +57,15 @@ class PublicModel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Planner:
-    """Plans for one snapshot. `directory` has the keys of the database, where there is one."""
+    """Plans for one snapshot. `directory` has the keys of the database, where there is one. An organisation with credentials of its own has
+    a planner of its own behind this one, `general`."""
 
-    def __init__(self, snapshot: Snapshot, directory: Directory | None = None) -> None:
+    def __init__(self, snapshot: Snapshot, directory: Directory | None = None, general: "Planner | None" = None) -> None:
         self.snapshot = snapshot
-        self.callers = Callers(snapshot, directory)
-        self.limits = Book(snapshot)
-        self._models = Models(snapshot)
+        self.callers = general.callers if general is not None else Callers(snapshot, directory)
+        self.limits = general.limits if general is not None else Book(snapshot)
+        self._models = Models(snapshot, general._models if general is not None else None)
+        self._special: dict[str, Planner] = {}
         self._plans: dict[str, Plan] = {}
         self._allowed: set[tuple[str, int, str]] = set()
         self._shown: list[PublicModel] | None = None
@@ -70,6 +75,8 @@ class Planner:
     def plan(self, key: Key, model: str) -> Plan:
         """The plan for a requested model name. Raises `GatewayError`: NOT_FOUND with near names, PERMISSION where the key does not allow
         the name, BAD_REQUEST (code `provider_not_configured`) where a provider has no credential."""
+        if key.org in self.snapshot.own:
+            return self._of(key.org).plan(key, model)
         plan = self._plans.get(model)
         if plan is None:
             plan = self._first_time(key, model)
@@ -80,6 +87,8 @@ class Planner:
     def models(self, key: Key | None = None) -> list[PublicModel]:
         """Every public name in a stable order: routes, then `provider/model` of what the catalogue or the operator lists for the usable
         providers. With a key, only what it allows."""
+        if key is not None and key.org in self.snapshot.own:
+            return self._of(key.org).models(key)
         if self._shown is None:
             plans = ((name, self._resolve(name)) for name in dict.fromkeys(self._public_names()))
             self._shown = [PublicModel(name=name, target=plan.targets[0]) for name, plan in plans if isinstance(plan, Plan)]
@@ -90,6 +99,14 @@ class Planner:
             return True
         route, _ = self._route(name)
         return route is not None and _matches(key.routes, route.name)
+
+    def _of(self, org: str) -> "Planner":
+        planner = self._special.get(org)
+        if planner is None:
+            own = self.snapshot.own[org]
+            upstreams = {name: with_accounts(up, own[name]) if name in own else up for name, up in self.snapshot.upstreams.items()}
+            planner = self._special[org] = Planner(msgspec.structs.replace(self.snapshot, upstreams=upstreams, own={}), general=self)
+        return planner
 
     def _first_time(self, key: Key, model: str) -> Plan:
         if not model:
@@ -152,8 +169,8 @@ class Planner:
             if upstream.missing and not route.caller_keys:
                 missing.append(upstream.missing)
             else:
-                target = self._models.target(upstream, rest if name == "*" else name)
-                targets.append(target if name == "*" else msgspec.structs.replace(target, is_known=True))
+                found = self._models.targets(upstream, rest if name == "*" else name)
+                targets += found if name == "*" else (msgspec.structs.replace(target, is_known=True) for target in found)
         if not targets:
             return _not_configured(model, missing)
         if route.strategy == "free_first":
@@ -167,11 +184,13 @@ class Planner:
             on_loss=route.on_loss,
             caller_keys=route.caller_keys,
             by_route=True,
+            spread=any(target.account is not None for target in targets),
         )
 
     def _direct(self, model: str, upstream: Upstream, name: str) -> Plan:
-        target = self._models.target(upstream, name)
-        return Plan(route=model, label=model if target.is_known else OTHER, targets=(target,))
+        targets = self._models.targets(upstream, name)
+        label = model if targets[0].is_known else OTHER
+        return Plan(route=model, label=label, targets=targets, spread=len(targets) > 1)
 
     def _public_names(self) -> list[str]:
         names = list(self.snapshot.routes)

@@ -10,6 +10,7 @@ import msgspec
 from tidegate.dialects.choose import spoken
 from tidegate.ir.json import Json
 from tidegate.ir.target import Profile
+from tidegate.policy.egress import Egress
 from tidegate.policy.limits.rules import Limit
 from tidegate.policy.reach import Reach
 from tidegate.policy.secret import Secret
@@ -26,6 +27,16 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     connect: float = 5.0
     answer: float = 300.0
     idle: float = 120.0
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the credentials of a provider that the database holds. Of several, each gets calls by its weight; `limits` are its own."""
+
+    id: str
+    name: str
+    secret: Secret
+    weight: int = 1
+    limits: tuple[Limit, ...] = ()
 
 
 class Upstream(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +59,10 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     """Names of models that the operator lists for a provider whose models the catalogue does not know."""
     parts: dict[str, str] = {}
     """What stands for the names in braces of the address and the paths (a region, an account)."""
+    egress: Egress | None = None
+    """The rules for its address, where that came over the control API: public ones only, and those the operator allows."""
+    accounts: tuple[Account, ...] = ()
+    """Shared credentials of the database, in place of `credential`."""
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +78,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     free: Free | None = None
     """The provider's free tier, where the model has one."""
     deprecated: str | None = None
+    account: Account | None = None
+    """Whose credential the upstream has, where it has several."""
 
     def dialect_for(self, client: str, framing: str = "") -> str:
         """The dialect in which a call of a client of the dialect `client` is sent. A client that frames its streams as the provider
@@ -147,3 +164,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """How long rows of the ledger are kept; 0 is for ever."""
     limits: tuple[Limit, ...] = ()
     """Those of organisations, teams, users, end users, models and tags, and of keys and routes that are named by the limit."""
+    egress: Egress = Egress()
+    """What the guarded client may reach besides public addresses."""
+    own: dict[str, dict[str, tuple[Account, ...]]] = {}
+    """Organisation -> provider -> credentials that this organisation uses in place of the shared ones."""

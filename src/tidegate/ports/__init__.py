@@ -167,6 +167,24 @@ class FreeQuota(Protocol):
         ...
 
 
+class EgressAnswer(msgspec.Struct, frozen=True):
+    """The answer of somebody else's server. Names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Egress(Protocol):
+    """The guarded way to a URL that the operator's file does not name: see `policy.egress`. Redirects are answers like any other."""
+
+    async def request(
+        self, method: str, url: str, *, headers: Mapping[str, str] = ..., body: bytes = b"", limit: int = ..., seconds: float = ...
+    ) -> EgressAnswer:
+        """One GET or POST within `seconds`. Raises `UpstreamFailure`, also for an address that may not be reached."""
+        ...
+
+
 class UsageEvent(msgspec.Struct, kw_only=True):
     """What one attempt used and cost: one line of the ledger. Times in milliseconds; `cost_nano` in nano-dollars, None when the price
     is not known. `status` is the HTTP status towards the client, 499 where the client left. `lines` are the cost by kind of usage;

@@ -10,6 +10,7 @@ from tidegate.records import (
     Adjustment,
     ApiKey,
     AuditEvent,
+    Credential,
     Customer,
     Invoice,
     LimitRule,
@@ -23,6 +24,8 @@ from tidegate.records import (
     RoleBinding,
     Scope,
     ServiceAccount,
+    StoredProvider,
+    StoredRoute,
     Subscription,
     Team,
     TeamMember,
@@ -46,6 +49,9 @@ Row = TypeVar(
     Adjustment,
     Invoice,
     Payment,
+    Credential,
+    StoredProvider,
+    StoredRoute,
 )
 Listed = TypeVar(
     "Listed",
@@ -57,13 +63,16 @@ Listed = TypeVar(
     ServiceAccount,
     ApiKey,
     RoleBinding,
-    AuditEvent,
     Plan,
     Customer,
     Subscription,
     Adjustment,
     Invoice,
     Payment,
+    Credential,
+    StoredProvider,
+    StoredRoute,
+    AuditEvent,
 )
 
 
@@ -101,7 +110,7 @@ class Change(View, Protocol):
         ...
 
     async def remove(self, row: Row) -> None:
-        """Deletes a `TeamMember`, a `RoleBinding` or a `LimitRule`."""
+        """Deletes a row that is not kept for its history: all but organisations, teams, people and keys."""
         ...
 
     async def enqueue(self, row: Message) -> None:

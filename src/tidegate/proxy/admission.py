@@ -13,7 +13,7 @@ from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
 from tidegate.policy.limits.estimate import NESTED_CAPS, Estimate, Sizes, Used, asked_output, estimate, used
-from tidegate.policy.limits.rules import SPEND, Charge, Refusal, Reservation, claim
+from tidegate.policy.limits.rules import SPEND, Charge, Refusal, Reservation, charge, claim
 from tidegate.policy.limits.verdict import headers, refusal_headers, refused
 from tidegate.policy.price import version_at
 from tidegate.policy.route import Plan
@@ -91,6 +91,8 @@ async def admit(app: App, call: Call, plan: Plan, target: Target, prepared: Prep
     route = plan.route if plan.by_route else ""
     caller = end_user(call.fields, call.dialect.name)
     charges = app.live.rows.charges(call.planner.limits, call.key, route, target.name, caller)
+    if target.account is not None:
+        charges += tuple(charge(limit, target.account.id, target.account.name) for limit in target.account.limits)
     if not charges:
         return prepared, None
     fields: list[Fields] = []

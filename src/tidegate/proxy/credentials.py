@@ -25,13 +25,14 @@ def prove(call: Call, plan: Plan, target: Target) -> Proof:
     """Raises `GatewayError` where there is no credential, or one that cannot be sent."""
     upstream = target.upstream
     credential = _credential(call, plan, target)
-    exchange = exchanges(upstream.auth, credential.reveal() if credential is not None else None)
-    if exchange and CALLER_KEY in call.headers:
-        raise bad_request("The header `x-tidegate-provider-key` takes an API key here, and no credential document.")
     try:
-        headers = auth_headers(upstream.spec, None if exchange or credential is None else credential.reveal(), upstream.auth)
+        secret = credential.reveal() if credential is not None else None  # one of the database may turn out not to open
+        exchange = exchanges(upstream.auth, secret)
+        headers = auth_headers(upstream.spec, None if exchange else secret, upstream.auth)
     except ValueError as unusable:
         raise GatewayError(Error(kind=ErrorKind.UNSUPPORTED, message=f"{unusable}.", code="unusable_credential")) from None
+    if exchange and CALLER_KEY in call.headers:
+        raise bad_request("The header `x-tidegate-provider-key` takes an API key here, and no credential document.")
     headers.update(upstream.headers)
     return Proof(headers, credential if exchange else None, exchange)
 

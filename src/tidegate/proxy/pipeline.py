@@ -3,10 +3,11 @@
 Who calls, what do they ask for, where may it go, and then one target after the other until the client has an answer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
+from tidegate.policy.credentials import spread
 from tidegate.policy.identify import pick_token, refuse_query_key
 from tidegate.policy.reach import client_address, out_of_place
 from tidegate.policy.retry import may_try_next
@@ -20,6 +21,7 @@ from tidegate.proxy.app import App
 from tidegate.proxy.attempt import Attempt
 from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
+from tidegate.proxy.credentials import CALLER_KEY
 from tidegate.proxy.exchange import run
 from tidegate.proxy.failure import UNRECORDED, Failure
 from tidegate.proxy.headers import header_value
@@ -74,8 +76,9 @@ async def generate(app: App, call: Call, reply: Reply) -> None:
 
 async def through(app: App, call: Call, plan: Plan, reply: Reply, prepare: Prepare) -> None:
     """One target after the other until the client has an answer, each with what `prepare` makes for it."""
-    for place, target in enumerate(plan.targets, 1):
-        last = place == len(plan.targets)
+    targets = _ordered(call, plan)
+    for place, target in enumerate(targets, 1):
+        last = place == len(targets)
         if target.free is not None and not app.free.take(target) and plan.free_first:
             failure = Failure(_used_up(target))
         else:
@@ -96,6 +99,15 @@ def _used_up(target: Target) -> Error:
         code="free_tier_used_up",
         retry_after=60,
     )
+
+
+def _ordered(call: Call, plan: Plan) -> Sequence[Target]:
+    """Of targets that differ in their accounts only, one is enough where the caller brings the credential."""
+    if not plan.spread:
+        return plan.targets
+    if CALLER_KEY in call.headers:
+        return tuple({target.name: target for target in plan.targets}.values())
+    return spread(plan.targets, call.id)
 
 
 async def _try(app: App, call: Call, plan: Plan, target: Target, reply: Reply, prepare: Prepare, *, last: bool) -> Failure | None:

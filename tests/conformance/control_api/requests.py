@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from tests.support.control import ACTOR, World
 
-from tidegate.records import Customer, Invoice, LimitRule, Plan, ServiceAccount, Subscription, TeamMember, Tenant, User
+from tidegate.records import Credential, Customer, Invoice, LimitRule, Plan, ServiceAccount, Subscription, TeamMember, Tenant, User
 
 
 class Sample(msgspec.Struct):
@@ -76,6 +76,18 @@ async def new_binding(api: World) -> Sample:
 
 async def old_binding(api: World) -> Sample:
     return Sample(f"{ORG}/role-bindings/{await api.bind('a', await api.user('a'), 'viewer', 'org/a')}")
+
+
+def of_credential(path: str, **fields: Any) -> Maker:
+    """`{}` in the path is a credential of the organisation."""
+
+    async def make(api: World) -> Sample:
+        row = Credential(id=api.name("cred_"), name=api.name("c "), provider="anthropic", origin="https://api.anthropic.com")
+        async with api.store.change(Tenant("a"), ACTOR) as change:
+            await change.add(row)
+        return Sample(path.format(row.id), **fields)
+
+    return make
 
 
 async def new_org(api: World) -> Sample:
@@ -250,6 +262,14 @@ SAMPLES: dict[str, Maker] = {
     "get_budget": of_new_limit(ORG + "/budgets/{}", spend=True),
     "edit_budget": of_new_limit(ORG + "/budgets/{}", spend=True, body={"amount": 6}, headers=ANY),
     "delete_budget": of_new_limit(ORG + "/budgets/{}", spend=True),
+    "list_credentials": fixed(f"{ORG}/credentials"),
+    "create_credential": named(f"{ORG}/credentials", provider="anthropic", secret="sk-ant-0123456789abcdef"),
+    "get_credential": of_credential(ORG + "/credentials/{}"),
+    "edit_credential": of_credential(ORG + "/credentials/{}", body={"weight": 2}, headers=ANY),
+    "rotate_credential": of_credential(ORG + "/credentials/{}/rotate", body={"secret": "sk-ant-fedcba9876543210"}),
+    "disable_credential": of_credential(ORG + "/credentials/{}/disable"),
+    "enable_credential": of_credential(ORG + "/credentials/{}/enable"),
+    "delete_credential": of_credential(ORG + "/credentials/{}"),
     "get_usage": fixed(f"{ORG}/usage"),
     "get_all_usage": fixed("/usage"),
     **BILLING,

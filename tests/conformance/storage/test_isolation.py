@@ -14,19 +14,25 @@ from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BinaryExpression
 from sqlalchemy.sql.visitors import iterate
 from tests.conformance.storage.test_directory import ALICE, OTHER, OWN, Directory
+from tests.support.control import KEK
 from tests.support.usage import NOON, usage_event
 
 from tidegate.adapters import sql
+from tidegate.adapters.sealing.envelope import EnvelopeSealer
+from tidegate.adapters.sealing.keys import Keyring
 from tidegate.adapters.sql.columns import METADATA
 from tidegate.adapters.sql.control_store import SqlControlStore
 from tidegate.adapters.sql.engine import Database
+from tidegate.adapters.sql.kept import KeptRows
 from tidegate.adapters.sql.ledger import LedgerStore
 from tidegate.adapters.sql.schema import organisation, team
 from tidegate.adapters.sql.schema_usage import TENANT_FREE, ledger
+from tidegate.adapters.sql.sealed import SealedRows
 from tidegate.records import (
     EVERYONE,
     ApiKey,
     AuditEvent,
+    Credential,
     ListQuery,
     Organisation,
     Remembered,
@@ -38,6 +44,7 @@ from tidegate.records import (
 )
 from tidegate.usage_report import UsageQuery
 
+SEALER = EnvelopeSealer(Keyring((KEK,), lambda: (KEK,)))
 TENANT_TABLES = {name for name in METADATA.tables if name not in TENANT_FREE}
 
 
@@ -131,6 +138,13 @@ async def everything(database: Database) -> None:
     await made.organisations.insert(ALICE, Organisation(org_id="org_b", name="b"))
     await made.audit.list(OWN, cursor="5", subject=("team", "team_1"))
     await everything_of_the_control_plane(SqlControlStore(made.changes))
+    kept = KeptRows(database)
+    await kept.load(OWN)
+    await kept.touch_credentials(OWN, {"c1": 1})
+    sealed = SealedRows(database)
+    await sealed.kek_ids(OWN)
+    await sealed.rewrap(made.changes, OWN, ALICE, SEALER)
+    await sealed.forget(made.changes, OWN, ALICE, SEALER.kek_id)
     store = LedgerStore(database)
     await store.post([usage_event(1, tags=["x"]), usage_event(2, org="org_b")])
     await store.usage(OWN, UsageQuery(since=NOON, until=NOON + 9, by=("key",), bucket="hour", only={"tag": ("x",)}))
@@ -140,6 +154,7 @@ async def everything_of_the_control_plane(store: SqlControlStore) -> None:
     """All but what is asked of everyone: `find_key`, by which a caller is found before the tenant is known."""
     async with store.change(OWN, ALICE) as change:
         await change.add(User(id="user_2", name="second"))
+        await change.add(Credential(id="c1", name="c", provider="p", origin="o", sealed=b"not an envelope", kek_id="old"))
         await change.add(RoleBinding(id="rb_1", subject_kind="user", subject_id="user_2", role="viewer", scope="org"))
         user = await change.get(User, "user_2")
         assert user is not None

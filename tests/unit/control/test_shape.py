@@ -8,7 +8,8 @@ from tests.unit.control.configs import Place
         ("provders: {}", "1: provders: `provders` is not a setting. Did you mean `providers`?"),
         (
             "zzz: {}",
-            "1: zzz: `zzz` is not a setting. Known here: `providers`, `routes`, `keys`, `limits`, `prices`, `retention`, `server`.",
+            "1: zzz: `zzz` is not a setting. Known here: `providers`, `routes`, `keys`, `limits`, `prices`, `retention`, `server`, "
+            "`egress_allow`.",
         ),
         ("providers: [a]", "1: providers: it must be names with values, not a list"),
         ("providers:\n  anthropic: sk-ant-secret", "2: providers.anthropic: it must be settings (`kind`, `dialect`, "),
@@ -33,7 +34,11 @@ from tests.unit.control.configs import Place
         ("keys:\n  - {name: x}", "2: keys[0]: `value` is missing: it must be text"),
         ("server: {bodies_in_log: 'yes'}", "1: server.bodies_in_log: it must be true or false, not text"),
         ("server: {body_limit: 1.5}", "1: server.body_limit: it must be a whole number or text, not a number"),
-        ("[]", "1: : it must be settings (`providers`, `routes`, `keys`, `limits`, `prices`, `retention`, `server`), not a list"),
+        (
+            "[]",
+            "1: : it must be settings (`providers`, `routes`, `keys`, `limits`, `prices`, `retention`, `server`, `egress_allow`), "
+            "not a list",
+        ),
         ("text", "1: : it must be settings"),
     ],
 )

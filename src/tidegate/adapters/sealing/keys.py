@@ -67,8 +67,10 @@ class Keyring:
         return next((key for key in keys or self._keys if key.id == id), None)
 
     def _again(self) -> tuple[Kek, ...]:
+        """Keys that are gone from the source stay here: what was read from the database a moment ago may still need them."""
         with suppress(KekError, OSError):
-            self._keys = self._read() or self._keys
+            found = self._read()
+            self._keys = (*found, *(key for key in self._keys if key.id not in {other.id for other in found}))
         return self._keys
 
 
@@ -156,8 +158,9 @@ def open_keyring(environ: Mapping[str, str], home: Path, used: Iterable[str]) ->
             f"{VARIABLE} does not have" if given else f"{file.path} is gone or does not have" if not keys else f"{file.path} does not have"
         )
         raise KekError(
-            f"something in the database is sealed with the key {missing[0]}, which {where}: put it back from the backup, as the second "
-            "line or value if there is a newer one"
+            f"something in the database is sealed with the key {missing[0]}, which {where}: put it back from the backup, as the "
+            "second line or value if there is a newer one. Where it is lost for good, "
+            f"`tidegate keys forget-kek {missing[0]} --yes` deletes what it sealed"
         )
     return Keyring(keys or file.make(), read)
 

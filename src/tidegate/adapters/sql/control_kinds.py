@@ -9,10 +9,13 @@ from tidegate.adapters.sql import keys, schema_billing, service_accounts, teams,
 from tidegate.adapters.sql.schema import (
     api_key,
     audit_event,
+    credential,
     limit_rule,
     organisation,
     role_binding,
     service_account,
+    stored_provider,
+    stored_route,
     team,
     team_member,
     user_account,
@@ -21,6 +24,7 @@ from tidegate.records import (
     Adjustment,
     ApiKey,
     AuditEvent,
+    Credential,
     Customer,
     Invoice,
     LimitRule,
@@ -29,6 +33,8 @@ from tidegate.records import (
     Plan,
     RoleBinding,
     ServiceAccount,
+    StoredProvider,
+    StoredRoute,
     Subscription,
     Team,
     TeamMember,
@@ -37,6 +43,8 @@ from tidegate.records import (
 
 _LIMIT_EDITED = ("name", "amount", "mode", "time_zone", "hard", "reserve", "alerts", "ceiling_nano", "output_cap", "disabled_at")
 _OF_ORGANISATION = ("name", "disabled_at")
+_OF_CREDENTIAL = ("name", "provider", "origin", "version", "kek_id", "last4", "weight", "limits", "reference", "disabled_at")
+_OF_ENTRY = ("name", "entry")
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,5 +128,10 @@ KINDS: dict[type[msgspec.Struct], Kept] = {
         edited=frozenset(_OF_PAYMENT),
         audited=("customer_id", "status", "due_nano", "paid_nano"),
     ),
+    Credential: Kept(
+        name="credential", table=credential, edited=frozenset((*_OF_CREDENTIAL, "sealed")), audited=(*_OF_CREDENTIAL, "shared")
+    ),
+    StoredProvider: Kept(name="provider", table=stored_provider, edited=frozenset(_OF_ENTRY), audited=_OF_ENTRY),
+    StoredRoute: Kept(name="route", table=stored_route, edited=frozenset(_OF_ENTRY), audited=_OF_ENTRY),
     AuditEvent: Kept(name="audit_event", table=audit_event, key=("seq",), order=("seq",), newest_first=True),
 }

@@ -16,7 +16,21 @@ from tidegate.adapters.sql.keys import Keys
 from tidegate.adapters.sql.rows import record_of
 from tidegate.adapters.sql.schema import api_key, idempotency_record, organisation, outbox
 from tidegate.adapters.sql.statements import told_when_away
-from tidegate.records import EVERYONE, Actor, ApiKey, Conflict, Everyone, ListQuery, Message, Organisation, Page, Remembered, Scope, Tenant
+from tidegate.records import (
+    EVERYONE,
+    Actor,
+    ApiKey,
+    Conflict,
+    Credential,
+    Everyone,
+    ListQuery,
+    Message,
+    Organisation,
+    Page,
+    Remembered,
+    Scope,
+    Tenant,
+)
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -177,8 +191,10 @@ def _select(kind: type[msgspec.Struct], kept: Kept) -> Any:
 
 
 def _shown(kind: type[T], row: Sequence[Any]) -> T:
-    """A key's digest is for `find_key` alone."""
+    """A key's digest is for `find_key` alone, sealed bytes for the snapshot."""
     found = record_of(kind, row)
+    if isinstance(found, Credential):
+        return msgspec.structs.replace(found, sealed=b"")
     return msgspec.structs.replace(found, digest=b"") if isinstance(found, ApiKey) else found
 
 

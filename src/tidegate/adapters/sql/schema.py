@@ -275,6 +275,9 @@ credential = Table(
     text("kek_id"),
     text("last4"),
     Column("shared", Boolean, nullable=False),
+    Column("weight", Integer, nullable=False, server_default="1"),
+    document("limits", optional=True),
+    Column("reference", Text, nullable=False, server_default=""),
     moment("disabled_at", optional=True),
     moment("last_used_at", optional=True),
     text("created_by"),
@@ -284,6 +287,27 @@ credential = Table(
     UniqueConstraint("org_id", "name"),
     Index(None, "org_id", "created_at", "id"),
 )
+
+
+def _stored(name: str) -> Table:
+    return Table(
+        name,
+        METADATA,
+        text("org_id"),
+        text("id"),
+        text("name"),
+        document("entry"),
+        text("created_by"),
+        *lifetime(),
+        owned("id"),
+        _of_organisation(),
+        UniqueConstraint("org_id", "name"),
+        Index(None, "org_id", "created_at", "id"),
+    )
+
+
+stored_provider = _stored("stored_provider")
+stored_route = _stored("stored_route")
 
 price_version = Table(
     "price_version",

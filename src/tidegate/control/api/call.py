@@ -9,6 +9,7 @@ import msgspec
 from tidegate.control.api.identify import Caller, Peppers
 from tidegate.control.api.pagination import Listing, Paged, open_cursor, seal
 from tidegate.control.api.problem import Problem, forbidden, not_found
+from tidegate.control.vault import Vault
 from tidegate.policy.roles import Grant, lacking
 from tidegate.ports import Clock, Ledger, Random, Secrets
 from tidegate.ports.control import Change, ControlStore, Listed, Row, View
@@ -24,8 +25,13 @@ def nothing_to_do() -> None:
     """Where nobody waits for changes."""
 
 
+def no_provider(_name: str) -> str | None:
+    """Where no provider is configured."""
+
+
 class Services(msgspec.Struct, frozen=True, kw_only=True):
-    """What the control API needs; `app` makes it. `changed` is called after a change was stored."""
+    """What the control API needs; `app` makes it. `changed` is called after a change was stored. `origin_of` is where a provider (by name)
+    is reached at present, and `vault` seals its credentials."""
 
     store: ControlStore
     ledger: Ledger | None
@@ -36,6 +42,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     changed: Callable[[], None] = nothing_to_do
     billed: bool = False
     """Whether there is a payment provider to tell of customers and subscriptions."""
+    origin_of: Callable[[str], str | None] = no_provider
+    vault: Vault | None = None
 
     def now(self) -> int:
         """Microseconds since 1970."""

@@ -5,7 +5,7 @@ is read; then what they sent; then whether they hold it on the very scope. The r
 decided by the text of the URL.
 """
 
-import hashlib
+import hmac
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
@@ -95,7 +95,9 @@ async def _answer(services: Services, route: Route, request: Request, request_id
                 headers = {**_HEADERS, "x-request-id": request_id, "vary": "accept"}
                 return Response(route.csv(asked, answer), route.status, headers, CSV)
             return _response(route, answer, request_id)
-        fingerprint = hashlib.sha256(b"\0".join((route.name.encode(), msgspec.json.encode(params, order="sorted"), body))).digest()
+        # Keyed, because a body may hold a secret.
+        asked_for = b"\0".join((route.name.encode(), msgspec.json.encode(params, order="sorted"), body))
+        fingerprint = hmac.digest(services.peppers.secret, asked_for, "sha256")
         earlier = await change.remembered(call.actor_name, once, now)
         if earlier is not None:
             _refuse_another_request(earlier, fingerprint)

@@ -131,7 +131,7 @@ async def every_binding(view: View, only: dict[str, str]) -> list[RoleBinding]:
     found: list[RoleBinding] = []
     after: str | None = None
     while True:
-        page = await view.page(RoleBinding, ListQuery(limit=_MOST_BINDINGS, after=after, only=only))
+        page = await view.page(RoleBinding, ListQuery(limit=_MOST_BINDINGS, after=after, only={**only}))
         found += page.items
         after = page.cursor
         if after is None:

@@ -8,10 +8,12 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-ScopeKind: TypeAlias = Literal["organisation", "team", "user", "key", "end_user", "route", "model", "tag"]
+ScopeKind: TypeAlias = Literal["organisation", "team", "user", "key", "end_user", "route", "model", "tag", "credential"]
 What: TypeAlias = Literal["requests", "tokens", "spend", "concurrent"]
 Per: TypeAlias = Literal["minute", "hour", "day", "week", "month", "total", "moment"]
 """`moment` is that of calls which run at the same time."""
+
+_TRIED = frozenset[str]({"model", "credential"})
 
 OPEN_SCOPES = frozenset[str]({"end_user", "model"})
 """Scopes whose names come from callers, so that counters bound their number."""
@@ -20,8 +22,8 @@ SHARED_SCOPES = frozenset[str]({"route", "model"})
 """Scopes that belong to no organisation, unless the limit does."""
 
 REQUESTS, TOKENS, SPEND, CONCURRENT, TRIES = range(5)
-"""Places in the amounts of a claim. `TRIES` are the requests of a scope that every attempt reaches anew (a model), where the others
-count a call once."""
+"""Places in the amounts of a claim. `TRIES` are the requests of a scope that every attempt reaches anew (a model, a credential), where the
+others count a call once."""
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +59,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def measure(self) -> int:
         """Which of the amounts of a claim it counts."""
-        return _MEASURES[self.what] if self.what != "requests" or self.kind != "model" else TRIES
+        return _MEASURES[self.what] if self.what != "requests" or self.kind not in _TRIED else TRIES
 
 
 MEASURE_NAMES = ("requests", "tokens", "spend", "concurrent", "tries")

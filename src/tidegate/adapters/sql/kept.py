@@ -1,0 +1,43 @@
+"""What the snapshot needs of the database besides keys: stored providers and routes, and credentials with their sealed bytes."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import bindparam, or_, select, update
+
+from tidegate.adapters.sql.engine import Database, within
+from tidegate.adapters.sql.rows import record_of
+from tidegate.adapters.sql.schema import credential, stored_provider, stored_route
+from tidegate.records import Credential, Kept, Scope, StoredProvider, StoredRoute, Tenant
+
+_CREDENTIAL = [credential.c[name] for name in Credential.__struct_fields__]
+_PROVIDER = [stored_provider.c[name] for name in StoredProvider.__struct_fields__]
+_ROUTE = [stored_route.c[name] for name in StoredRoute.__struct_fields__]
+
+
+class KeptRows:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def load(self, scope: Scope) -> Kept:
+        """Everything, in the order in which it was made."""
+        providers = select(*_PROVIDER).where(*within(scope, stored_provider)).order_by(stored_provider.c.created_at, stored_provider.c.id)
+        routes = select(*_ROUTE).where(*within(scope, stored_route)).order_by(stored_route.c.created_at, stored_route.c.id)
+        sealed = select(credential.c.org_id, *_CREDENTIAL).where(*within(scope, credential))
+        async with self._database.read(scope) as connection:
+            return Kept(
+                providers=tuple(record_of(StoredProvider, row) for row in await connection.execute(providers)),
+                routes=tuple(record_of(StoredRoute, row) for row in await connection.execute(routes)),
+                credentials=tuple(
+                    (row[0], record_of(Credential, row[1:]))
+                    for row in await connection.execute(sealed.order_by(credential.c.created_at, credential.c.id))
+                ),
+            )
+
+    async def touch_credentials(self, tenant: Tenant, used: Mapping[str, int]) -> None:
+        """Notes when credentials (by id) were last used, in microseconds. No change of configuration."""
+        later = or_(credential.c.last_used_at.is_(None), credential.c.last_used_at < bindparam("at"))
+        statement = update(credential).where(*within(tenant, credential), credential.c.id == bindparam("used"), later)
+        values = [{"used": id, "at": at} for id, at in sorted(used.items())]
+        if values:
+            async with self._database.write(tenant) as connection:
+                await connection.execute(statement.values(last_used_at=bindparam("at")), values)
