@@ -116,14 +116,15 @@ async def streamed(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
 
 
 async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate: Gate) -> Failure | None:
-    """A stream that fails before anything was sent is a `Failure`, so that the client gets an error's status."""
+    """A stream that fails before anything was sent is a `Failure`, except where its own bytes tell the client and nobody else could
+    take over."""
 
     def take(chunk: bytes) -> bool:
         """Called within the event that brought the chunk. False ends the pumping: the stream has failed, or the client must read first."""
         out = stream.feed(chunk)
         if gate.is_running and stream.error is None:
             return not out or gate.send(out)
-        if stream.error is not None and not gate.is_open:
+        if stream.error is not None and not gate.is_open and not (attempt.last and stream.told):
             return False
         goes_on = gate.give(out, go=stream.committed)
         return goes_on and (stream.error is None or stream.told)
@@ -131,7 +132,7 @@ async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate:
     try:
         while not await answer.pump(take):
             if stream.error is not None:
-                if not gate.is_open:
+                if not gate.is_open and not (attempt.last and stream.told):
                     return Failure(stream.error, returned(answer.headers))
                 if not stream.told:
                     break
@@ -145,7 +146,7 @@ async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate:
     finally:
         attempt.model, attempt.usage, attempt.error = stream.model, stream.usage, stream.error
         attempt.losses += stream.losses
-    if stream.error is not None and not gate.is_open:
+    if stream.error is not None and not gate.is_open and not (attempt.last and stream.told):
         return Failure(stream.error, returned(answer.headers))
     gate.give(out, go=True)
     await attempt.settled()

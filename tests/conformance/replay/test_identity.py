@@ -13,7 +13,7 @@ from tests.support.recordings import Exchange
 
 RETURNED = re.compile(
     r"content-(type|length)|transfer-encoding|date|server|connection|cache-control|x-accel-buffering|x-request-id|request-id|"
-    r"retry-after(-ms)?|x-should-retry|x-tidegate-(target|receipt|config-gen|upstream-[\w-]+)"
+    r"retry-after(-ms)?|x-should-retry|x-tidegate-(target|receipt|config-gen|price|upstream-[\w-]+)"
 )
 SENT = re.compile(
     r"host|content-(type|length)|user-agent|accept|accept-encoding|authorization|x-api-key|anthropic-(version|beta)|openai-[\w-]+|x-stainless-[\w-]+"
