@@ -1,0 +1,85 @@
+"""T-LK-1: secrets that can be told apart go through a gateway with failing calls, and are then looked for in all that it leaves."""
+
+import base64
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+import pytest
+from tests.support.gateway import GatewayProcess
+
+PROVIDER_KEY = "sk-canary-provider-7Qx2Lm9Vt4Rz8Kw1"
+PROMPT = "canary of a prompt: the heron wades at dawn"
+
+
+class Repeating(BaseHTTPRequestHandler):
+    """A provider that refuses everything, and repeats the key and the prompt in its error."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"])).decode()
+        answer = f'{{"error": {{"message": "bad key {self.headers["authorization"]}", "type": "x", "code": null}}}}'.encode()
+        assert PROMPT in body
+        self.send_response(401)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def provider() -> Iterator[int]:
+    server = HTTPServer(("127.0.0.1", 0), Repeating)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server.server_address[1]
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def forms(secret: str) -> list[bytes]:
+    """A secret in the ways in which it could be written down."""
+    raw = secret.encode()
+    return [raw, base64.b64encode(raw).rstrip(b"="), quote(secret, safe="").encode(), raw.hex().encode()]
+
+
+def test_no_secret_is_left_anywhere(tmp_path: Path, provider: int) -> None:
+    config = {
+        "providers": {
+            "lab": {"kind": "custom", "dialect": "openai_chat", "base_url": f"http://127.0.0.1:{provider}/v1", "api_key": "env:LAB_KEY"}
+        }
+    }
+    answers: list[bytes] = []
+    with GatewayProcess(tmp_path, config, environ={"LAB_KEY": PROVIDER_KEY}) as gateway:
+        api, admin = gateway.admin()
+        shown = gateway.log()
+        asked = {"messages": [{"role": "user", "content": PROMPT}], "max_tokens": 5}
+        for token in (gateway.key, gateway.key[:-1] + "x", admin, "sk-" + gateway.key[4:]):
+            for model in ("lab/x", "sandbox/echo", "nobody/x"):
+                for path in ("chat/completions", "messages"):
+                    sent = {"authorization": f"Bearer {token}"}
+                    answers.append(httpx2.post(f"{gateway.url}/v1/{path}", headers=sent, json={"model": model, **asked}).content)
+            answers.append(httpx2.get(f"{gateway.url}/v1/models?key={token}", headers={"x-api-key": token}).content)
+        sent = {"authorization": f"Bearer {admin}"}
+        for path in ("me", "orgs", "orgs/default/keys", "orgs/default/audit-events", "orgs/default/users"):
+            answers.append(httpx2.get(f"{api}/{path}", headers=sent).content)
+        made = httpx2.post(f"{api}/orgs/default/keys", headers=sent, json={"name": "k", "owner_kind": "org", "owner_id": "default"}).json()
+        answers.append(httpx2.get(f"{api}/orgs/default/keys/{made['id']}", headers=sent).content)
+        answers.append(httpx2.get(f"{gateway.url}/metrics").content)
+        gateway.usage(4, within=30)
+    pepper = (gateway.home / "pepper").read_text().strip()
+    sinks = {f"answer {number}": answer for number, answer in enumerate(answers) if PROMPT.encode() not in answer}
+    sinks["log"] = gateway.log().replace(shown, "").encode()
+    sinks |= {str(path): path.read_bytes() for path in gateway.home.rglob("*") if path.is_file() and path.name != "pepper"}
+    assert any(path.endswith("tidegate.db") for path in sinks)
+    for secret in (PROVIDER_KEY, gateway.key, admin, made["token"], pepper, PROMPT):
+        for form in forms(secret):
+            leaks = [name for name, data in sinks.items() if form in data]
+            assert not leaks, (secret[:12], leaks)
