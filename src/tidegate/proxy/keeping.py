@@ -41,6 +41,10 @@ class KeepingClient:
     def fields(self) -> Mapping[bytes, bytes]:
         return self._client.fields
 
+    @property
+    def peer(self) -> str:
+        return self._client.peer
+
     async def body(self, limit: int) -> bytes:
         return await self._client.body(limit)
 

@@ -1,6 +1,8 @@
 """Usage of pictures and sums by end user; billing: plans, customers, subscriptions, adjustments, invoices, payments, and what of each hour
 was metered."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -28,7 +30,7 @@ MEASURES = (
 )
 
 
-def _table(name: str, *parts: sa.Column | sa.Constraint) -> None:
+def _table(name: str, *parts: sa.Column[Any] | sa.Constraint) -> None:
     op.create_table(
         name,
         sa.Column("org_id", TEXT, nullable=False),
@@ -48,11 +50,11 @@ def _wall(name: str) -> None:
             op.execute(sa.DDL(statement, context={"table": name}))
 
 
-def _texts(*names: str) -> list[sa.Column]:
+def _texts(*names: str) -> list[sa.Column[Any]]:
     return [sa.Column(name, TEXT, nullable=False) for name in names]
 
 
-def _numbers(*names: str) -> list[sa.Column]:
+def _numbers(*names: str) -> list[sa.Column[Any]]:
     return [sa.Column(name, NUMBER, nullable=False) for name in names]
 
 
