@@ -15,7 +15,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 LONGEST_URL = 2048
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
-_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_NUMBER = re.compile(r"[0-9].*")
 _ALLOWED_TEXT = re.compile(r"[\x21-\x7e]+")
 
 _DENIED = tuple(
@@ -152,7 +152,8 @@ def _host(netloc: str, hostname: str) -> tuple[str, Address | None]:
         return str(address), address
     labels = hostname.split(".")
     if _NUMBER.fullmatch(labels[-1]):
-        # What ends like a number is read as one by many resolvers: `2130706433`, `0x7f.1`, `127.1` and `0177.0.0.1` are this machine.
+        # What ends like a number is read as one by many resolvers: `2130706433`, `0x7f.1`, `127.1` and `0177.0.0.1` are this machine. No name of
+        # the public root begins with a digit.
         try:
             return hostname, ipaddress.IPv4Address(hostname)
         except ValueError:
