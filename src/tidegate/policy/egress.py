@@ -152,8 +152,8 @@ def _host(netloc: str, hostname: str) -> tuple[str, Address | None]:
         return str(address), address
     labels = hostname.split(".")
     if _NUMBER.fullmatch(labels[-1]):
-        # What ends like a number is read as one by many resolvers: `2130706433`, `0x7f.1`, `127.1` and `0177.0.0.1` are this machine. No name of
-        # the public root begins with a digit.
+        # What ends like a number is read as one by many resolvers: `2130706433`, `0x7f.1`, `127.1` and `0177.0.0.1` are this machine.
+        # No name of the public root begins with a digit.
         try:
             return hostname, ipaddress.IPv4Address(hostname)
         except ValueError:
