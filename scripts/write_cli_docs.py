@@ -59,13 +59,6 @@ COMMANDS = (
     "invoices create",
     "invoices finalise",
     "reconcile",
-    "credentials",
-    "credentials list",
-    "credentials create",
-    "credentials rotate",
-    "credentials disable",
-    "credentials enable",
-    "credentials delete",
     "version",
 )
 INTRODUCTION = """# The command line

@@ -59,7 +59,7 @@ tidegate sandbox --port 9999
 ```
 """
 
-CREDENTIALS = """Keep, list, change and delete the keys of providers.
+CREDENTIALS = """Keep, list, change and delete the keys of providers (in the making: `tidegate serve` does not use them yet).
 
 They are sealed in the database with a key of yours: `TIDEGATE_KEK`, or the file `kek` under `TIDEGATE_HOME`. No command shows them.
 """

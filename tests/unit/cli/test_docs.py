@@ -24,7 +24,7 @@ def test_help_shows_examples(command: str) -> None:
 def test_every_command_stands_on_the_page() -> None:
     listed = re.findall(r"^│ (\w+) ", help_of(""), re.M)
     served = ["serve", "check", "keys", "models", "sandbox", "usage", "migrate"]
-    rows = ["orgs", "teams", "users", "budgets", "plans", "customers", "invoices", "reconcile", "credentials"]
+    rows = ["orgs", "teams", "users", "budgets", "plans", "customers", "invoices", "reconcile"]
     assert listed == [*served, *rows, "version"]
     for group in ("keys", "migrate", *(name for name in rows if name != "reconcile")):
         listed += [f"{group} {name}" for name in re.findall(r"^│ ([\w-]+) ", help_of(group), re.M)]
