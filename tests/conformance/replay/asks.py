@@ -65,6 +65,13 @@ def written(exchange: Exchange, body: dict[str, Any]) -> bytes:
             return json.dumps(body, indent=2, ensure_ascii=False).encode("utf-8", "replace")
 
 
+def stands_alone(exchange: Exchange) -> bool:
+    """Whether the recorded request means something without what its provider kept: an earlier response or a conversation of the recording's
+    own account is another tenant's here, and refused; and no provider of the suite keeps what runs in the background."""
+    request = exchange.request or {}
+    return not (request.get("previous_response_id") or request.get("conversation") or request.get("background"))
+
+
 def plain(client: str, exchange: Exchange, model: str, *, stream: bool) -> dict[str, Any]:
     """A request of the client's dialect that offers the tools which the recorded answer calls. Streams ask for usage."""
     names = sorted({str(call["name"]) for call in exchange.expect.get("tool_calls") or []})

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.conformance.replay.asks import CLIENTS, PATHS, recorded, written
+from tests.conformance.replay.asks import CLIENTS, PATHS, recorded, stands_alone, written
 from tests.conformance.replay.client import Client, Replay, Reply, connected, for_all, understood
 from tests.conformance.replay.score import check
 from tests.support.recordings import Exchange
@@ -25,7 +25,7 @@ _EVENT = re.compile(rb".*?(?:\r\n\r\n|\n\n|\Z)", re.DOTALL)
 @pytest.mark.parametrize("cut", ["whole", "random:11"])
 @pytest.mark.parametrize("dialect", [dialect for dialect in CLIENTS if dialect != "gemini"])
 async def test_bytes_pass_untouched(replay: Replay, dialect: str, cut: str, record_property: Callable[[str, object], None]) -> None:
-    exchanges = [exchange for exchange in replay.cores if exchange.dialect == dialect and in_its_form(exchange)]
+    exchanges = [exchange for exchange in replay.cores if exchange.dialect == dialect and in_its_form(exchange) and stands_alone(exchange)]
     async with connected(replay) as client:
 
         async def one(exchange: Exchange) -> list[str]:
