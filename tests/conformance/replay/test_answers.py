@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import permutations
 
 import pytest
-from tests.conformance.replay.asks import CLIENTS, plain, written
+from tests.conformance.replay.asks import CLIENTS, plain, stands_alone, written
 from tests.conformance.replay.client import Client, Replay, connected, for_all, understood
 from tests.conformance.replay.invariants import broken
 from tests.conformance.replay.score import check
@@ -33,6 +33,8 @@ async def test_the_same_dialect_gets_the_form_it_asked_for(
 
 async def _all(replay: Replay, provider: str, client: str, record: Callable[[str, object], None]) -> None:
     exchanges = [exchange for exchange in replay.cores if exchange.dialect == provider and (provider != client or exchange.status == 200)]
+    # What was asked to run in the background is answered with a response that has not begun.
+    exchanges = [exchange for exchange in exchanges if provider != client or stands_alone(exchange)]
     async with connected(replay) as session:
 
         async def one(exchange: Exchange) -> list[str]:

@@ -18,7 +18,7 @@ KINDS = ("input", "cache_read", "cache_write")
 @pytest.mark.parametrize("dialect", CLIENTS)
 async def test_every_answer_is_counted(replay: Replay, dialect: str, client: str, record_property: Callable[[str, object], None]) -> None:
     exchanges = [exchange for exchange in replay.cores if exchange.dialect == dialect and exchange.expect.get("usage")]
-    exchanges = [exchange for exchange in exchanges if client != dialect or stands_alone(exchange)]
+    exchanges = [exchange for exchange in exchanges if client != dialect or (stands_alone(exchange) and not _is_array(exchange))]
     async with connected(replay) as session:
 
         async def one(exchange: Exchange) -> str:
@@ -31,6 +31,11 @@ async def test_every_answer_is_counted(replay: Replay, dialect: str, client: str
     by_id = await asyncio.to_thread(_events, replay, {str(name) for name in ids})
     results = [_flaws(exchange, by_id.get(str(name)), identity=client == dialect) for exchange, name in zip(exchanges, ids, strict=True)]
     check(f"ledger of {dialect} for a client of {client}", exchanges, results, record_property, floor=1.0)
+
+
+def _is_array(exchange: Exchange) -> bool:
+    """A stream of Gemini's that was recorded without `alt=sse`; it is asked for with it here, and `test_gemini` has the form as it is."""
+    return exchange.dialect == "gemini" and exchange.answer.lstrip().startswith(b"[")
 
 
 def _events(replay: Replay, wanted: set[str]) -> dict[str, dict[str, Any]]:
@@ -52,7 +57,7 @@ def _flaws(exchange: Exchange, event: dict[str, Any] | None, *, identity: bool) 
     elif exchange.dialect == "gemini":
         read = (usage.get("promptTokenCount"), usage.get("toolUsePromptTokenCount"))
         told = (usage.get("candidatesTokenCount"), usage.get("thoughtsTokenCount"))
-        wanted = (sum(part or 0 for part in read), sum(part or 0 for part in told))
+        wanted = (sum(part or 0 for part in read), None if told == (None, None) else sum(part or 0 for part in told))
     elif "input_tokens" in usage:
         parts = (usage["input_tokens"], usage.get("cache_read_input_tokens"), usage.get("cache_creation_input_tokens"))
         wanted = (sum(part or 0 for part in parts), usage["output_tokens"])
