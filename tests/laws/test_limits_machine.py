@@ -8,13 +8,12 @@ had reserved, and nothing stays reserved. The same rules run on every store: mem
 import datetime
 import math
 import os
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from fractions import Fraction
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -281,22 +280,6 @@ class LimitsMachine(RuleBasedStateMachine):
         self.on.close()
 
 
-class OnSqlite(LimitsMachine):
-    kind = "sqlite"
-
-
-class OnSqliteAndRedis(LimitsMachine):
-    kind = "sqlite+redis"
-
-
-class OnPostgres(LimitsMachine):
-    kind = "postgres"
-
-
-class OnPostgresAndRedis(LimitsMachine):
-    kind = "postgres+redis"
-
-
 def _settings(examples: int) -> settings:
     return settings(
         max_examples=max(1, examples),
@@ -307,21 +290,5 @@ def _settings(examples: int) -> settings:
     )
 
 
-@pytest.fixture(autouse=True, scope="module")
-def servers_of_the_machine(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[None]:
-    """The stores that examples share; each example has an organisation of its own."""
-    base = tmp_path_factory.getbasetemp()
-    with backends.stores(base if worker_id == "master" else base.parent, tmp_path_factory.mktemp("machine")):
-        yield
-
-
 TestLimits = LimitsMachine.TestCase
 TestLimits.settings = _settings(EXAMPLES)
-TestLimitsOnSqlite = OnSqlite.TestCase
-TestLimitsOnSqlite.settings = _settings(EXAMPLES // 100)
-TestLimitsOnSqliteAndRedis = OnSqliteAndRedis.TestCase
-TestLimitsOnSqliteAndRedis.settings = _settings(EXAMPLES // 100)
-TestLimitsOnPostgres = OnPostgres.TestCase
-TestLimitsOnPostgres.settings = _settings(EXAMPLES // 250)
-TestLimitsOnPostgresAndRedis = OnPostgresAndRedis.TestCase
-TestLimitsOnPostgresAndRedis.settings = _settings(EXAMPLES // 250)
