@@ -29,7 +29,10 @@ async def test_every_answer_is_counted(replay: Replay, dialect: str, client: str
 
         ids = await for_all(exchanges, one)
     by_id = await asyncio.to_thread(_events, replay, {str(name) for name in ids})
-    results = [_flaws(exchange, by_id.get(str(name)), identity=client == dialect) for exchange, name in zip(exchanges, ids, strict=True)]
+    results = [
+        name if isinstance(name, BaseException) else _flaws(exchange, by_id.get(name), identity=client == dialect)
+        for exchange, name in zip(exchanges, ids, strict=True)
+    ]
     check(f"ledger of {dialect} for a client of {client}", exchanges, results, record_property, floor=1.0)
 
 

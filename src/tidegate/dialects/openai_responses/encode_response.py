@@ -30,7 +30,7 @@ def encode_response(response: Response, stamp: Stamp, request: Request) -> Encod
             output.append(item)
         before += len(block.text) if isinstance(block, Text) else 0
     status, details = encode_stop(response.stop)
-    if status == "incomplete" and output and "status" in output[-1] and output[-1]["type"] in ("message", "function_call"):
+    if status == "incomplete" and output and "status" in output[-1] and output[-1].get("type") in ("message", "function_call"):
         output[-1]["status"] = status
     body = frame_of(response.id if own else "", response.model, response.created, response.service_tier, stamp, request)
     body |= {"status": status, "incomplete_details": details, "output": [*output]}
