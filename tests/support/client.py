@@ -1,7 +1,7 @@
 """The port `Client` in memory: a request as the test gives it, and what was answered."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from tidegate.ports import BodyTooLong, RawHeaders
@@ -25,6 +25,7 @@ class MemoryClient:
         self.complete = False
         self.congested_after = 1 << 30
         self.waits = 0
+        self.piece_size = 1000
         self._body = body
         self._pieces = 0
 
@@ -34,6 +35,11 @@ class MemoryClient:
         if len(self._body) > limit:
             raise BodyTooLong
         return self._body
+
+    async def pieces(self, limit: int) -> AsyncGenerator[bytes]:
+        body = await self.body(limit)
+        for at in range(0, len(body), self.piece_size):
+            yield body[at : at + self.piece_size]
 
     def whole(self, status: int, headers: RawHeaders, body: bytes) -> None:
         self.begin(status, [*headers, (b"content-length", str(len(body)).encode())])

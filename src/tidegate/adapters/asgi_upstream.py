@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from tidegate.policy.snapshot import Upstream as UpstreamConfig
-from tidegate.ports import Upstream, UpstreamAnswer, UpstreamFailure
+from tidegate.ports import Upload, Upstream, UpstreamAnswer, UpstreamFailure
 
 AsgiApp = Callable[..., Awaitable[None]]
 _QUEUE = 64
@@ -27,16 +27,17 @@ class AsgiUpstream:
         self._others = others
 
     def open(
-        self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool, method: str = "POST"
+        self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes | Upload, *, stream: bool, method: str = "POST"
     ) -> Awaitable[UpstreamAnswer]:
         """As the port says."""
         if config.spec.name != self._name:
             return self._others.open(config, url, headers, body, stream=stream, method=method)
-        return self._open(url, headers, body)
+        return self._open(method, url, headers, body)
 
-    async def _open(self, url: str, headers: Mapping[str, str], body: bytes) -> UpstreamAnswer:
+    async def _open(self, method: str, url: str, headers: Mapping[str, str], body: bytes | Upload) -> UpstreamAnswer:
         answer = AsgiAnswer()
-        answer.start(self._app, url, headers, body)
+        data = body if isinstance(body, bytes) else b"".join([piece async for piece in body.pieces()])
+        answer.start(self._app, method, url, headers, data)
         await answer.head()
         return answer
 
@@ -57,14 +58,14 @@ class AsgiAnswer:
         self._complete = False
         self._ended = False
 
-    def start(self, app: AsgiApp, url: str, headers: Mapping[str, str], body: bytes) -> None:
+    def start(self, app: AsgiApp, method: str, url: str, headers: Mapping[str, str], body: bytes) -> None:
         """Begins the call."""
         parts = urlsplit(url)
         scope = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.1",
-            "method": "POST",
+            "method": method,
             "scheme": "http",
             "path": parts.path,
             "raw_path": parts.path.encode(),

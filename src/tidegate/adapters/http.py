@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 from tidegate.adapters.egress import Resolve, resolve
 from tidegate.adapters.http_connection import Connection
 from tidegate.adapters.http_dial import Dialer, Origin
+from tidegate.adapters.http_upload import send_upload
 from tidegate.policy.egress import Egress
 from tidegate.policy.snapshot import Upstream as UpstreamConfig
-from tidegate.ports import UpstreamFailure
+from tidegate.ports import Upload, UpstreamFailure
 
 KEEP_ALIVE = 30.0
 """Seconds that an idle connection is kept: shorter than the load balancers in front of the providers (60 s and more) keep theirs."""
@@ -39,22 +40,27 @@ class HttpUpstream:
         self._timer: asyncio.TimerHandle | None = None
 
     async def open(
-        self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool, method: str = "POST"
+        self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes | Upload, *, stream: bool, method: str = "POST"
     ) -> "HttpAnswer":
         """Sends a request and waits for the head of the answer. Raises `UpstreamFailure`."""
         origin, target = self._place(url, config)
-        head = self._head(origin, f"{method} {target}", headers) % len(body)
+        head = self._head(origin, f"{method} {target}", headers)
+        upload = None if isinstance(body, bytes) else body
         times = config.timeouts
         while True:
-            connection = self._pooled(origin)
+            # An upload cannot be sent twice, as is needed where a kept connection turns out to be closed.
+            connection = None if upload is not None else self._pooled(origin)
             if connection is None:
                 connection = Connection(self._loop, self._forget)
                 await self._dialer.dial(origin, connection, times.connect)
             self._open[connection] = origin.key
             sent = self._loop.time()
-            connection.send(head, body, times.answer)
-            self._watch(connection.deadline)
+            if isinstance(body, bytes):
+                connection.send(head % len(body), body, times.answer)
+            self._watch(sent + times.answer)
             try:
+                if upload is not None:
+                    await send_upload(connection, head, upload, times.answer)
                 await connection.wait_head()
             except UpstreamFailure:
                 # A kept connection that its peer had closed meanwhile: nothing was read, so the request is sent once more on a new one.

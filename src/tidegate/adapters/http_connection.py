@@ -38,6 +38,8 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._framed = False
         self._keeps_alive = False
+        self._is_congested = False
+        self.is_sending = False
         self.is_head_complete = False
         self.is_complete = False
         self.is_closed = False
@@ -61,6 +63,18 @@ class Connection(asyncio.Protocol):
         self.deadline = self._loop.time() + patience
         if self._transport is not None:
             self._transport.write(head + body)
+
+    async def upload(self, piece: bytes) -> bool:
+        """A part of a body that `send` has begun, once there is room for the next; False where the provider has answered already. Raises
+        `UpstreamFailure`."""
+        if self.failure is not None:
+            raise self.failure
+        if self._transport is not None:
+            self._transport.write(piece)
+        self.deadline = self._loop.time() + self.patience
+        while self._is_congested and not self.is_head_complete:
+            await self._wait()
+        return not self.is_head_complete
 
     async def wait_head(self) -> None:
         """Until the head of the answer is there. Raises `UpstreamFailure`."""
@@ -138,7 +152,7 @@ class Connection(asyncio.Protocol):
             # A long answer that was taken whole has left the socket alone: the next one would never be read.
             self._paused = False
             self._transport.resume_reading()
-        if self.is_complete and self.is_busy and self.failure is None and not self.is_closed and self._keeps_alive:
+        if self.is_complete and self.is_busy and self.failure is None and not self.is_closed and self._keeps_alive and not self.is_sending:
             self.is_busy = False
             self.idle_since = self._loop.time()
             return True
@@ -180,6 +194,13 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+
+    def pause_writing(self) -> None:
+        self._is_congested = True
+
+    def resume_writing(self) -> None:
+        self._is_congested = False
+        self._wake()
 
     def data_received(self, data: bytes) -> None:
         if not self.is_busy or self.is_complete:

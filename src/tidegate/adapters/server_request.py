@@ -5,7 +5,7 @@ wire here; nothing waits but `body` and `drained`.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from http import HTTPStatus
 from typing import Protocol
 
@@ -60,6 +60,7 @@ class Request:
     is_begun = False
     is_answered = False
     _limit: int | None = None
+    _given = 0
     _waiter: asyncio.Future[None] | None = None
     _head = b""
     _chunked = True
@@ -80,8 +81,9 @@ class Request:
             return
         if limit is None:
             self._pieces.append(data)
-            if self.received > BUFFER:
+            if self.received - self._given > BUFFER:
                 self._wire.pause()
+            self.wake()
         elif self.received <= limit:
             self._pieces.append(data)
         else:
@@ -112,17 +114,39 @@ class Request:
         pieces = self._pieces
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    async def pieces(self, limit: int) -> AsyncGenerator[bytes]:
+        """The body as it comes. Raises as `body` does."""
+        if self.expects and not self.is_whole and self.length <= limit:
+            self._wire.write(_CONTINUE)
+        while True:
+            if self.length > limit or self.received > limit:
+                raise BodyTooLong
+            if self._pieces:
+                data = b"".join(self._pieces)
+                self._pieces.clear()
+                self._given += len(data)
+                yield data
+            elif self.is_whole:
+                return
+            elif self.is_broken or self.is_late:
+                raise BrokenBody if self.is_broken else SlowBody
+            else:
+                self._wire.resume()
+                await self._woken()
+
+    async def _woken(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
     async def _arrive(self, limit: int) -> None:
         if self.expects:
             self._wire.write(_CONTINUE)
         self._wire.resume()
-        loop = asyncio.get_running_loop()
         while not (self.is_whole or self.is_late or self.is_broken) and self.received <= limit:
-            self._waiter = loop.create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
+            await self._woken()
 
     def whole(self, status: int, headers: RawHeaders, body: bytes) -> None:
         """An answer in one piece."""

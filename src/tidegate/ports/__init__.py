@@ -3,7 +3,7 @@
 All times are in seconds; `Clock.now` is Unix time, `Clock.monotonic` is for intervals.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 import msgspec
@@ -80,6 +80,10 @@ class Client(Protocol):
         """The whole body. Raises `BodyTooLong` above `limit` bytes, `SlowBody` and `BrokenBody`."""
         ...
 
+    def pieces(self, limit: int) -> AsyncGenerator[bytes]:
+        """The body as it comes, in place of `body`: what nobody takes stays in the socket. Raises as `body` does."""
+        ...
+
     def whole(self, status: int, headers: RawHeaders, body: bytes) -> None:
         """An answer in one piece; its length is told."""
         ...
@@ -127,11 +131,23 @@ class UpstreamAnswer(Protocol):
         ...
 
 
+class Upload(Protocol):
+    """A request's body that is sent as it comes. `length` is in bytes, None where it is not known before the end."""
+
+    @property
+    def length(self) -> int | None: ...
+
+    def pieces(self) -> AsyncGenerator[bytes]:
+        """The body. What it raises ends the request."""
+        ...
+
+
 class Upstream(Protocol):
     def open(
-        self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool, method: str = "POST"
+        self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes | Upload, *, stream: bool, method: str = "POST"
     ) -> Awaitable[UpstreamAnswer]:
-        """Sends a request and waits for the head of the answer, within the provider's `timeouts`. Raises `UpstreamFailure`."""
+        """Sends a request and waits for the head of the answer, within the provider's `timeouts`. Raises `UpstreamFailure`. An upload is
+        left where it stands when the provider answers before its end."""
         ...
 
     async def aclose(self) -> None: ...

@@ -1,6 +1,6 @@
 """The client's side of a response that is to be kept: what goes out is read on its way, and handed over before the client has all of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 
 from tidegate.dialects.values import object_or_empty, parse
 from tidegate.ir.json import JsonObject
@@ -47,6 +47,9 @@ class KeepingClient:
 
     async def body(self, limit: int) -> bytes:
         return await self._client.body(limit)
+
+    def pieces(self, limit: int) -> AsyncGenerator[bytes]:
+        return self._client.pieces(limit)
 
     def whole(self, status: int, headers: RawHeaders, body: bytes) -> None:
         if status == 200:
@@ -95,6 +98,9 @@ class NobodysClient:
     async def body(self, limit: int) -> bytes:
         del limit
         return b""
+
+    async def pieces(self, limit: int) -> AsyncGenerator[bytes]:
+        yield await self.body(limit)
 
     def whole(self, status: int, headers: RawHeaders, body: bytes) -> None:
         del headers

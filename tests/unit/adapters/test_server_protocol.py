@@ -423,3 +423,45 @@ class Nowhere(asyncio.Transport):
 
     def is_closing(self) -> bool:
         return True
+
+
+async def counted(client: Client) -> None:
+    """Takes the body as it comes."""
+    size, most = 0, 0
+    try:
+        async for piece in client.pieces(LIMIT):
+            size, most = size + len(piece), max(most, len(piece))
+    except (BodyTooLong, SlowBody, BrokenBody) as error:
+        client.whole(400, [], type(error).__name__.encode())
+        return
+    client.whole(200, [], json.dumps([size, most]).encode())
+
+
+@pytest.mark.parametrize("size", [0, 1, 70_000, LIMIT])
+async def test_a_body_as_it_comes(size: int) -> None:
+    async with serving(counted) as port:
+        reader, writer = await connected(port)
+        for _ in range(2):
+            writer.write(post(b"x" * size))
+            await writer.drain()
+            status, _, body = await answer_of(reader)
+            got, most = json.loads(body)
+            assert (status, got) == (200, size)
+            assert most <= 512 << 10  # what one read of the socket may bring beyond the buffer
+        writer.close()
+
+
+async def test_a_chunked_body_as_it_comes_and_one_that_is_too_long() -> None:
+    head = b"POST /a HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
+    async with serving(counted) as port:
+        reader, writer = await connected(port)
+        writer.write(head + b"3\r\nabc\r\n0\r\n\r\n")
+        assert json.loads((await answer_of(reader))[2])[0] == 3
+        writer.write(head + b"%x\r\n" % (LIMIT + 1) + b"x" * (LIMIT + 1) + b"\r\n0\r\n\r\n")
+        await writer.drain()
+        assert (await answer_of(reader))[2] == b"BodyTooLong"
+        writer.close()
+        reader, writer = await connected(port)
+        writer.write(b"POST /a HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % (LIMIT + 1))
+        assert (await answer_of(reader))[2] == b"BodyTooLong"
+        writer.close()
