@@ -2,14 +2,9 @@
 
 _ORPHAN = "the recorded request answers a tool call that is not in it, and so does the one that arrives"
 
-_PIECEMEAL = "Gemini streams the arguments of a call in pieces (`partialArgs`), which are not put together yet"
-
 EXCEPTIONS: dict[str, dict[str, str]] = {
     "requests of anthropic at openai_chat": {"dd-trace-py-fd6cb9ee43f4": _ORPHAN, "dd-trace-py-85a66ae1b6b6": _ORPHAN},
     "gemini for a client of gemini": {
         "pydantic-ai-9e73647f24d9": "the reader's word for a prompt that Model Armor blocked is another one in a stream"
     },
-    "others for a client of openai_chat": dict.fromkeys(
-        ("ai-6b1fce8ca14c", "ai-4f2fa6c45e0f", "ai-a05808260d29", "ai-188b785a2d96"), _PIECEMEAL
-    ),
 }

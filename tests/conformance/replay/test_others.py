@@ -23,9 +23,7 @@ async def test_no_answer_breaks_the_gateway(replay: Replay, client: str, record_
         async def one(exchange: Exchange) -> list[str]:
             return await _survived(session, exchange, client)
 
-        # Four streams of Gemini's are listed as exceptions for clients of chat completions alone; nobody else's answers may fail.
-        floor = 0.995 if client == "openai_chat" else 1.0
-        check(f"others for a client of {client}", replay.others, await for_all(replay.others, one), record_property, floor=floor)
+        check(f"others for a client of {client}", replay.others, await for_all(replay.others, one), record_property, floor=1.0)
 
 
 @pytest.mark.parametrize("client", CLIENTS)

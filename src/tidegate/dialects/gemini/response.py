@@ -42,7 +42,9 @@ def decode_response(body: bytes, origin: Origin) -> Response:
             folding.add(event)
             if isinstance(event, ev.NativeEvent):
                 extras = combined(extras, event.raw)
-    for event in decoder.end():
+    rest: list[ev.Event] = []
+    decoder.owed(rest)
+    for event in (*rest, *decoder.end()):
         # An answer that does not say why it stopped has nevertheless come whole.
         if not isinstance(event, ev.Failed):
             folding.add(event)

@@ -1,8 +1,9 @@
 """Answers of Gemini, as neutral events: each event of a stream is an answer of its own with the next parts, and a whole answer is a stream
 of one event, so that both are read here.
 
-Parts of one kind that follow each other are one block. A signature of a text that is no thought becomes a block of reasoning without
-text, which other dialects can carry. What nobody models of a candidate travels as a `NativeEvent`.
+Parts of one kind that follow each other are one block; a call whose arguments come in pieces is told when it is whole. A signature of a
+text that is no thought becomes a block of reasoning without text, which other dialects can carry. What nobody models of a candidate
+travels as a `NativeEvent`.
 """
 
 import msgspec
@@ -12,6 +13,7 @@ from tidegate.dialects.gemini.decode_parts import audio_format
 from tidegate.dialects.gemini.errors import error_of
 from tidegate.dialects.gemini.finish import blocked, decode_finish
 from tidegate.dialects.gemini.names import NAME, camel
+from tidegate.dialects.gemini.partial_args import PartialArgs
 from tidegate.dialects.gemini.usage import decode_usage, service_tier
 from tidegate.dialects.values import dump_text, object_or_empty, text_or_empty
 from tidegate.ir import events as ev
@@ -21,6 +23,7 @@ from tidegate.ir.json import Json, JsonObject
 
 _DECODER = msgspec.json.Decoder()
 _CANDIDATE = frozenset(("content", "finishReason", "index"))
+_CALL = frozenset(("id", "name", "args", "partialArgs", "willContinue"))
 _ANSWER = frozenset(("candidates", "usageMetadata", "modelVersion", "responseId"))
 _INTERRUPTED = Error(
     kind=ErrorKind.UPSTREAM, message="the provider's stream ended before its answer did", code="upstream_stream_interrupted"
@@ -42,6 +45,8 @@ class GeminiStreamDecoder:
         "_index",
         "_open",
         "_origin",
+        "_pieces",
+        "_pieces_at",
         "_raw_usage",
         "_response_id",
         "_signature",
@@ -58,6 +63,8 @@ class GeminiStreamDecoder:
         self._index = -1
         self._open: type[Text | Thinking] | None = None
         self._calls = 0
+        self._pieces: PartialArgs | None = None
+        self._pieces_at = -1
         self._signature: str | None = None
         self._text: list[str] = []
         self._grounded: JsonObject = {}
@@ -165,19 +172,49 @@ class GeminiStreamDecoder:
             self._whole(Thinking("", signature, None, self._origin), out)
 
     def _call(self, call: JsonObject, signature: str | None, out: list[ev.Event]) -> None:
-        """An id that the model did not give is derived from the answer's, so that it is the same wherever it is read."""
+        """A call in pieces begins with its name, and ends with a piece that does not say `willContinue`, or with the answer."""
+        name, pieces = text_or_empty(call.get("name")), self._pieces
+        if not name and pieces is not None:
+            self._piece(pieces, call, signature, out)
+            return
+        goes_on = call.get("willContinue") is True
+        if not name and not goes_on and signature is None and call.keys() <= _CALL and not (call.get("args") or call.get("partialArgs")):
+            return
+        self.owed(out)
         self._close(out)
+        self._begin(self._use(call, name, signature), out)
+        arguments = call.get("args")
+        if goes_on or call.get("partialArgs"):
+            self._pieces, self._pieces_at = PartialArgs(), self._index
+            self._piece(self._pieces, call, None, out)
+        else:
+            out += (ev.ArgsDelta(self._index, dump_text({} if arguments is None else arguments)), ev.BlockStop(self._index))
+
+    def _use(self, call: JsonObject, name: str, signature: str | None) -> ToolUse:
+        """An id that the model did not give is derived from the answer's, so that it is the same wherever it is read."""
         identity = text_or_empty(call.get("id"))
         if not identity and self._response_id:
             identity = derived_id(self._response_id, self._calls)
         self._calls += 1
-        extras = {name: value for name, value in call.items() if name not in ("id", "name", "args")}
-        use = ToolUse(identity, text_or_empty(call.get("name")), "", extras={"functionCall": extras} if extras else {})
+        extras = {name: value for name, value in call.items() if name not in _CALL}
+        use = ToolUse(identity, name, "", extras={"functionCall": extras} if extras else {})
         if signature is not None:
             use.signature, use.origin = signature, self._origin
-        self._begin(use, out)
-        arguments = call.get("args")
-        out += (ev.ArgsDelta(self._index, dump_text({} if arguments is None else arguments)), ev.BlockStop(self._index))
+        return use
+
+    def _piece(self, pieces: PartialArgs, call: JsonObject, signature: str | None, out: list[ev.Event]) -> None:
+        pieces.add(call.get("partialArgs"))
+        pieces.merge(object_or_empty(call.get("args")))
+        if signature is not None:
+            self._whole(Thinking("", signature, None, self._origin), out)
+        if call.get("willContinue") is not True:
+            self.owed(out)
+
+    def owed(self, out: list[ev.Event]) -> None:
+        """The rest of a call in pieces, if one is open: its arguments stand only now, as pieces may come in any order."""
+        if self._pieces is not None:
+            out += (ev.ArgsDelta(self._pieces_at, dump_text(self._pieces.value())), ev.BlockStop(self._pieces_at))
+            self._pieces = None
 
     def _media(self, part: JsonObject, inline: JsonObject, signature: str | None, out: list[ev.Event]) -> None:
         kind, data = text_or_empty(inline.get("mimeType")), text_or_empty(inline.get("data"))
@@ -223,6 +260,7 @@ class GeminiStreamDecoder:
             return self._fail(_INTERRUPTED)
         self._done = True
         out: list[ev.Event] = []
+        self.owed(out)
         self._cite(out)
         self._close(out)
         out.append(ev.Finished(stop))
