@@ -28,7 +28,7 @@ from tidegate.ir.content import Block, Native, Origin, Text, Thinking, ToolUse
 from tidegate.ir.errors import ErrorKind, GatewayError
 from tidegate.ir.events import BlockStart, BlockStop, Event, Failed, Finished, Started
 from tidegate.ir.fold import fold, unfold
-from tidegate.ir.response import Response
+from tidegate.ir.response import Response, Stop
 from tidegate.wire.splice import JsonError, scan
 
 ORIGIN = Origin("openai_responses", "p", "target-model")
@@ -276,8 +276,13 @@ def test_recorded_answers_read_as_expected(exchanges: list[dict[str, Any]]) -> N
     assert broken == set()
 
 
-NOT_THE_SAME = {"pydantic-ai-04b47d1891fd", "pydantic-ai-c33dc5faf530", "pydantic-ai-031928006076", "pydantic-ai-1ec64db08f7f"}
-"""Answers that come back otherwise than they were, still to be looked into."""
+ANOTHER_WORD = {
+    # OpenRouter says `complete` where OpenAI's own word, the only one that clients know, is `completed`.
+    "pydantic-ai-04b47d1891fd",
+    "pydantic-ai-c33dc5faf530",
+    "pydantic-ai-031928006076",
+    "pydantic-ai-1ec64db08f7f",
+}
 
 
 def test_recorded_answers_round_trip(exchanges: list[dict[str, Any]]) -> None:
@@ -289,9 +294,12 @@ def test_recorded_answers_round_trip(exchanges: list[dict[str, Any]]) -> None:
         encoded = DIALECT.encode_response(answer, STAMP, ASKED)
         again = DIALECT.decode_response(encoded.body, ORIGIN)
         streamed = fold(_stream(_written(list(unfold(answer)))), "openai_responses")
+        if exchange["id"] in ANOTHER_WORD:
+            assert answer.stop == Stop("end", "complete")
+            answer.stop = Stop("end", "completed")
         if encoded.losses or _bare(again) != _bare(answer) or _bare(streamed) != _bare(answer):
             broken.add(exchange["id"])
-    assert broken == NOT_THE_SAME
+    assert broken == set()
 
 
 def test_recorded_requests_come_back_as_they_were(exchanges: list[dict[str, Any]]) -> None:
@@ -397,8 +405,6 @@ def test_mutated_answers_raise_only_gateway_errors(data: st.DataObject) -> None:
         assert DIALECTS[client].encode_response(answer, STAMP, ASKED).body
 
 
-# Found by hypothesis and not mended yet: a reasoning delta on an item whose `item` was cut out of its event follows the block's end.
-@pytest.mark.xfail(reason="a stream whose item is cut out of its event gives events that are not well formed", strict=False)
 @SLOW
 @given(st.data())
 def test_mutated_streams_never_raise(data: st.DataObject) -> None:

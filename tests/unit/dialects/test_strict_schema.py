@@ -12,6 +12,10 @@ def test_nothing_to_adapt() -> None:
     assert adapt(schema) == (schema, [])
 
 
+def test_a_format_that_is_no_word_is_said_like_one_that_nobody_knows() -> None:
+    assert adapt({"type": "string", "format": ["email"]})[1] == ["format"]
+
+
 def test_objects_are_closed_and_bounds_are_said_in_words() -> None:
     schema: dict[str, Any] = {
         "type": "object",

@@ -17,7 +17,7 @@ from tidegate.dialects.values import object_or_empty, parse, text_or_empty
 from tidegate.ir import events as ev
 from tidegate.ir.content import Block, Origin, Refusal, Text, Thinking, ToolUse
 from tidegate.ir.errors import Error
-from tidegate.ir.json import JsonObject
+from tidegate.ir.json import Json, JsonObject
 
 _CALLS = ("function_call", "custom_tool_call")
 
@@ -40,25 +40,26 @@ class _Part:
 
 
 class _Item:
-    """One item of the output: its parts by place (calls and reasoning have one, 0)."""
+    """One item of the output: its parts by kind and place (calls and reasoning have one, 0). `done` once it is told: what a server sends
+    for it afterwards has no place any more."""
 
-    __slots__ = ("extras", "parts")
+    __slots__ = ("done", "extras", "parts")
 
-    def __init__(self, extras: JsonObject) -> None:
-        self.extras = extras
-        self.parts: dict[int, _Part] = {}
+    def __init__(self) -> None:
+        self.done = False
+        self.extras: JsonObject = {}
+        self.parts: dict[tuple[type[Block], int], _Part] = {}
 
 
 class ResponsesStreamDecoder:
     """See `dialects.base.StreamDecoder`."""
 
-    __slots__ = ("_before", "_calls", "_done", "_items", "_next", "_origin", "_out", "_over", "_started", "_stop")
+    __slots__ = ("_before", "_calls", "_items", "_next", "_origin", "_out", "_over", "_started", "_stop")
 
     def __init__(self, origin: Origin) -> None:
         self._origin = origin
         self._out: list[ev.Event] = []
         self._items: dict[object, _Item] = {}
-        self._done: set[object] = set()
         self._next = 0
         self._before = 0
         self._calls = False
@@ -122,7 +123,7 @@ class ResponsesStreamDecoder:
             self._start({})
         item = self._items.get(key)
         if item is None:
-            item = self._items[key] = _Item({})
+            item = self._items[key] = _Item()
         return item
 
     def _begin(self, block: Block) -> int:
@@ -132,62 +133,58 @@ class ResponsesStreamDecoder:
         self._out.append(ev.BlockStart(index, block))
         return index
 
-    def _part(self, item: _Item, place: int, block: Callable[[], Block]) -> _Part:
-        part = item.parts.get(place)
+    def _part(self, item: _Item, place: int, block: Block) -> _Part:
+        part = item.parts.get((type(block), place))
         if part is None:
-            part = item.parts[place] = _Part(self._begin(block()), self._before)
+            part = item.parts[type(block), place] = _Part(self._begin(block), self._before)
         return part
-
-    def _text(self, raw: JsonObject) -> _Part:
-        item = self._item(_key(raw))
-        return self._part(item, _place(raw), lambda: Text("", extras=item.extras))
 
     def on_item(self, raw: JsonObject) -> None:
         found = object_or_empty(raw.get("item"))
         item = self._item(_key(raw))
         if found.get("type") == "message":
             item.extras = message_extras(found)
-        elif found.get("type") in _CALLS and found.get("name"):
-            self._part(item, 0, lambda: _started_call(found))
+        elif found.get("type") in _CALLS and found.get("name") and not item.done:
+            self._part(item, 0, _started_call(found))
 
     def on_text(self, raw: JsonObject) -> None:
-        delta = text_or_empty(raw.get("delta"))
-        if delta:
-            part = self._text(raw)
+        delta, item = text_or_empty(raw.get("delta")), self._item(_key(raw))
+        if delta and not item.done:
+            part = self._part(item, _place(raw), Text("", extras=item.extras))
             part.said.append(delta)
             self._before += len(delta)
             self._out.append(ev.TextDelta(part.index, delta))
 
     def on_annotation(self, raw: JsonObject) -> None:
-        annotation = raw.get("annotation")
-        if type(annotation) is dict:
-            part = self._text(raw)
+        annotation, item = raw.get("annotation"), self._item(_key(raw))
+        if type(annotation) is dict and not item.done:
+            part = self._part(item, _place(raw), Text("", extras=item.extras))
             part.cited += 1
             self._out.append(ev.CitationDelta(part.index, decode_annotation(annotation, part.before)))
 
     def on_refusal(self, raw: JsonObject) -> None:
-        delta = text_or_empty(raw.get("delta"))
-        if delta:
-            part = self._part(self._item(_key(raw)), _place(raw), lambda: Refusal(""))
+        delta, item = text_or_empty(raw.get("delta")), self._item(_key(raw))
+        if delta and not item.done:
+            part = self._part(item, _place(raw), Refusal(""))
             part.said.append(delta)
             self._out.append(ev.TextDelta(part.index, delta))
 
     def on_reasoning(self, raw: JsonObject) -> None:
-        delta = text_or_empty(raw.get("delta"))
-        if delta:
-            self._think(self._item(_key(raw)), delta)
+        delta, item = text_or_empty(raw.get("delta")), self._item(_key(raw))
+        if delta and not item.done:
+            self._think(item, delta)
 
     def _think(self, item: _Item, text: str, signature: str | None = None) -> _Part:
-        part = self._part(item, 0, lambda: Thinking("", origin=self._origin))
+        part = self._part(item, 0, Thinking("", origin=self._origin))
         part.said.append(text)
         self._out.append(ev.ThinkingDelta(part.index, text, signature))
         return part
 
     def on_arguments(self, raw: JsonObject) -> None:
-        delta = text_or_empty(raw.get("delta"))
-        part = self._item(_key(raw)).parts.get(0)
+        delta, item = text_or_empty(raw.get("delta")), self._item(_key(raw))
+        part = item.parts.get((ToolUse, 0))
         # Without the call's start its name is not known: the finished item has everything.
-        if delta and part is not None:
+        if delta and part is not None and not item.done:
             part.said.append(delta)
             self._out.append(ev.ArgsDelta(part.index, delta))
 
@@ -195,10 +192,10 @@ class ResponsesStreamDecoder:
         self._finish_item(_key(raw), object_or_empty(raw.get("item")))
 
     def _finish_item(self, key: object, found: JsonObject) -> None:
-        if key in self._done:
-            return
-        self._done.add(key)
+        """Without the item itself it is as it was: the last event tells it once more."""
         item = self._item(key)
+        if item.done or not found:
+            return
         kind = found.get("type")
         if kind in _CALLS:
             self._finish_call(item, found)
@@ -206,50 +203,58 @@ class ResponsesStreamDecoder:
             self._finish_reasoning(item, found)
         elif kind == "message":
             self._finish_message(item, found)
-        elif found:
+        else:
             for block in blocks_of(found, self._origin, self._before):
                 self._out.append(ev.BlockStop(self._begin(block)))
+        self._close(item)
+
+    def _close(self, item: _Item) -> None:
+        item.done = True
+        self._out += [ev.BlockStop(part.index) for part in item.parts.values()]
 
     def _finish_call(self, item: _Item, found: JsonObject) -> None:
-        part = self._part(item, 0, lambda: _started_call(found))
+        part = self._part(item, 0, _started_call(found))
         rest = part.rest(call_of(found).arguments)
         if rest:
             self._out.append(ev.ArgsDelta(part.index, rest))
-        self._out.append(ev.BlockStop(part.index))
 
     def _finish_reasoning(self, item: _Item, found: JsonObject) -> None:
         for block in blocks_of(found, self._origin, 0):
             if isinstance(block, Thinking):
-                part = item.parts.get(0)
+                part = item.parts.get((Thinking, 0))
                 rest = block.text if part is None else part.rest(block.text)
                 if rest or block.signature is not None:
                     self._think(item, rest, block.signature)
-        part = item.parts.get(0)
-        if part is not None:
-            self._out.append(ev.BlockStop(part.index))
 
     def _finish_message(self, item: _Item, found: JsonObject) -> None:
-        """Parts that were told are completed; a message that was not told at all comes whole."""
+        """Parts that were told are completed; what was not told at all comes whole."""
         if not item.parts:
             for block in blocks_of(found, self._origin, self._before):
                 self._whole(block)
             return
         content = found.get("content")
         for place, value in enumerate(content if type(content) is list else []):
-            part, whole = item.parts.get(place), object_or_empty(value)
+            whole = object_or_empty(value)
+            part = item.parts.get((Refusal if whole.get("type") == "refusal" else Text, place))
             if part is None:
                 for block in blocks_of({"type": "message", "content": [whole]}, self._origin, self._before):
                     self._whole(block)
-                continue
-            rest = part.rest(text_or_empty(whole.get("text")) or text_or_empty(whole.get("refusal")))
-            if rest:
-                self._before += len(rest)
-                self._out.append(ev.TextDelta(part.index, rest))
-            annotations = whole.get("annotations")
-            if type(annotations) is list:
-                late = [object_or_empty(annotation) for annotation in annotations[part.cited :]]
-                self._out += [ev.CitationDelta(part.index, decode_annotation(annotation, part.before)) for annotation in late]
-        self._out += [ev.BlockStop(part.index) for part in item.parts.values()]
+            elif whole.get("type") == "refusal":
+                self._rest(part, text_or_empty(whole.get("refusal")))
+            else:
+                self._before += self._rest(part, text_or_empty(whole.get("text")))
+                self._cite_late(part, whole.get("annotations"))
+
+    def _rest(self, part: _Part, whole: str) -> int:
+        """Tells what is left of a text. Returns its length."""
+        rest = part.rest(whole)
+        if rest:
+            self._out.append(ev.TextDelta(part.index, rest))
+        return len(rest)
+
+    def _cite_late(self, part: _Part, annotations: Json) -> None:
+        late = annotations[part.cited :] if type(annotations) is list else []
+        self._out += [ev.CitationDelta(part.index, decode_annotation(object_or_empty(annotation), part.before)) for annotation in late]
 
     def _whole(self, block: Block) -> None:
         match block:
@@ -274,9 +279,9 @@ class ResponsesStreamDecoder:
             if type(found) is dict:
                 name = text_or_empty(found.get("id"))
                 self._finish_item(name if name in self._items else place, found)
-        for key, item in self._items.items():
-            if key not in self._done:
-                self._out += [ev.BlockStop(part.index) for part in item.parts.values()]
+        for item in self._items.values():
+            if not item.done:
+                self._close(item)
         usage = decode_usage(response)
         if usage is not None:
             self._out.append(ev.UsageReport(usage))

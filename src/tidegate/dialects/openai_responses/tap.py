@@ -17,7 +17,7 @@ from tidegate.ir.usage import Usage
 _TYPE = re.compile(rb'"type"\s*:\s*"((?:response\.)?[a-z_.]+)"')
 _ENDS = frozenset(("response.completed", "response.incomplete"))
 _LIFE = frozenset(("response.created", "response.in_progress", "response.queued", *_ENDS))
-_SILENT_ITEMS = frozenset(("message", "reasoning"))
+_SILENT_ITEMS = ("message", "reasoning")
 
 
 class ResponsesTap:

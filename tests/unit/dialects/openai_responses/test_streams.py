@@ -130,3 +130,28 @@ def test_a_failure_is_an_error_and_a_failed_response() -> None:
     assert (error["type"], error["message"], error["error"]["message"]) == ("error", "busy", "busy")
     assert (failed["type"], failed["response"]["status"]) == ("response.failed", "failed")
     assert failed["response"]["error"] == {"code": "server_error", "message": "busy"}
+
+
+def test_an_item_cut_out_of_its_end_is_told_by_the_last_event() -> None:
+    item = {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "hm so"}], "encrypted_content": "x"}
+    events = events_of(
+        CREATED,
+        _delta("reasoning_summary_text", "hm"),
+        {"type": "response.output_item.done", "output_index": 0},
+        _delta("reasoning_summary_text", " so"),
+        _done(item),
+    )
+    assert fold(events, "openai_responses").blocks == [Thinking("hm so", '{"id":"rs_1","encrypted_content":"x"}', None, ORIGIN)]
+    assert sum(isinstance(event, ev.BlockStop) for event in events) == 1
+
+
+def test_what_is_sent_for_an_item_after_its_end_has_no_place() -> None:
+    whole = {**MESSAGE, "content": [{"type": "output_text", "text": "hi"}]}
+    late = (_delta("output_text", "!"), _delta("reasoning_text", "hm"), _delta("refusal", "no"), _delta("function_call_arguments", "{}"))
+    events = events_of(CREATED, {"type": "response.output_item.done", "output_index": 0, "item": whole}, *late, _done(whole))
+    assert fold(events, "openai_responses").blocks == [Text("hi")]
+
+
+def test_pieces_of_several_kinds_at_one_place_are_blocks_of_their_own() -> None:
+    events = events_of(CREATED, _delta("reasoning_text", "hm"), _delta("output_text", "hi"), _delta("refusal", "no"), _done())
+    assert fold(events, "openai_responses").blocks == [Thinking("hm", None, None, ORIGIN), Text("hi"), Refusal("no")]

@@ -35,6 +35,7 @@ def test_usage_model_and_end(named: bool) -> None:
         ({"type": "response.output_text.delta", "delta": "x"}, True),
         ({"type": "response.output_item.added", "item": {"type": "function_call"}}, True),
         ({"type": "response.output_item.added", "item": {"type": "message"}}, False),
+        ({"type": "response.output_item.added", "item": {"type": ["message"]}}, True),
         ({"type": "response.content_part.added", "part": {}}, False),
     ],
 )
