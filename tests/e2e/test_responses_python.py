@@ -1,13 +1,15 @@
 """The official `openai` client's Responses API, in front of providers that do not have it."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import openai
 import pydantic
 import pytest
-from tests.e2e.conftest import CLAUDE
+from tests.e2e.conftest import CLAUDE, configuration
 from tests.e2e.wire import Provider
+from tests.support.gateway import GatewayProcess
 
 PLAIN = "plain/gpt-4o"
 WEATHER: Any = {
@@ -97,6 +99,40 @@ def test_a_conversation(openai_client: openai.OpenAI, provider: Provider) -> Non
     assert [message["role"] for message in provider.request().body["messages"]] == ["user", "assistant", "user"]
     assert len(openai_client.conversations.items.list(talk.id).data) == 4
     openai_client.conversations.delete(talk.id)
+
+
+def test_what_is_kept_outlives_the_process_and_is_the_same_on_every_gateway(tmp_path: Path, provider: Provider) -> None:
+    """Two gateways on one database, and a third after both have ended."""
+    environ = {
+        "UPSTREAM_KEY": "x",
+        "BOTH_KEY": "a-key-of-all-gateways-here",
+        "TIDEGATE_DATABASE_URL": f"sqlite:///{tmp_path}/shared.db",
+        "TIDEGATE_KEK": "ab" * 31 + "cd",
+    }
+    setup = {**configuration(provider.url), "keys": [{"name": "both", "value": "env:BOTH_KEY"}]}
+
+    def gateway(name: str) -> GatewayProcess:
+        made = GatewayProcess(tmp_path / name, setup, environ)
+        made.key = environ["BOTH_KEY"]
+        return made
+
+    def client(running: GatewayProcess) -> openai.OpenAI:
+        return openai.OpenAI(base_url=f"{running.url}/v1", api_key=running.key, max_retries=2, timeout=20)
+
+    with gateway("one") as first:
+        talk = client(first).conversations.create()
+        made = client(first).responses.create(model=CLAUDE, input=script(text="One."), conversation=talk.id)
+        with gateway("two") as second:
+            told = client(second).responses.create(model=PLAIN, input=script(text="Two."), previous_response_id=made.id)
+            assert [message["role"] for message in provider.request().body["messages"]] == ["user", "assistant", "user"]
+            client(second).responses.create(model=CLAUDE, input=script(text="Three."), conversation=talk.id)
+    with gateway("three") as third:
+        assert client(third).responses.retrieve(told.id).output_text == "Two."
+        items = client(third).conversations.items.list(talk.id, order="asc").data
+        assert [item.type for item in items] == ["message"] * 4
+        client(third).responses.delete(told.id)
+        with pytest.raises(openai.NotFoundError):
+            client(third).responses.retrieve(told.id)
 
 
 def test_errors_are_openais(openai_client: openai.OpenAI) -> None:

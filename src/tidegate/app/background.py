@@ -8,6 +8,7 @@ from importlib import import_module
 
 import structlog
 
+from tidegate.adapters.kept_behind import WriteBehind
 from tidegate.adapters.leases import LeasedCounters
 from tidegate.adapters.spool.spool import Spool
 from tidegate.app.started import Started
@@ -35,6 +36,7 @@ async def in_background(
     *,
     live: Live,
     late: Late,
+    conversations: WriteBehind,
 ) -> AsyncGenerator[None]:
     """Runs while the context lasts, from when `serving` is set; the control API listens on `admin`. `failed` is told what can never
     work."""
@@ -44,7 +46,8 @@ async def in_background(
         await serving.wait()
         storage = await asyncio.to_thread(import_module, "tidegate.app.storage")
         pepper = started.loaded.snapshot.pepper
-        await storage.stored(storage.Needs(started.settings, spool, counters, pepper, admin, closing, live, late, started.directory))
+        needs = storage.Needs(started.settings, spool, counters, pepper, admin, closing, live, late, started.directory, conversations)
+        await storage.stored(needs)
 
     def ended(task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()

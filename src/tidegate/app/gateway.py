@@ -5,8 +5,8 @@ import contextlib
 import socket
 from collections.abc import AsyncGenerator, Callable
 
-from tidegate.adapters.conversations_memory import MemoryConversations
 from tidegate.adapters.free_memory import MemoryFreeQuota
+from tidegate.adapters.kept_behind import WriteBehind
 from tidegate.adapters.metrics_prometheus import PrometheusMetrics
 from tidegate.adapters.system import SystemClock, SystemRandom
 from tidegate.adapters.thinking_memory import MemoryThinkingCache
@@ -44,10 +44,11 @@ async def running(
     kept(started.settings.home / KEPT, live.rows)
     late = Late()
     clock = SystemClock()
+    conversations = WriteBehind(clock)
     async with (
         usage_spool(started.settings) as spool,
         counters(started.settings, clock, failed) as limits,
-        in_background(started, spool, limits, admin, serving, failed, live=live, late=late),
+        in_background(started, spool, limits, admin, serving, failed, live=live, late=late, conversations=conversations),
         upstreams() as upstream,
         watching(started, live),
     ):
@@ -62,7 +63,7 @@ async def running(
             tokens=SplintrCounter(),
             counters=limits,
             access=access_tokens(clock),
-            conversations=MemoryConversations(clock),
+            conversations=conversations,
             late=late,
             free=MemoryFreeQuota(clock),
         )

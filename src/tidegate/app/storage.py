@@ -10,6 +10,7 @@ import socket
 import msgspec
 import structlog
 
+from tidegate.adapters.kept_behind import WriteBehind
 from tidegate.adapters.keys_file import KeysFile
 from tidegate.adapters.leases import LeasedCounters
 from tidegate.adapters.spool.spool import Spool
@@ -23,6 +24,7 @@ from tidegate.adapters.sql.ready import ready
 from tidegate.adapters.sql.statements import is_away, is_refused
 from tidegate.adapters.system import SystemClock
 from tidegate.app.control import control_api, greet, services
+from tidegate.app.kept import keeping, sealer
 from tidegate.app.keys import watching_keys
 from tidegate.app.limits import caught_up, owner, watching_limits
 from tidegate.app.retention import forgetting
@@ -51,11 +53,12 @@ class Needs(msgspec.Struct, frozen=True):
     live: Live
     late: Late
     directory: Directory
+    conversations: WriteBehind
 
 
 async def stored(needs: Needs) -> None:
     """Until `closing` is set: everything that needs the database, from when it can be used. One that is away is waited for. Raises
-    `BadAddress`, and `Behind` for an older schema."""
+    `BadAddress`, `Behind` for an older schema, and `KekError`."""
     settings = needs.settings
     database = Database(address(settings.environ, settings.home), statement_seconds=ADMIN_SECONDS)
     clock = SystemClock()
@@ -82,7 +85,12 @@ async def stored(needs: Needs) -> None:
 
 async def _used(needs: Needs, database: Database, ledger: LedgerStore, made: Services, windows: SqlWindows) -> None:
     needs.late.ledger = ledger
-    async with draining(needs.spool, ledger, needs.settings), forgetting(database, lambda: needs.live.snapshot.usage_days):
+    sealed = await sealer(database, needs.settings)
+    async with (
+        draining(needs.spool, ledger, needs.settings),
+        forgetting(database, lambda: needs.live.snapshot.usage_days),
+        keeping(database, sealed, needs.conversations),
+    ):
         needs.counters.start(windows, caught_up(needs.spool))
         async with watching_limits(SqlLimitRules(database), needs.live.rows, needs.settings.home):
             await greet(made, needs.admin)

@@ -47,6 +47,16 @@ def with_accounts(upstream: Upstream, accounts: tuple[Account, ...]) -> Upstream
     return msgspec.structs.replace(upstream, accounts=accounts, credential=accounts[0].secret, missing=None, auth=auth)
 
 
+def with_account(snapshot: Snapshot, org: str, provider: str, account: str) -> Upstream | None:
+    """The provider with the one credential that something of this organisation was made with: an id, or nothing for its own. None where
+    either is gone."""
+    upstream = snapshot.upstreams.get(provider)
+    if upstream is None or not account:
+        return upstream
+    found = (*snapshot.own.get(org, {}).get(provider, ()), *upstream.accounts)
+    return next((with_accounts(upstream, (one,)) for one in found if one.id == account), None)
+
+
 def spread(targets: Sequence[Target], salt: str) -> list[Target]:
     """The targets with the accounts of each in an order drawn by weight. `salt` decides the draw: another one for each call."""
     found: list[Target] = []

@@ -4,7 +4,7 @@ All times are in seconds; `Clock.now` is Unix time, `Clock.monotonic` is for int
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import msgspec
 
@@ -323,34 +323,6 @@ class ThinkingCache(Protocol):
     def put(self, tenant: str, tool_id: str, blocks: bytes) -> None: ...
 
     def get(self, tenant: str, tool_id: str) -> bytes | None: ...
-
-
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """A response or a conversation of a tenant. Where `upstream` is named, that provider keeps it and only its owner is known here; else
-    `body` is what Tidegate holds of it, as JSON. `at` and `expires` are in Unix seconds; `key` made it."""
-
-    org: str
-    id: str
-    key: str
-    kind: Literal["response", "conversation"]
-    upstream: str
-    at: float
-    expires: float
-    body: bytes = b""
-
-
-class Conversations(Protocol):
-    """What is kept of responses and conversations, by tenant and id."""
-
-    def put(self, row: Kept) -> None:
-        """Takes the row, in place of one with its id, without waiting for storage: `get` finds it from now on."""
-        ...
-
-    async def get(self, org: str, id: str) -> Kept | None:
-        """The tenant's row, if it has not expired."""
-        ...
-
-    def remove(self, org: str, id: str) -> None: ...
 
 
 class TokenCounter(Protocol):

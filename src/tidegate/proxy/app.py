@@ -8,7 +8,6 @@ from tidegate.policy.snapshot import Snapshot
 from tidegate.ports import (
     AccessTokens,
     Clock,
-    Conversations,
     Events,
     FreeQuota,
     Ledger,
@@ -18,6 +17,7 @@ from tidegate.ports import (
     TokenCounter,
     Upstream,
 )
+from tidegate.ports.kept import Conversations
 from tidegate.ports.limits import Counters
 
 

@@ -8,7 +8,7 @@ from tidegate.dialects.base import Dialect, Head, Stamp
 from tidegate.ir.request import Request
 from tidegate.policy.route import Planner
 from tidegate.policy.signed import Signed
-from tidegate.policy.snapshot import Key, Snapshot
+from tidegate.policy.snapshot import Key, Snapshot, Target
 from tidegate.wire.splice import Fields
 
 NO_FIELDS = Fields(b"{}", {})
@@ -17,9 +17,9 @@ NO_KEY = Key(id="", name="", digest=b"")
 
 class Call(msgspec.Struct, kw_only=True, gc=False):
     """`headers` are the client's, names in lower case. `started` is monotonic, `at` Unix time, both in seconds. `planner`
-    is that of the snapshot captured at the start. The fields below `body` are
-    filled as the call goes down the pipeline; `head` is there from the start where the URL says what it says, and `params` are the
-    parts of the path that the surface names."""
+    is that of the snapshot captured at the start. The fields below `body` are filled as the call goes down the pipeline, `target` with the
+    one that was tried last; `head` is there from the start where the URL says what it says, and `params` are the parts of the path that
+    the surface names."""
 
     id: str
     started: float
@@ -37,6 +37,7 @@ class Call(msgspec.Struct, kw_only=True, gc=False):
     fields: Fields = NO_FIELDS
     head: Head = Head("", False)
     request: Request | None = None
+    target: Target | None = None
     attempts: int = 0
 
     def asked(self, body: bytes) -> Request:

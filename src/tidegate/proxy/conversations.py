@@ -5,13 +5,14 @@ import msgspec
 from tidegate.dialects.values import dump, object_or_empty, parse
 from tidegate.ir.errors import bad_request
 from tidegate.ir.json import JsonObject
-from tidegate.ports import Kept
+from tidegate.ports.kept import Kept
 from tidegate.proxy.app import App
 from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
-from tidegate.proxy.kept import Talk, items_of, no_such, page, talk
+from tidegate.proxy.kept import Talk, items_of, items_of_parts, no_such, page, talk
 from tidegate.proxy.reply import JSON, Reply
 from tidegate.proxy.responses import DAY
+from tidegate.records import Tenant
 from tidegate.wire.splice import Fields
 
 _MOST_ITEMS = 20
@@ -20,7 +21,8 @@ _MOST_ITEMS = 20
 
 async def create(app: App, call: Call, reply: Reply) -> None:
     call.fields = scanned(call.body or b"{}")
-    found = Talk(_items(call, call.fields), _metadata(call.fields), int(call.at))
+    items = _items(call, call.fields)
+    found = Talk(_metadata(call.fields), int(call.at))
     days = call.snapshot.server.days_kept(call.key.org)
     if not days:
         raise bad_request("Nothing is kept here: the operator sets `server.keep_responses_days`.")
@@ -35,66 +37,72 @@ async def create(app: App, call: Call, reply: Reply) -> None:
         body=dump(found),
     )
     app.conversations.put(row)
+    if items:
+        app.conversations.add(row.org, row.id, dump(items), row.expires)
     await _tell(reply, _shown(row.id, found))
 
 
 async def get(app: App, call: Call, reply: Reply) -> None:
-    row, found = await _owned(app, call)
-    await _tell(reply, _shown(row.id, found))
+    row = await _owned(app, call)
+    await _tell(reply, _shown(row.id, talk(row.body)))
 
 
 async def update(app: App, call: Call, reply: Reply) -> None:
-    row, found = await _owned(app, call)
+    row = await _owned(app, call)
+    found = talk(row.body)
     found.metadata = _metadata(scanned(call.body))
     app.conversations.put(msgspec.structs.replace(row, body=dump(found)))
     await _tell(reply, _shown(row.id, found))
 
 
 async def delete(app: App, call: Call, reply: Reply) -> None:
-    row, _ = await _owned(app, call)
+    row = await _owned(app, call)
     app.conversations.remove(row.org, row.id)
     await _tell(reply, {"id": row.id, "object": "conversation.deleted", "deleted": True})
 
 
 async def items(app: App, call: Call, reply: Reply) -> None:
-    _, found = await _owned(app, call)
-    await _tell(reply, page(found.items, call.query))
+    row = await _owned(app, call)
+    await _tell(reply, page(items_of_parts(await app.conversations.parts(row.org, row.id)), call.query))
 
 
 async def add_items(app: App, call: Call, reply: Reply) -> None:
-    row, found = await _owned(app, call)
+    row = await _owned(app, call)
     added = _items(call, scanned(call.body))
-    app.conversations.put(msgspec.structs.replace(row, body=dump(Talk([*found.items, *added], found.metadata, found.created))))
+    app.conversations.add(row.org, row.id, dump(added), row.expires)
     await _tell(reply, page(added, b"order=asc"))
 
 
 async def item(app: App, call: Call, reply: Reply) -> None:
-    _, found = await _owned(app, call)
-    await _tell(reply, _one(call, found))
+    row = await _owned(app, call)
+    for _, part in await app.conversations.parts(row.org, row.id):
+        for one in items_of_parts([(0, part)]):
+            if one.get("id") == call.params["item"]:
+                await _tell(reply, one)
+                return
+    raise no_such("Item", call.params["item"])
 
 
 async def delete_item(app: App, call: Call, reply: Reply) -> None:
-    row, found = await _owned(app, call)
-    gone = _one(call, found)
-    found.items.remove(gone)
-    app.conversations.put(msgspec.structs.replace(row, body=dump(found)))
-    await _tell(reply, _shown(row.id, found))
+    row = await _owned(app, call)
+    id, store, tenant = call.params["item"], await app.conversations.store(), Tenant(row.org)
+    for place, part in await app.conversations.parts(row.org, row.id):
+        there = items_of_parts([(place, part)])
+        left = [one for one in there if one.get("id") != id]
+        if len(left) < len(there):
+            # An empty list keeps its place: the next part must not come to stand where this one was.
+            await store.put_part(tenant, row.id, place, dump(left), replace=True)
+            await _tell(reply, _shown(row.id, talk(row.body)))
+            return
+    raise no_such("Item", id)
 
 
-async def _owned(app: App, call: Call) -> tuple[Kept, Talk]:
+async def _owned(app: App, call: Call) -> Kept:
     id = call.params["id"]
     row = await app.conversations.get(call.key.org, id)
     if row is None or row.kind != "conversation":
         raise no_such("Conversation", id)
-    return row, talk(row.body)
-
-
-def _one(call: Call, found: Talk) -> JsonObject:
-    id = call.params["item"]
-    for item in found.items:
-        if item.get("id") == id:
-            return item
-    raise no_such("Item", id)
+    return row
 
 
 def _items(call: Call, fields: Fields) -> list[JsonObject]:

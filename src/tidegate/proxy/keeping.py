@@ -7,19 +7,18 @@ from tidegate.ir.json import JsonObject
 from tidegate.ports import Client, RawHeaders
 from tidegate.wire.sse import SseParser
 
-Keep = Callable[[JsonObject, RawHeaders], None]
+Keep = Callable[[JsonObject], None]
 _STATES = (b'"response.created"', b'"response.completed"', b'"response.incomplete"', b'"response.failed"')
 """In a text of the model the quotes are escaped."""
 _LONGEST = 64 << 20
 
 
 class KeepingClient:
-    """See `ports.Client`. `keep` gets the response object when it begins and when it ends, with the headers of the answer."""
+    """See `ports.Client`. `keep` gets the response object when it begins and when it ends."""
 
     def __init__(self, client: Client, keep: Keep) -> None:
         self._client = client
         self._keep = keep
-        self._headers: RawHeaders = []
 
     @property
     def method(self) -> str:
@@ -53,11 +52,10 @@ class KeepingClient:
 
     def whole(self, status: int, headers: RawHeaders, body: bytes) -> None:
         if status == 200:
-            self._read(body, headers)
+            self._read(body)
         self._client.whole(status, headers, body)
 
     def begin(self, status: int, headers: RawHeaders) -> None:
-        self._headers = headers
         self._client.begin(status, headers)
 
     def piece(self, data: bytes) -> bool:
@@ -65,17 +63,17 @@ class KeepingClient:
             parser = SseParser(_LONGEST)
             for frame in [*parser.feed(data), *parser.end()]:
                 if frame.data is not None and any(state in frame.data for state in _STATES):
-                    self._read(frame.data, self._headers)
+                    self._read(frame.data)
         return self._client.piece(data)
 
-    def _read(self, body: bytes, headers: RawHeaders) -> None:
+    def _read(self, body: bytes) -> None:
         try:
             value = object_or_empty(parse(body))
         except ValueError:
             return
         response = object_or_empty(value.get("response")) or value
         if response.get("object") == "response" and type(response.get("id")) is str:
-            self._keep(response, headers)
+            self._keep(response)
 
     async def drained(self) -> None:
         await self._client.drained()

@@ -24,9 +24,8 @@ class Held(msgspec.Struct):
 
 
 class Talk(msgspec.Struct):
-    """A conversation as Tidegate holds it. `created` is in Unix seconds."""
+    """A conversation as Tidegate holds it, without its items, which are parts of it. `created` is in Unix seconds."""
 
-    items: list[JsonObject]
     metadata: JsonObject
     created: int
 
@@ -41,7 +40,12 @@ def talk(body: bytes) -> Talk:
     """From what `dump` made of one."""
     raw = object_or_empty(parse(body))
     created = raw.get("created")
-    return Talk(_objects(raw.get("items")), object_or_empty(raw.get("metadata")), created if type(created) is int else 0)
+    return Talk(object_or_empty(raw.get("metadata")), created if type(created) is int else 0)
+
+
+def items_of_parts(parts: Sequence[tuple[int, bytes]]) -> list[JsonObject]:
+    """The items of a conversation, each part a list of what one call added."""
+    return [item for _, part in parts for item in _objects(parse(part))]
 
 
 def _objects(value: Json) -> list[JsonObject]:

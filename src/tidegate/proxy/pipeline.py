@@ -123,6 +123,7 @@ async def _try(app: App, call: Call, plan: Plan, target: Target, reply: Reply, p
     except GatewayError as refused:
         return Failure(refused.error)
     call.attempts += 1
+    call.target = target
     return await run(Attempt(app, call, plan, target, prepared, admitted, reply, last=last))
 
 

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
+from tidegate.policy.credentials import with_account
 from tidegate.policy.snapshot import Upstream
-from tidegate.ports import Kept, UpstreamFailure
+from tidegate.ports import UpstreamFailure
+from tidegate.ports.kept import Kept
 from tidegate.providers.auth import auth_headers
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
@@ -19,7 +21,7 @@ _QUERY = frozenset(("stream", "starting_after", "include", "include[]", "include
 
 async def forwarded(app: App, call: Call, reply: Reply, row: Kept, *, method: str, suffix: str = "") -> int:
     """Passes the call on and the answer back. The provider's status. Raises `GatewayError`."""
-    upstream = call.snapshot.upstreams.get(row.upstream)
+    upstream = with_account(call.snapshot, row.org, row.upstream, row.account)
     if upstream is None:
         raise no_such("Response", row.id)
     asked = "&".join(part for part in call.query.decode("latin-1").split("&") if part.partition("=")[0] in _QUERY)

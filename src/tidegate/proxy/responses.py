@@ -9,15 +9,16 @@ from functools import partial
 import msgspec
 
 from tidegate.dialects.values import dump, parse, text_or_empty
-from tidegate.ir.errors import bad_request, unsupported
+from tidegate.ir.errors import GatewayError, bad_request, unsupported
 from tidegate.ir.json import Json, JsonObject
 from tidegate.policy.route import Plan
-from tidegate.ports import Kept, RawHeaders
+from tidegate.policy.snapshot import Target
+from tidegate.ports.kept import Kept
 from tidegate.proxy.app import App
 from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
 from tidegate.proxy.keeping import KeepingClient
-from tidegate.proxy.kept import Held, Talk, continued, held, items_of, no_such, output_of, talk
+from tidegate.proxy.kept import Held, continued, held, items_of, items_of_parts, no_such, output_of
 from tidegate.proxy.pipeline import through
 from tidegate.proxy.prepare import prepare
 from tidegate.proxy.reply import Reply
@@ -28,11 +29,13 @@ _ENDS = ("completed", "incomplete")
 
 
 class _Chain(msgspec.Struct):
-    """What a request goes on from. `before` was said earlier and `new` is said now; `upstream` keeps the rest itself."""
+    """What a request goes on from. `before` was said earlier, `input` is what is said now, as it came; `upstream` keeps the rest itself,
+    for the credential `account`. `conversation` is what the answer is added to."""
 
-    before: list[JsonObject]
-    new: list[JsonObject]
+    input: bytes | None
+    before: list[JsonObject] = []
     upstream: str = ""
+    account: str = ""
     conversation: Kept | None = None
 
 
@@ -42,18 +45,21 @@ async def create(app: App, call: Call, reply: Reply) -> None:
     call.head = call.dialect.head(call.fields)
     chain = await _chained(app, call)
     plan = call.planner.plan(call.key, call.head.model)
-    if chain.upstream:
-        plan = _only(plan, call, upstream=chain.upstream)
-    elif call.fields.get("background") == b"true":
-        plan = _only(plan, call)
-    reply.through(lambda client: KeepingClient(client, partial(_keep, app, call, chain)))
+    if chain.upstream or call.fields.get("background") == b"true":
+        plan = _only(plan, call, chain)
+    if chain.conversation is not None or _is_kept(call):
+        reply.through(lambda client: KeepingClient(client, partial(_keep, app, call, chain)))
     await through(app, call, plan, reply, prepare)
+
+
+def _is_kept(call: Call) -> bool:
+    return call.fields.get("store") != b"false" and call.snapshot.server.days_kept(call.key.org) > 0
 
 
 async def _chained(app: App, call: Call) -> _Chain:
     """Looks up what the request refers to, and puts into it what Tidegate holds of that."""
     fields = call.fields
-    new = items_of(fields.get("input"), call.id)
+    said = fields.get("input")
     previous, conversation = _id_of(fields.get(_PREVIOUS), _PREVIOUS), _id_of(fields.get(_CONVERSATION), _CONVERSATION)
     if previous and conversation:
         raise bad_request("`previous_response_id` and `conversation` cannot be used together.", _PREVIOUS, "mutually_exclusive_parameters")
@@ -62,18 +68,19 @@ async def _chained(app: App, call: Call) -> _Chain:
         if row is None or row.kind != "response":
             raise no_such("Previous response", previous, _PREVIOUS, "previous_response_not_found")
         if row.upstream:
-            return _Chain([], new, row.upstream)
+            return _Chain(said, upstream=row.upstream, account=row.account)
         found = held(row.body)
-        return _go_on(call, _Chain([*found.input, *output_of(found.response)], new), _PREVIOUS)
+        return _go_on(call, _Chain(said, [*found.input, *output_of(found.response)]), _PREVIOUS)
     if conversation:
         if row is None or row.kind != "conversation":
             raise no_such("Conversation", conversation, _CONVERSATION)
-        return _go_on(call, _Chain(talk(row.body).items, new, conversation=row), _CONVERSATION)
-    return _Chain([], new)
+        before = items_of_parts(await app.conversations.parts(row.org, row.id))
+        return _go_on(call, _Chain(said, before, conversation=row), _CONVERSATION)
+    return _Chain(said)
 
 
 def _go_on(call: Call, chain: _Chain, field: str) -> _Chain:
-    call.body = continued(call.fields, chain.before, chain.new, field)
+    call.body = continued(call.fields, chain.before, items_of(chain.input, call.id), field)
     call.fields = scanned(call.body)
     return chain
 
@@ -90,48 +97,59 @@ def _id_of(raw: bytes | None, field: str) -> str:
     return value
 
 
-def _only(plan: Plan, call: Call, *, upstream: str = "") -> Plan:
+def _only(plan: Plan, call: Call, chain: _Chain) -> Plan:
     """The plan's targets whose provider keeps responses, or the one that keeps what the request goes on from."""
     own = call.dialect.name
-    targets = tuple(
-        target
-        for target in plan.targets
-        if target.dialect_for(own) == own and (target.upstream.name == upstream if upstream else target.upstream.spec.keeps)
-    )
+    targets = tuple(target for target in plan.targets if target.dialect_for(own) == own and _may_have(target, chain))
     if targets:
         return msgspec.structs.replace(plan, targets=targets)
-    if upstream:
+    if chain.upstream:
         raise unsupported(
-            f"The previous response is kept by `{upstream}`, and this model is not there: go on with a model of that provider, or send "
-            "what was said before in `input`.",
+            f"The previous response is kept by `{chain.upstream}`, and this model is not there: go on with a model of that provider, or "
+            "send what was said before in `input`.",
             _PREVIOUS,
         )
     raise unsupported("`background` needs a provider that keeps responses itself, and this model has none: leave it out.", "background")
 
 
-def _keep(app: App, call: Call, chain: _Chain, response: JsonObject, headers: RawHeaders) -> None:
+def _may_have(target: Target, chain: _Chain) -> bool:
+    if not chain.upstream:
+        return target.upstream.spec.keeps
+    account = "" if target.account is None else target.account.id
+    return target.upstream.name == chain.upstream and account == chain.account
+
+
+def _keep(app: App, call: Call, chain: _Chain, response: JsonObject) -> None:
     """Writes down who owns the response, or holds it. Called when it begins and when it ends."""
+    target, id = call.target, text_or_empty(response["id"])
     ended = response.get("status") in _ENDS
-    name = next((value for field, value in headers if field == b"x-tidegate-target"), b"").decode("latin-1").partition("/")[0]
-    upstream = call.snapshot.upstreams.get(name)
-    days = call.snapshot.server.days_kept(call.key.org)
-    said = [*chain.before, *chain.new]
+    if target is None:
+        return
+    theirs = target.upstream.spec.keeps and id != f"resp_{call.id}"
+    expires = call.at + max(1, call.snapshot.server.days_kept(call.key.org)) * DAY
+    said = _said(call, chain) if ended and (chain.conversation is not None or not theirs) else []
     if chain.conversation is not None and ended:
-        row = chain.conversation
-        kept = talk(row.body)
-        app.conversations.put(msgspec.structs.replace(row, body=dump(Talk([*said, *output_of(response)], kept.metadata, kept.created))))
-    theirs = upstream is not None and upstream.spec.keeps and response["id"] != f"resp_{call.id}"
-    if call.fields.get("store") == b"false" or not days or not (theirs or ended):
+        app.conversations.add(chain.conversation.org, chain.conversation.id, dump([*said, *output_of(response)]), expires)
+    if not _is_kept(call) or not (theirs or ended):
         return
     app.conversations.put(
         Kept(
             org=call.key.org,
-            id=text_or_empty(response["id"]),
+            id=id,
             key=call.key.id,
             kind="response",
-            upstream=name if theirs else "",
+            upstream=target.upstream.name if theirs else "",
+            account=target.account.id if theirs and target.account is not None else "",
             at=call.at,
-            expires=call.at + days * DAY,
-            body=b"" if theirs else dump(Held(said, response)),
+            expires=expires,
+            body=b"" if theirs else dump(Held([*chain.before, *said], response)),
         )
     )
+
+
+def _said(call: Call, chain: _Chain) -> list[JsonObject]:
+    """What the client said now. A provider may have understood what is no list of items to us."""
+    try:
+        return items_of(chain.input, call.id)
+    except GatewayError:
+        return []

@@ -11,7 +11,7 @@ from tidegate.dialects.values import dump
 from tidegate.ir.content import Origin
 from tidegate.ir.errors import bad_request, unsupported
 from tidegate.ir.fold import unfold
-from tidegate.ports import Kept
+from tidegate.ports.kept import Kept
 from tidegate.proxy.app import App
 from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call

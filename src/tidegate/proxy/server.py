@@ -10,7 +10,7 @@ import structlog
 from tidegate.dialects.base import Head
 from tidegate.dialects.table import SPOKEN
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
-from tidegate.ports import Client
+from tidegate.ports import Client, StorageUnavailable
 from tidegate.proxy import pipeline
 from tidegate.proxy.app import App
 from tidegate.proxy.attempt import CLIENT_GONE
@@ -23,6 +23,12 @@ from tidegate.proxy.reply import JSON, Reply
 from tidegate.proxy.surfaces import SURFACES, spoken_dialect
 
 _LOG = structlog.get_logger("tidegate.proxy")
+NO_STORAGE = Error(
+    kind=ErrorKind.UNAVAILABLE,
+    message="What is kept cannot be read now: the gateway's database does not answer. Try again in a moment.",
+    code="storage_unavailable",
+    retry_after=1.0,
+)
 
 
 class Gateway:
@@ -77,6 +83,8 @@ class Gateway:
             await surface.handle(app, call, reply)
         except GatewayError as refused:
             await self._refuse(call, reply, refused.error)
+        except StorageUnavailable:
+            await self._refuse(call, reply, NO_STORAGE)
         except BrokenOff:
             pass  # the server closes the connection of an answer that was not ended
         except asyncio.CancelledError:

@@ -14,6 +14,7 @@ from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BinaryExpression
 from sqlalchemy.sql.visitors import iterate
 from tests.conformance.storage.test_directory import ALICE, OTHER, OWN, Directory
+from tests.support.clock import FixedClock
 from tests.support.control import KEK
 from tests.support.usage import NOON, usage_event
 
@@ -24,10 +25,12 @@ from tidegate.adapters.sql.columns import METADATA
 from tidegate.adapters.sql.control_store import SqlControlStore
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.kept import KeptRows
+from tidegate.adapters.sql.kept_store import SqlKept
 from tidegate.adapters.sql.ledger import LedgerStore
 from tidegate.adapters.sql.schema import organisation, team
 from tidegate.adapters.sql.schema_usage import TENANT_FREE, ledger
 from tidegate.adapters.sql.sealed import SealedRows
+from tidegate.ports.kept import Append, Drop, Kept, Listing, Put
 from tidegate.records import (
     EVERYONE,
     ApiKey,
@@ -145,6 +148,15 @@ async def everything(database: Database) -> None:
     await sealed.kek_ids(OWN)
     await sealed.rewrap(made.changes, OWN, ALICE, SEALER)
     await sealed.forget(made.changes, OWN, ALICE, SEALER.kek_id)
+    by_id = SqlKept(database, SEALER, FixedClock())
+    kept_row = Kept(org=OWN.org_id, id="f1", key="k1", kind="file", upstream="", at=1.0, expires=None, body=b"x")
+    await by_id.write(OWN, [Put(kept_row), Append(OWN.org_id, "f1", b"x", None), Drop(OWN.org_id, "f2")])
+    await by_id.change(OWN, kept_row)
+    await by_id.page(OWN, Listing(kinds=("file",), after="f1", states=("x",)))
+    await by_id.put_part(OWN, "f1", 3, b"x")
+    await by_id.parts(OWN, "f1")
+    await by_id.remove_part(OWN, "f1", 3)
+    await by_id.remove(OWN, "f1")
     store = LedgerStore(database)
     await store.post([usage_event(1, tags=["x"]), usage_event(2, org="org_b")])
     await store.usage(OWN, UsageQuery(since=NOON, until=NOON + 9, by=("key",), bucket="hour", only={"tag": ("x",)}))
@@ -181,7 +193,7 @@ async def test_every_statement_is_limited_to_its_tenant(database: Database) -> N
     touched |= {statement.table.name for statement, _ in seen.statements if isinstance(statement, Insert)}
     people = {"organisation", "team", "user_account", "team_member", "service_account", "api_key", "audit_event"}
     # What is posted is text (`test_posting` looks at it): every row of it names its tenant.
-    assert touched >= people | {"role_binding", "idempotency_record", "rollup_hour"}
+    assert touched >= people | {"role_binding", "idempotency_record", "rollup_hour", "kept_object", "kept_part"}
 
 
 def test_the_audit_calls_every_function_that_takes_a_tenant() -> None:
@@ -213,6 +225,7 @@ def test_all_organisations_are_seen_by_few() -> None:
         "limit_rules.py",  # a gateway serves all of them
         "limits_past.py",  # what all used of a limit that all share
         "directory.py",  # the gateway serves the keys of all of them
+        "kept_store.py",  # a gateway runs the batches of all of them
         "retention.py",  # what is too old goes, whosever it is
     }
 

@@ -1,5 +1,6 @@
 """The Responses API with a provider in memory: what is owned, what is held, and what a chain becomes."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -7,7 +8,11 @@ import msgspec
 import pytest
 from tests.unit.proxy.values import CLAUDE, GPT, SSE, Given, Got, Memory
 
-from tidegate.policy.snapshot import ServerSettings
+from tidegate.policy.credentials import with_accounts
+from tidegate.policy.secret import Secret
+from tidegate.policy.snapshot import Account, ServerSettings
+from tidegate.ports import StorageUnavailable
+from tidegate.proxy import responses
 
 SAYS: dict[str, Any] = {
     "id": "msg_up",
@@ -147,6 +152,53 @@ async def test_another_tenants_id_is_the_same_404() -> None:
         await ask(memory, previous_response_id=made["id"]),
     ):
         assert (got.status, made["id"] in got.json()["error"]["message"]) == (404, True)
+
+
+async def test_calls_that_run_at_once_in_one_conversation_lose_nothing() -> None:
+    memory = speaking(claude("one"), claude("two"))
+    talk = (await memory.call("/v1/conversations", {})).json()["id"]
+    both = [asyncio.Event(), asyncio.Event()]
+    opened = memory.provider.open
+
+    async def together(*args: Any, **kwargs: Any) -> Given:
+        mine = next(event for event in both if not event.is_set())
+        mine.set()
+        await asyncio.gather(*(event.wait() for event in both))
+        return await opened(*args, **kwargs)
+
+    memory.provider.open = together  # type: ignore[method-assign]  # the test's own
+    await asyncio.gather(*(ask(memory, conversation=talk, input=text) for text in ("first", "second")))
+    items = (await memory.call(f"/v1/conversations/{talk}/items?order=asc", method="GET")).json()["data"]
+    said = [item["content"][0]["text"] for item in items]
+    assert sorted(said) == ["first", "one", "second", "two"]
+    assert {said.index("one") - 1, said.index("two") - 1} == {said.index("first"), said.index("second")}
+
+
+async def test_calls_that_keep_nothing_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(responses, "KeepingClient", None)
+    assert (await ask(speaking(claude()), store=False)).status == 200
+
+
+async def test_what_is_kept_cannot_be_read_while_the_database_is_away() -> None:
+    memory = speaking(claude())
+    memory.kept.fails = StorageUnavailable("away")
+    got = await ask(memory, previous_response_id="resp_x")
+    assert (got.status, got.json()["error"]["code"], got.headers["retry-after"]) == (503, "storage_unavailable", "1")
+    assert (await ask(memory)).status == 200
+
+
+async def test_a_chain_stays_with_the_credential_that_made_it() -> None:
+    memory = speaking(openai(), Given(b"{}"))
+    snapshot = memory.app.live.snapshot
+    accounts = tuple(Account(id=f"acc_{name}", name=name, secret=Secret(f"secret-of-{name}")) for name in "ab")
+    snapshot.upstreams["openai"] = with_accounts(snapshot.upstreams["openai"], accounts)
+    made = (await ask(memory, GPT)).json()["id"]
+    used = memory.provider.sent[-1].headers["authorization"]
+    memory.provider.given += [openai(id=f"resp_{number}") for number in range(6)]
+    for _ in range(6):
+        await ask(memory, GPT, previous_response_id=made)
+    await memory.call(f"/v1/responses/{made}", method="DELETE")
+    assert {sent.headers["authorization"] for sent in memory.provider.sent} == {used}
 
 
 @pytest.mark.parametrize("server", [ServerSettings(keep_responses_days=0), ServerSettings(keep_nothing_for=frozenset(("default",)))])

@@ -6,17 +6,18 @@ from typing import Any
 
 import msgspec
 from tests.support.client import MemoryClient
+from tests.support.kept import MemoryKept
 from tests.unit.policy.values import key, snapshot, upstream
 
-from tidegate.adapters.conversations_memory import MemoryConversations
 from tidegate.adapters.counters_memory import MemoryCounters
 from tidegate.adapters.free_memory import MemoryFreeQuota
+from tidegate.adapters.kept_behind import WriteBehind
 from tidegate.adapters.metrics_prometheus import PrometheusMetrics
 from tidegate.adapters.thinking_memory import MemoryThinkingCache
 from tidegate.policy.route import Planner
 from tidegate.policy.snapshot import Route, ServerSettings
 from tidegate.policy.snapshot import Upstream as UpstreamConfig
-from tidegate.ports import AccessFailure, UpstreamFailure, UsageEvent
+from tidegate.ports import AccessFailure, Upload, UpstreamFailure, UsageEvent
 from tidegate.providers.spec import AuthKind
 from tidegate.proxy.app import App, Late, Live
 from tidegate.proxy.server import Gateway
@@ -79,9 +80,10 @@ class Provider:
         self.sent: list[Sent] = []
 
     async def open(
-        self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool, method: str = "POST"
+        self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes | Upload, *, stream: bool, method: str = "POST"
     ) -> Given:
-        self.sent.append(Sent(config.name, url, dict(headers), body, stream, method))
+        data = body if isinstance(body, bytes) else b"".join([piece async for piece in body.pieces()])
+        self.sent.append(Sent(config.name, url, dict(headers), data, stream, method))
         next_one = self.given.pop(0)
         if isinstance(next_one, Exception):
             raise next_one
@@ -155,6 +157,12 @@ class Tokens:
         return f"{kind}-token"
 
 
+def _behind(store: MemoryKept) -> WriteBehind:
+    made = WriteBehind(Ticks(), second_look=0)
+    made.ready(store)
+    return made
+
+
 class Got(msgspec.Struct):
     status: int
     headers: dict[str, str]
@@ -177,6 +185,7 @@ class Memory:
         self.provider = Provider(*given)
         self.ledger = Kept()
         self.access = Tokens()
+        self.kept = MemoryKept(Ticks())
         self.app = App(
             live=Live(Planner(made)),
             upstream=self.provider,
@@ -189,7 +198,7 @@ class Memory:
             counters=MemoryCounters(Ticks()),
             late=Late(),
             access=self.access,
-            conversations=MemoryConversations(Ticks()),
+            conversations=_behind(self.kept),
             free=MemoryFreeQuota(Ticks()),
         )
         self.gateway = Gateway(self.app)

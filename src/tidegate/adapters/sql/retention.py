@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tidegate.adapters.sql.engine import Database, within
 from tidegate.adapters.sql.schema import idempotency_record, organisation, outbox
+from tidegate.adapters.sql.schema_kept import kept_object
 from tidegate.adapters.sql.schema_usage import PASSING, ledger
 from tidegate.ports import Clock
 from tidegate.records import EVERYONE, Tenant
@@ -23,6 +24,8 @@ EVERY = 3600.0
 """Seconds between two looks."""
 BATCH = 2000
 """Rows of the ledger in one transaction."""
+KEPT_BATCH = 100
+"""Of what has an id, whose parts go with it."""
 DAY = 86_400_000_000
 """Microseconds; of rollups, a day goes in one transaction."""
 KEPT_MESSAGES = 30 * DAY
@@ -66,6 +69,7 @@ class Retention:
                 for table in PASSING:
                     sums += await self._sums(tenant, table, before)
             others += await self._ended(tenant, now)
+        others += await self._kept(now)
         return Forgotten(rows, sums, others)
 
     async def _tenants(self) -> list[Tenant]:
@@ -93,6 +97,20 @@ class Retention:
                     return gone
                 end = min(oldest + DAY, before)
                 gone += (await connection.execute(delete(table).where(*within(tenant, table), table.c.bucket < end))).rowcount
+
+    async def _kept(self, now: int) -> int:
+        """Of every organisation, also of those that the file names alone."""
+        table = kept_object
+        some = select(table.c.org_id, table.c.id).where(table.c.expires_at <= now).limit(KEPT_BATCH)
+        gone = 0
+        while True:
+            async with self._database.write(EVERYONE) as connection:
+                rows = (await connection.execute(some)).all()
+                for row in rows:
+                    await connection.execute(delete(table).where(*within(Tenant(row.org_id), table), table.c.id == row.id))
+            gone += len(rows)
+            if len(rows) < KEPT_BATCH:
+                return gone
 
     async def _ended(self, tenant: Tenant, now: int) -> int:
         answers, messages = idempotency_record, outbox

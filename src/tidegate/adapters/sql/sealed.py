@@ -9,7 +9,9 @@ from sqlalchemy import Row, Table, delete, func, select, update
 
 from tidegate.adapters.sql.changes import Change, Changes
 from tidegate.adapters.sql.engine import Database, within
+from tidegate.adapters.sql.kept_store import part_purpose
 from tidegate.adapters.sql.schema import credential
+from tidegate.adapters.sql.schema_kept import kept_object, kept_part
 from tidegate.policy.credentials import purpose_of
 from tidegate.ports import Sealer, Unsealable
 from tidegate.records import Actor, Scope, Tenant
@@ -33,6 +35,8 @@ SEALED = (
         needs=("provider", "origin", "version"),
         place=lambda row: (purpose_of(row.provider, row.origin), row.version),
     ),
+    SealedColumn(table=kept_object, needs=("kind",), place=lambda row: (row.kind, 1)),
+    SealedColumn(table=kept_part, needs=("place",), place=lambda row: (part_purpose(row.place), 1)),
 )
 
 
