@@ -95,7 +95,12 @@ def tidegate(upstream: Upstream, name: str = "tidegate", source: Path = ROOT) ->
         f'  paced-openai: {{kind: openai, base_url: "http://127.0.0.1:{upstream.paced_port}/v1", api_key: env:OPENAI_API_KEY}}\n'
     )
     python = [sys.executable, "-m", "tidegate"]
-    env = {"PYTHONPATH": str(source / "src"), "TIDEGATE_HOME": str(home), "TIDEGATE_CONFIG": str(config), **_CREDENTIALS}
+    env = {
+        "PYTHONPATH": str(source / "src"),
+        "TIDEGATE_HOME": str(home),
+        "TIDEGATE_CONFIG": str(config),
+        "TIDEGATE_ADMIN_PORT": "0",
+    } | _CREDENTIALS
     made = subprocess.run([*python, "keys", "create"], env=env, cwd=home, capture_output=True, check=True, text=True)
     (port,) = procs.free_ports(1)
     return Gateway(

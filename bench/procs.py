@@ -57,7 +57,8 @@ def start(command: Sequence[str], *, core: int, log: Path, env: Mapping[str, str
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **(env or {})},
+            # Compiled modules are kept, as they are on a user's machine.
+            env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | dict(env or {}),
             cwd=cwd,
             start_new_session=True,
         )
@@ -99,6 +100,18 @@ def tree(root: int) -> list[int]:
 def cpu_seconds(root: int) -> float:
     """User and system time of the tree, ended and waited-for children included. Resolution: one clock tick (10 ms) for each process."""
     return sum(sum(map(int, stat[11:15])) for pid in tree(root) if (stat := _stat(pid))) / _TICK
+
+
+def settled(running: Running, seconds: float) -> bool:
+    """Waits until the tree has used next to nothing for a second; False where it has not within `seconds`."""
+    until = time.monotonic() + seconds
+    quiet, before = 0, cpu_seconds(running.pid)
+    while quiet < 4 and time.monotonic() < until:
+        time.sleep(0.25)
+        now = cpu_seconds(running.pid)
+        quiet = quiet + 1 if now - before < 3 / _TICK else 0
+        before = now
+    return quiet >= 4
 
 
 def memory_mb(root: int) -> float:
