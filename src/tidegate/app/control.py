@@ -5,7 +5,9 @@ import contextlib
 import socket
 import sys
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 
+from tidegate.adapters.billing_stripe import verified
 from tidegate.adapters.server_beside import serving_beside
 from tidegate.adapters.sql.changes import Changes
 from tidegate.adapters.sql.control_store import SqlControlStore
@@ -14,16 +16,19 @@ from tidegate.adapters.system import SystemClock, SystemRandom
 from tidegate.adapters.system_secrets import SystemSecrets
 from tidegate.control.api.app import create_app
 from tidegate.control.api.bootstrap import first_admin
-from tidegate.control.api.call import Services
+from tidegate.control.api.call import Services, nobody_signs
 from tidegate.control.api.identify import Peppers
 from tidegate.control.greeting import control_greeting
+from tidegate.policy.snapshot import BillingSettings
 from tidegate.ports import Ledger, StorageUnavailable
 
 RETRY = 2.0
 """Seconds until a database that went away is asked again."""
 
 
-def services(database: Database, ledger: Ledger, pepper: bytes, changed: Callable[[], None]) -> Services:
+def services(
+    database: Database, ledger: Ledger, pepper: bytes, changed: Callable[[], None], billing: BillingSettings | None = None
+) -> Services:
     clock = SystemClock()
     return Services(
         store=SqlControlStore(Changes(database, clock)),
@@ -33,7 +38,13 @@ def services(database: Database, ledger: Ledger, pepper: bytes, changed: Callabl
         secrets=SystemSecrets(),
         peppers=Peppers(1, {1: pepper}),
         changed=changed,
+        billed=billing is not None,
+        signed=nobody_signs if billing is None else partial(_signed, billing, clock),
     )
+
+
+def _signed(billing: BillingSettings, clock: SystemClock, header: str, body: bytes) -> bool:
+    return verified(billing.webhook_secret.reveal(), header, body, clock.now())
 
 
 @contextlib.asynccontextmanager

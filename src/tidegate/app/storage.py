@@ -23,10 +23,12 @@ from tidegate.adapters.sql.limits_windows import SqlWindows
 from tidegate.adapters.sql.ready import ready
 from tidegate.adapters.sql.statements import is_away, is_refused
 from tidegate.adapters.system import SystemClock
+from tidegate.app.billing import billing
 from tidegate.app.control import control_api, greet, services
 from tidegate.app.kept import keeping, sealer
 from tidegate.app.keys import watching_keys
 from tidegate.app.limits import caught_up, owner, watching_limits
+from tidegate.app.outbox import delivering
 from tidegate.app.retention import forgetting
 from tidegate.app.usage import draining
 from tidegate.control.api.call import Services
@@ -71,7 +73,7 @@ async def stored(needs: Needs) -> None:
         for watcher in watchers:
             watcher.poke()
 
-    made = services(database, ledger, needs.pepper, changed)
+    made = services(database, ledger, needs.pepper, changed, needs.live.snapshot.billing)
     try:
         async with control_api(made, needs.admin):
             if await _prepared(needs, database, file):
@@ -90,6 +92,8 @@ async def _used(needs: Needs, database: Database, ledger: LedgerStore, made: Ser
         draining(needs.spool, ledger, needs.settings),
         forgetting(database, lambda: needs.live.snapshot.usage_days),
         keeping(database, sealed, needs.conversations),
+        billing(database, ledger, needs.live.snapshot.billing) as handlers,
+        delivering(database, handlers),
     ):
         needs.counters.start(windows, caught_up(needs.spool))
         async with watching_limits(SqlLimitRules(database), needs.live.rows, needs.settings.home):

@@ -15,9 +15,9 @@ from tidegate.adapters.sql.version import Behind
 from tidegate.cli.database import Unusable, with_database
 from tidegate.cli.options import Home, complain, say, table
 from tidegate.cli.usage import dollars
-from tidegate.control.billing import begin_of
 from tidegate.control.problems import ConfigError
 from tidegate.control.reconcile import Amounts, Difference, Key, compare, read_export
+from tidegate.ports.billing import begin_of
 from tidegate.records import EVERYONE
 from tidegate.usage_report import UsageQuery, UsageReport
 

@@ -3,16 +3,16 @@ command line ask; `policy.billing` does the sums."""
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
 from tidegate.policy.billing import Bill, Part, Rate, Terms, Used, bill
 from tidegate.ports import Ledger
+from tidegate.ports.billing import begin_of, whose
 from tidegate.ports.control import Change, Listed, View
 from tidegate.records import Adjustment, Conflict, Customer, Invoice, ListQuery, Plan, Subscription, Tenant
-from tidegate.usage_report import Dimension, UsageQuery
+from tidegate.usage_report import UsageQuery
 
 _MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])")
 _PAGE = 500
@@ -37,11 +37,6 @@ def month(text: str) -> tuple[date, date]:
         raise NoPeriod("a period is a month like `2026-06`")
     first = date(int(found[1]), int(found[2]), 1)
     return first, (first + timedelta(days=31)).replace(day=1)
-
-
-def begin_of(day: date, zone: str) -> int:
-    """Microseconds at which a day begins in a time zone."""
-    return int(datetime.combine(day, time(), ZoneInfo(zone)).timestamp()) * _MICROS
 
 
 async def compute(ledger: Ledger, view: View, tenant: Tenant, customer: Customer, period: str) -> Computed:
@@ -78,14 +73,6 @@ async def used_by(ledger: Ledger, tenant: Tenant, customer: Customer, begin: int
         )
         for row in report.rows
     )
-
-
-def whose(tenant: Tenant, customer: Customer) -> tuple[Tenant, dict[Dimension, tuple[str, ...]]]:
-    """Whose usage a customer pays: the tenant and the filter of a query."""
-    if customer.kind == "organisation":
-        return Tenant(customer.subject), {}
-    dimension: Dimension = "team" if customer.kind == "team" else "end_user"
-    return tenant, {dimension: (customer.subject,)}
 
 
 def terms_of(plan: Plan) -> Terms:

@@ -173,6 +173,21 @@ class ServerEntry(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: list[str] = []
 
 
+class StripeEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """The `stripe` setting of `billing`. Secrets are references: `env:NAME` or `file:/path`."""
+
+    api_key: str
+    webhook_secret: str
+    meter: str = "tidegate_usage"
+    base_url: str = "https://api.stripe.com"
+
+
+class BillingEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """The `billing` section: the payment provider."""
+
+    stripe: StripeEntry | None = None
+
+
 class RetentionEntry(msgspec.Struct, frozen=True, kw_only=True):
     """The `retention` section: how long what was used is kept."""
 
@@ -188,5 +203,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     limits: list[ScopeEntry] = []
     prices: dict[str, list[PriceEntry]] = {}
     retention: RetentionEntry = RetentionEntry()
+    billing: BillingEntry = BillingEntry()
     server: ServerEntry = ServerEntry()
     egress_allow: list[EgressEntry] = []

@@ -142,6 +142,15 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         return 0 if org in self.keep_nothing_for else self.keep_responses_days
 
 
+class BillingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Stripe: `meter` is the event name of the meter that usage goes to."""
+
+    api_key: Secret
+    webhook_secret: Secret
+    meter: str
+    base_url: str
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """`generation` grows with every change. `keys_by_id` finds `tgk_` keys by their public id, `keys_by_digest` all others."""
 
@@ -160,6 +169,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     server: ServerSettings
     prices: dict[str, Price] = {}
     """The operator's own, by `provider/model` or a beginning with `*`; each stands in place of the catalogue's."""
+    billing: BillingSettings | None = None
     usage_days: int = 400
     """How long rows of the ledger are kept; 0 is for ever."""
     limits: tuple[Limit, ...] = ()

@@ -27,6 +27,7 @@ from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.kept import KeptRows
 from tidegate.adapters.sql.kept_store import SqlKept
 from tidegate.adapters.sql.ledger import LedgerStore
+from tidegate.adapters.sql.outbox import Outbox
 from tidegate.adapters.sql.schema import organisation, team
 from tidegate.adapters.sql.schema_usage import TENANT_FREE, ledger
 from tidegate.adapters.sql.sealed import SealedRows
@@ -37,6 +38,7 @@ from tidegate.records import (
     AuditEvent,
     Credential,
     ListQuery,
+    Message,
     Organisation,
     Remembered,
     RoleBinding,
@@ -157,6 +159,10 @@ async def everything(database: Database) -> None:
     await by_id.parts(OWN, "f1")
     await by_id.remove_part(OWN, "f1", 3)
     await by_id.remove(OWN, "f1")
+    outbox = Outbox(database)
+    await outbox.add(OWN, Message(id="out_1", topic="t", message={}, created_at=1, due_at=1))
+    await outbox.later(OWN, "out_1", 2, "no", tries=1)
+    await outbox.done(OWN, "out_1", 3)
     store = LedgerStore(database)
     await store.post([usage_event(1, tags=["x"]), usage_event(2, org="org_b")])
     await store.usage(OWN, UsageQuery(since=NOON, until=NOON + 9, by=("key",), bucket="hour", only={"tag": ("x",)}))
@@ -226,6 +232,9 @@ def test_all_organisations_are_seen_by_few() -> None:
         "limits_past.py",  # what all used of a limit that all share
         "directory.py",  # the gateway serves the keys of all of them
         "kept_store.py",  # a gateway runs the batches of all of them
+        "outbox.py",  # one loop sends the messages of all of them
+        "metering.py",  # the operator's payment provider is told of all customers
+        "unlinked.py",
         "retention.py",  # what is too old goes, whosever it is
     }
 

@@ -44,7 +44,8 @@ def settings_of(section: str, info: mi.Type) -> list[tuple[str, str]]:
             return []
 
 
-HEADINGS = {"targets": "routes", "budgets": "budget"} | dict.fromkeys(("above", "tiers", "batch", "flex", "priority", "scale"), "prices")
+HEADINGS = {"targets": "routes", "budgets": "budget", "stripe": "billing"}
+HEADINGS |= dict.fromkeys(("above", "tiers", "batch", "flex", "priority", "scale"), "prices")
 SETTINGS = [pair for pair in settings_of("", mi.type_info(Config)) if pair[0]]
 
 
@@ -63,7 +64,7 @@ def test_every_setting_is_documented_in_its_section(section: str, name: str) -> 
 def test_every_documented_setting_exists() -> None:
     known = {name for _, name in SETTINGS}
     text = CONFIGURATION.read_text()
-    names = "providers|timeouts|routes|keys|limits|budget|prices|retention|egress_allow|server"
+    names = "providers|timeouts|routes|keys|limits|budget|prices|billing|retention|egress_allow|server"
     sections = re.findall(rf"^## `(?:{names})`\n(.*?)(?=^## |\Z)", text, re.M | re.S)
-    assert len(sections) == 10
+    assert len(sections) == 11
     assert {name for part in sections for name in re.findall(r"^\| `(\w+)` \|", part, re.M)} == known

@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
+from tidegate.control.api.billing_webhook import PATH as EVENTS_PATH
+from tidegate.control.api.billing_webhook import events
 from tidegate.control.api.call import Services
 from tidegate.control.api.endpoint import endpoint, refusal
 from tidegate.control.api.openapi import render
@@ -34,6 +36,8 @@ def create_app(services: Services, routes: Sequence[Route] = ROUTES) -> Starlett
 
     handlers: dict[int | type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {HTTPException: unmatched}
     served = [StarletteRoute(route.full_path, endpoint(services, route), methods=[route.method], name=route.name) for route in routes]
+    webhook = events(services.store, services.signed, services.now)
+    served.append(StarletteRoute(EVENTS_PATH, webhook, methods=["POST"], name="stripe_events"))
     served.append(StarletteRoute(OPENAPI_PATH, openapi, methods=["GET"], name="openapi"))
     app = Starlette(routes=served, exception_handlers=handlers)
     app.router.redirect_slashes = False

@@ -29,6 +29,11 @@ def no_provider(_name: str) -> str | None:
     """Where no provider is configured."""
 
 
+def nobody_signs(_header: str, _body: bytes) -> bool:
+    """Where there is no payment provider."""
+    return False
+
+
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """What the control API needs; `app` makes it. `changed` is called after a change was stored. `origin_of` is where a provider (by name)
     is reached at present, and `vault` seals its credentials."""
@@ -42,6 +47,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     changed: Callable[[], None] = nothing_to_do
     billed: bool = False
     """Whether there is a payment provider to tell of customers and subscriptions."""
+    signed: Callable[[str, bytes], bool] = nobody_signs
+    """(header, body) -> whether the payment provider signed the body, now."""
     origin_of: Callable[[str], str | None] = no_provider
     vault: Vault | None = None
 
