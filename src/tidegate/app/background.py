@@ -11,6 +11,7 @@ import structlog
 from tidegate.adapters.kept_behind import WriteBehind
 from tidegate.adapters.leases import LeasedCounters
 from tidegate.adapters.spool.spool import Spool
+from tidegate.app.noticed import Noticed
 from tidegate.app.started import Started
 from tidegate.proxy.app import Late, Live
 
@@ -37,6 +38,7 @@ async def in_background(
     live: Live,
     late: Late,
     conversations: WriteBehind,
+    noticed: Noticed,
 ) -> AsyncGenerator[None]:
     """Runs while the context lasts, from when `serving` is set; the control API listens on `admin`. `failed` is told what can never
     work."""
@@ -46,7 +48,9 @@ async def in_background(
         await serving.wait()
         storage = await asyncio.to_thread(import_module, "tidegate.app.storage")
         pepper = started.loaded.snapshot.pepper
-        needs = storage.Needs(started.settings, spool, counters, pepper, admin, closing, live, late, started.directory, conversations)
+        needs = storage.Needs(
+            started.settings, spool, counters, pepper, admin, closing, live, late, noticed, started.directory, conversations
+        )
         await storage.stored(needs)
 
     def ended(task: asyncio.Task[None]) -> None:

@@ -14,6 +14,7 @@ from tidegate.adapters.tokens_splintr import SplintrCounter
 from tidegate.app.access import access_tokens
 from tidegate.app.background import in_background, told
 from tidegate.app.limits import KEPT, counters
+from tidegate.app.noticed import Noticed
 from tidegate.app.started import Started
 from tidegate.app.upstream import upstreams
 from tidegate.app.usage import usage_spool
@@ -43,12 +44,13 @@ async def running(
     live = Live(Planner(started.loaded.snapshot, started.directory))
     kept(started.settings.home / KEPT, live.rows)
     late = Late()
+    noticed = Noticed()
     clock = SystemClock()
     conversations = WriteBehind(clock)
     async with (
         usage_spool(started.settings) as spool,
-        counters(started.settings, clock, failed) as limits,
-        in_background(started, spool, limits, admin, serving, failed, live=live, late=late, conversations=conversations),
+        counters(started.settings, clock, failed, noticed) as limits,
+        in_background(started, spool, limits, admin, serving, failed, live=live, late=late, noticed=noticed, conversations=conversations),
         upstreams() as upstream,
         watching(started, live),
     ):

@@ -49,10 +49,12 @@ async def watching_limits(source: LimitRules, rows: Rows, home: Path) -> AsyncGe
 
 
 @contextlib.asynccontextmanager
-async def counters(settings: Settings, clock: Clock, failed: Callable[[str], None]) -> AsyncGenerator[LeasedCounters]:
-    """`failed` is told where Redis can never work."""
+async def counters(
+    settings: Settings, clock: Clock, failed: Callable[[str], None], on_alert: Callable[[Alert], None]
+) -> AsyncGenerator[LeasedCounters]:
+    """`on_alert` is told of budgets that pass a threshold; `failed` where Redis can never work."""
     rates = await _rates(settings, clock, failed)
-    made = LeasedCounters(clock, rates=rates, on_alert=_alert)
+    made = LeasedCounters(clock, rates=rates, on_alert=on_alert)
     try:
         yield made
     finally:
@@ -105,9 +107,3 @@ async def caught_up(spool: Spool) -> None:
     until = spool.state.written
     while spool.state.drained < until:  # noqa: ASYNC110
         await asyncio.sleep(_LOOK)
-
-
-def _alert(alert: Alert) -> None:
-    _LOG.warning(
-        "budget threshold passed", budget=alert.charge.limit.id, whose=alert.charge.whose, percent=alert.percent, used_nano=alert.used
-    )

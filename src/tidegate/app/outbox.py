@@ -15,9 +15,6 @@ from tidegate.ports.delivery import Handler
 async def delivering(database: Database, handlers: Mapping[str, Handler]) -> AsyncGenerator[Deliveries]:
     """While the context lasts."""
     deliveries = Deliveries(Outbox(database), handlers, SystemClock())
-    if not handlers:
-        yield deliveries
-        return
     task = asyncio.create_task(deliveries.run())
     try:
         yield deliveries

@@ -23,11 +23,13 @@ from tidegate.adapters.sql.limits_windows import SqlWindows
 from tidegate.adapters.sql.ready import ready
 from tidegate.adapters.sql.statements import is_away, is_refused
 from tidegate.adapters.system import SystemClock
+from tidegate.app.alerts import alerting, webhook_handlers
 from tidegate.app.billing import billing
 from tidegate.app.control import control_api, greet, services
 from tidegate.app.kept import keeping, sealer
 from tidegate.app.keys import watching_keys
 from tidegate.app.limits import caught_up, owner, watching_limits
+from tidegate.app.noticed import Noticed
 from tidegate.app.outbox import delivering
 from tidegate.app.retention import forgetting
 from tidegate.app.usage import draining
@@ -54,6 +56,7 @@ class Needs(msgspec.Struct, frozen=True):
     closing: asyncio.Event
     live: Live
     late: Late
+    noticed: Noticed
     directory: Directory
     conversations: WriteBehind
 
@@ -93,7 +96,8 @@ async def _used(needs: Needs, database: Database, ledger: LedgerStore, made: Ser
         forgetting(database, lambda: needs.live.snapshot.usage_days),
         keeping(database, sealed, needs.conversations),
         billing(database, ledger, needs.live.snapshot.billing) as handlers,
-        delivering(database, handlers),
+        delivering(database, {**handlers, **webhook_handlers(needs.live)}) as deliveries,
+        alerting(database, needs.live, needs.noticed, deliveries),
     ):
         needs.counters.start(windows, caught_up(needs.spool))
         async with watching_limits(SqlLimitRules(database), needs.live.rows, needs.settings.home):

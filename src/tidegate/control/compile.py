@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from tidegate.control.accounts import Accounts
 from tidegate.control.callers import check_patterns, compile_keys
-from tidegate.control.config import BillingEntry, Config, RetentionEntry, ServerEntry
+from tidegate.control.config import Config, RetentionEntry, ServerEntry
 from tidegate.control.egress import read_egress
 from tidegate.control.kept import merged, of_database
 from tidegate.control.limits import Limits
@@ -16,14 +16,14 @@ from tidegate.control.prices import Prices
 from tidegate.control.problems import Problems
 from tidegate.control.routes import Routes
 from tidegate.control.secrets import Secrets
+from tidegate.control.tellers import read_billing, read_webhooks
 from tidegate.control.upstreams import Upstreams
 from tidegate.control.vault import Vault
 from tidegate.ir.errors import GatewayError
 from tidegate.policy.bounds import flaw_of_address
 from tidegate.policy.keys import StoredKeys
 from tidegate.policy.route import SANDBOX, Planner
-from tidegate.policy.secret import Secret
-from tidegate.policy.snapshot import BillingSettings, Key, Route, ServerSettings, Snapshot
+from tidegate.policy.snapshot import Key, Route, ServerSettings, Snapshot
 from tidegate.providers.catalog import Catalog
 from tidegate.providers.spec import ProviderSpec
 from tidegate.records import Kept
@@ -81,7 +81,8 @@ def compile_snapshot(
         pepper=stored.pepper,
         server=server,
         limits=Limits(problems).by_scope(config.limits, config.routes),
-        billing=_billing(config.billing, secrets, problems),
+        billing=read_billing(config.billing, secrets, problems),
+        webhooks=read_webhooks(config.webhooks, secrets, egress, problems),
         usage_days=_usage_days(config.retention, problems),
         prices=Prices(problems).all(config.prices, list(upstreams)),
         own=own,
@@ -110,25 +111,6 @@ def _check_keys(config: Config, snapshot: Snapshot, problems: Problems) -> None:
 
 def _longest_first(route: Route) -> int:
     return -len(route.name)
-
-
-def _billing(entry: BillingEntry, secrets: Secrets, problems: Problems) -> BillingSettings | None:
-    stripe = entry.stripe
-    if stripe is None:
-        return None
-    where = ("billing", "stripe")
-    api_key = secrets.resolve(stripe.api_key, (*where, "api_key"), problems)
-    webhook_secret = secrets.resolve(stripe.webhook_secret, (*where, "webhook_secret"), problems)
-    for name, value in (("api_key", stripe.api_key), ("webhook_secret", stripe.webhook_secret)):
-        if not value.strip():
-            problems.error((*where, name), "it is empty: without it nothing that Stripe sends could be trusted, and nothing be sent there")
-    if urlsplit(stripe.base_url).scheme not in ("https", "http") or not urlsplit(stripe.base_url).netloc:
-        problems.error((*where, "base_url"), "this is not an address: write it like `https://api.stripe.com`")
-    if not api_key or not webhook_secret:
-        return None
-    return BillingSettings(
-        api_key=Secret(api_key), webhook_secret=Secret(webhook_secret), meter=stripe.meter, base_url=stripe.base_url.rstrip("/")
-    )
 
 
 def _usage_days(entry: RetentionEntry, problems: Problems) -> int:

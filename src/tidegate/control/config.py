@@ -188,6 +188,14 @@ class BillingEntry(msgspec.Struct, frozen=True, kw_only=True):
     stripe: StripeEntry | None = None
 
 
+class WebhookEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One of `webhooks`: who is told of budgets that pass a threshold. The secret is a reference: `env:NAME` or `file:/path`."""
+
+    url: str
+    secret: str
+    org: str = ""
+
+
 class RetentionEntry(msgspec.Struct, frozen=True, kw_only=True):
     """The `retention` section: how long what was used is kept."""
 
@@ -204,5 +212,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     prices: dict[str, list[PriceEntry]] = {}
     retention: RetentionEntry = RetentionEntry()
     billing: BillingEntry = BillingEntry()
+    webhooks: list[WebhookEntry] = []
     server: ServerEntry = ServerEntry()
     egress_allow: list[EgressEntry] = []

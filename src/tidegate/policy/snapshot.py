@@ -151,6 +151,15 @@ class BillingSettings(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str
 
 
+class Webhook(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is told of budgets that pass a threshold: of one organisation, or of all where `org` is empty. `id` stays while the URL does."""
+
+    id: str
+    url: str
+    secret: Secret
+    org: str = ""
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """`generation` grows with every change. `keys_by_id` finds `tgk_` keys by their public id, `keys_by_digest` all others."""
 
@@ -170,6 +179,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     prices: dict[str, Price] = {}
     """The operator's own, by `provider/model` or a beginning with `*`; each stands in place of the catalogue's."""
     billing: BillingSettings | None = None
+    webhooks: tuple[Webhook, ...] = ()
     usage_days: int = 400
     """How long rows of the ledger are kept; 0 is for ever."""
     limits: tuple[Limit, ...] = ()

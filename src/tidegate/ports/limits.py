@@ -7,7 +7,7 @@ import msgspec
 
 from tidegate.policy.limits.leased import Figures
 from tidegate.policy.limits.rates import Rated, Told
-from tidegate.policy.limits.rules import Actual, Charge, Claim, Refusal, Reservation, Standing
+from tidegate.policy.limits.rules import Actual, Charge, Claim, Limit, Refusal, Reservation, Standing
 from tidegate.records import LimitRule
 
 
@@ -64,6 +64,18 @@ class Moved(msgspec.Struct, frozen=True):
     start: int
     before: int
     after: int
+
+
+class PassedThreshold(msgspec.Struct, frozen=True):
+    """A budget stands above one of its thresholds. `used` is in nano-dollars, `window` the start of the window in Unix seconds; `org` is
+    whose budget it is."""
+
+    limit: Limit
+    subject: str
+    org: str
+    percent: int
+    used: int
+    window: int
 
 
 class BudgetsAway(Exception):

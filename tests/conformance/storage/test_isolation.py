@@ -235,6 +235,7 @@ def test_all_organisations_are_seen_by_few() -> None:
         "outbox.py",  # one loop sends the messages of all of them
         "metering.py",  # the operator's payment provider is told of all customers
         "unlinked.py",
+        "limits_passed.py",  # whoever looks tells of the budgets of all
         "retention.py",  # what is too old goes, whosever it is
     }
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 import structlog
-from sqlalchemy import Table, delete, func, select
+from sqlalchemy import Table, delete, func, not_, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from tidegate.adapters.sql.engine import Database, within
@@ -29,6 +29,9 @@ KEPT_BATCH = 100
 DAY = 86_400_000_000
 """Microseconds; of rollups, a day goes in one transaction."""
 KEPT_MESSAGES = 30 * DAY
+ALERT = "budget_threshold"
+KEPT_ALERTS = 400 * DAY
+"""Longer than a window: while its message is there, a threshold is not told again."""
 
 _LOG = structlog.get_logger("tidegate.retention")
 
@@ -114,7 +117,14 @@ class Retention:
 
     async def _ended(self, tenant: Tenant, now: int) -> int:
         answers, messages = idempotency_record, outbox
+        alert = messages.c.topic == ALERT
         async with self._database.write(tenant) as connection:
             first = await connection.execute(delete(answers).where(*within(tenant, answers), answers.c.expires_at <= now))
-            second = await connection.execute(delete(messages).where(*within(tenant, messages), messages.c.done_at < now - KEPT_MESSAGES))
+            second = await connection.execute(
+                delete(messages).where(
+                    *within(tenant, messages),
+                    messages.c.done_at < now - KEPT_MESSAGES,
+                    or_(not_(alert), messages.c.done_at < now - KEPT_ALERTS),
+                )
+            )
             return first.rowcount + second.rowcount
