@@ -21,7 +21,7 @@ from typing import Any, Self
 
 from tidegate.adapters.keystore import KeyStore
 
-START_LIMIT = 20.0
+START_LIMIT = 60.0
 """Seconds until the gateway must be ready, on a machine that is busy with other tests."""
 STOP_LIMIT = 10.0
 
@@ -130,6 +130,19 @@ class GatewayProcess:
             if time.monotonic() > until:
                 raise TimeoutError(f"{len(events)} usage events after {within} s, expected {count}")
             time.sleep(0.02)
+
+    def usage_size(self) -> int:
+        """Bytes of usage events written so far."""
+        return self.usage_path.stat().st_size if self.usage_path.exists() else 0
+
+    def usage_from(self, start: int) -> tuple[list[dict[str, Any]], int]:
+        """The usage events written after byte `start`, and the byte after the last of them."""
+        if not self.usage_path.exists():
+            return [], start
+        with self.usage_path.open("rb") as file:
+            file.seek(start)
+            whole, newline, _rest = file.read().rpartition(b"\n")
+        return [json.loads(line) for line in whole.splitlines()], start + len(whole) + len(newline)
 
     def _running(self) -> "subprocess.Popen[bytes]":
         if self._process is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.conformance.replay.asks import CLIENTS, plain, recorded, stands_alone, written
-from tests.conformance.replay.client import Replay, connected, for_all
+from tests.conformance.replay.client import PATIENCE, Replay, connected, for_all
 from tests.conformance.replay.score import check
 from tests.support.recordings import Exchange
 
@@ -19,6 +19,7 @@ KINDS = ("input", "cache_read", "cache_write")
 async def test_every_answer_is_counted(replay: Replay, dialect: str, client: str, record_property: Callable[[str, object], None]) -> None:
     exchanges = [exchange for exchange in replay.cores if exchange.dialect == dialect and exchange.expect.get("usage")]
     exchanges = [exchange for exchange in exchanges if client != dialect or (stands_alone(exchange) and not _is_array(exchange))]
+    written_before = replay.gateway.usage_size()
     async with connected(replay) as session:
 
         async def one(exchange: Exchange) -> str:
@@ -28,7 +29,7 @@ async def test_every_answer_is_counted(replay: Replay, dialect: str, client: str
             return (await session.post(client, written(exchange, body), number)).headers["x-request-id"]
 
         ids = await for_all(exchanges, one)
-    by_id = await asyncio.to_thread(_events, replay, {str(name) for name in ids})
+    by_id = await asyncio.to_thread(_events, replay, {str(name) for name in ids}, written_before)
     results = [
         name if isinstance(name, BaseException) else _flaws(exchange, by_id.get(name), identity=client == dialect)
         for exchange, name in zip(exchanges, ids, strict=True)
@@ -41,11 +42,14 @@ def _is_array(exchange: Exchange) -> bool:
     return exchange.dialect == "gemini" and exchange.answer.lstrip().startswith(b"[")
 
 
-def _events(replay: Replay, wanted: set[str]) -> dict[str, dict[str, Any]]:
-    """The usage events of these calls, as far as they are written within five seconds: a thread of the gateway writes them."""
-    until = time.monotonic() + 5
+def _events(replay: Replay, wanted: set[str], start: int) -> dict[str, dict[str, Any]]:
+    """The usage events of these calls, of those written after `start`, as far as they come within `PATIENCE`: a task of the gateway posts
+    them in batches behind the calls."""
+    found: dict[str, dict[str, Any]] = {}
+    until = time.monotonic() + PATIENCE
     while True:
-        found = {event["request_id"]: event for event in replay.gateway.usage() if event["request_id"] in wanted}
+        events, start = replay.gateway.usage_from(start)
+        found |= {event["request_id"]: event for event in events if event["request_id"] in wanted}
         if len(found) == len(wanted) or time.monotonic() > until:
             return found
         time.sleep(0.05)
