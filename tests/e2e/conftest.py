@@ -22,6 +22,8 @@ SECRET = "upstream-secret-of-the-operator"
 def configuration(url: str) -> dict[str, Any]:
     """`one`, `two` and `three` are providers of their own at the same sandbox; nobody listens at `dead`."""
     key = {"api_key": "env:UPSTREAM_KEY"}
+    # What one test does to a target must not reach the next: tests/faults has retries and circuits.
+    once = {"retries": 0, "circuit_breaker": False}
     return {
         "providers": {
             "openai": {"base_url": f"{url}/v1", **key},
@@ -34,13 +36,13 @@ def configuration(url: str) -> dict[str, Any]:
             "keyless": {"kind": "mistral", "base_url": f"{url}/keyless/v1"},
         },
         "routes": {
-            "same": {"targets": ["one/gpt-4o", "two/gpt-4o"]},
-            "flip": {"targets": ["one/gpt-4o", {"target": "three/claude-sonnet-4-5"}]},
-            "down": {"targets": ["dead/x", "two/gpt-4o"]},
-            "strict": {"targets": ["anthropic/claude-sonnet-4-5"], "on_loss": "refuse"},
-            "bring": {"targets": ["one/gpt-4o"], "caller_keys": True},
-            "short": {"targets": ["anthropic/claude-sonnet-4-5", "openai/gpt-4o"], "defaults": {"max_tokens": 3}},
-            "team/*": {"targets": ["anthropic/*"]},
+            "same": {"targets": ["one/gpt-4o", "two/gpt-4o"], **once},
+            "flip": {"targets": ["one/gpt-4o", {"target": "three/claude-sonnet-4-5"}], **once},
+            "down": {"targets": ["dead/x", "two/gpt-4o"], **once},
+            "strict": {"targets": ["anthropic/claude-sonnet-4-5"], "on_loss": "refuse", **once},
+            "bring": {"targets": ["one/gpt-4o"], "caller_keys": True, **once},
+            "short": {"targets": ["anthropic/claude-sonnet-4-5", "openai/gpt-4o"], "defaults": {"max_tokens": 3}, **once},
+            "team/*": {"targets": ["anthropic/*"], **once},
         },
         "keys": [{"name": "narrow", "value": "env:NARROW_KEY", "models": ["same", "anthropic/*"]}],
         "server": {"cors": ["https://app.example"], "body_limit": "2MiB"},

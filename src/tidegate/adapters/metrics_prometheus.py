@@ -65,14 +65,15 @@ class _Place:
 
 
 class PrometheusMetrics(Collector):
-    """A registry of its own, so that two gateways can live in one process."""
+    """A registry of its own, so that two gateways can live in one process. `others` stand on the page besides."""
 
-    def __init__(self) -> None:
+    def __init__(self, *others: Collector) -> None:
         self._places: dict[tuple[str, str], _Place] = {}
         self._refused: dict[tuple[str, int], int] = {}
         self._in_flight: dict[tuple[str, str], int] = {}
         self._registry = CollectorRegistry()
-        self._registry.register(self)
+        for collector in (self, *others):
+            self._registry.register(collector)
 
     def begun(self, surface: str, route: str) -> None:
         """Counts an attempt that begins."""

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from tidegate.adapters.free_memory import MemoryFreeQuota
 from tidegate.adapters.kept_behind import WriteBehind
 from tidegate.adapters.metrics_prometheus import PrometheusMetrics
+from tidegate.adapters.metrics_targets import TargetMetrics
 from tidegate.adapters.system import SystemClock, SystemRandom
 from tidegate.adapters.thinking_memory import MemoryThinkingCache
 from tidegate.adapters.tokens_splintr import SplintrCounter
@@ -58,7 +59,7 @@ async def running(
             live=live,
             upstream=upstream,
             events=spool,
-            metrics=PrometheusMetrics(),
+            metrics=PrometheusMetrics(TargetMetrics(live.health, clock.monotonic)),
             clock=clock,
             random=SystemRandom(),
             thinking=MemoryThinkingCache(),

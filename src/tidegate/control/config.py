@@ -136,6 +136,10 @@ class RouteEntry(msgspec.Struct, frozen=True, kw_only=True):
     defaults: dict[str, Any] = {}
     on_loss: Literal["report", "refuse"] = "report"
     strategy: Literal["in_order", "free_first"] = "in_order"
+    retries: int = 2
+    timeout: int | float = 900
+    fallback_on: list[Literal["context_length", "content_filter"]] = []
+    circuit_breaker: bool = True
     caller_keys: bool = False
     limits: LimitsEntry | None = None
     budget: BudgetEntry | None = None

@@ -7,6 +7,7 @@ from tidegate.control.config import RouteEntry, TargetEntry
 from tidegate.control.limits import Limits, budgets_of
 from tidegate.control.problems import Path, Problems
 from tidegate.control.upstreams import CUSTOM, Upstreams
+from tidegate.policy.attempts import Rules
 from tidegate.policy.models import how_to_configure
 from tidegate.policy.near import did_you_mean
 from tidegate.policy.snapshot import Route, Upstream
@@ -15,6 +16,8 @@ from tidegate.providers.spec import ProviderSpec
 _NAME = re.compile(r"[\x21-\x7e]{1,256}")
 _NOT_DEFAULTS = {"model": "the route names its models in `targets`", "stream": "only the client can choose how it reads the answer"}
 _CONTENT = ("messages", "system", "tools")
+_MOST_RETRIES = 5
+_LONGEST_CALL = 3600
 
 
 class Routes:
@@ -71,7 +74,21 @@ class Routes:
             on_loss=entry.on_loss,
             strategy=entry.strategy,
             caller_keys=entry.caller_keys,
+            rules=self._rules(entry, path),
             limits=Limits(self._problems).of("route", name, path, entry.limits, budgets_of(path, entry.budget, entry.budgets)),
+        )
+
+    def _rules(self, entry: RouteEntry, path: Path) -> Rules:
+        if not 0 <= entry.retries <= _MOST_RETRIES:
+            self._problems.error((*path, "retries"), f"a call is retried 0 to {_MOST_RETRIES} times")
+        if not 0 < entry.timeout <= _LONGEST_CALL:
+            self._problems.error((*path, "timeout"), f"a call takes a number of seconds above 0 and up to {_LONGEST_CALL}")
+        return Rules(
+            retries=entry.retries,
+            seconds=float(entry.timeout),
+            on_context_length="context_length" in entry.fallback_on,
+            on_content_filter="content_filter" in entry.fallback_on,
+            guarded=entry.circuit_breaker,
         )
 
     def _target(self, text: str, where: Path, *, prefix: bool, routes: Mapping[str, RouteEntry]) -> tuple[str, str] | None:

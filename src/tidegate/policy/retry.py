@@ -1,4 +1,7 @@
-"""Whether an error of one target leaves room for the next: a pure table."""
+"""Whether an error of one target leaves room for the next, or for the same once more, and how long to wait: pure tables."""
+
+from collections.abc import Iterable
+from email.utils import mktime_tz, parsedate_tz
 
 from tidegate.ir.errors import Error, ErrorKind
 
@@ -14,6 +17,8 @@ _NEXT_TARGET = frozenset(
         ErrorKind.OVERLOADED,
     }
 )
+_REPEATED = frozenset({408, 429, 500, 502, 503, 504, 529})
+_TROUBLE = frozenset({ErrorKind.UPSTREAM, ErrorKind.UNAVAILABLE, ErrorKind.TIMEOUT, ErrorKind.OVERLOADED})
 
 
 def may_try_next(error: Error) -> bool:
@@ -23,3 +28,34 @@ def may_try_next(error: Error) -> bool:
     """
     status = error.http_status
     return error.kind in _NEXT_TARGET or status in (408, 410, 429) or status >= 500
+
+
+def may_repeat(error: Error) -> bool:
+    """Whether the same target may do better a moment later."""
+    return error.kind is not ErrorKind.UNSUPPORTED and error.http_status in _REPEATED
+
+
+def is_trouble(error: Error) -> bool:
+    """Whether an error says that its target is not well, rather than that the call was not."""
+    return error.kind in _TROUBLE or error.http_status >= 500
+
+
+def asked_to_wait(error: Error, headers: Iterable[tuple[bytes, bytes]], now: float) -> float | None:
+    """Seconds that a provider asks to wait: `retry-after-ms`, else `retry-after` (seconds or a date), else what its error says. `now` is
+    Unix time."""
+    found = dict(headers)
+    millis = _number(found.get(b"retry-after-ms"))
+    if millis is not None:
+        return millis / 1000
+    text = found.get(b"retry-after")
+    seconds = _number(text)
+    if seconds is None and text is not None:
+        date = parsedate_tz(text.decode("latin-1"))
+        seconds = None if date is None else max(0.0, mktime_tz(date) - now)
+    return error.retry_after if seconds is None else seconds
+
+
+def _number(text: bytes | None) -> float | None:
+    if text is None or len(text) > 16 or not text.replace(b".", b"", 1).isdigit():
+        return None
+    return float(text)

@@ -10,6 +10,7 @@ import msgspec
 
 from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
 from tidegate.ir.json import Json
+from tidegate.policy.attempts import NO_RULES, Rules
 from tidegate.policy.charges import Book
 from tidegate.policy.credentials import with_accounts
 from tidegate.policy.directory import Directory
@@ -45,6 +46,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Targets whose free tier is used up are passed over."""
     by_route: bool = False
     """Whether a configured route chose the targets, not the name alone."""
+    rules: Rules = NO_RULES
     spread: bool = False
     """Whether some targets differ in their accounts only, so that `credentials.spread` orders them for each call."""
 
@@ -184,6 +186,7 @@ class Planner:
             on_loss=route.on_loss,
             caller_keys=route.caller_keys,
             by_route=True,
+            rules=route.rules,
             spread=any(target.account is not None for target in targets),
         )
 

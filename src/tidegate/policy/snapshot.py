@@ -10,6 +10,7 @@ import msgspec
 from tidegate.dialects.choose import spoken
 from tidegate.ir.json import Json
 from tidegate.ir.target import Profile
+from tidegate.policy.attempts import NO_RULES, Rules
 from tidegate.policy.egress import Egress
 from tidegate.policy.limits.rules import Limit
 from tidegate.policy.reach import Reach
@@ -81,6 +82,11 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     account: Account | None = None
     """Whose credential the upstream has, where it has several."""
 
+    @property
+    def place(self) -> str:
+        """What its health is kept under: the model with its credential."""
+        return self.name if self.account is None else f"{self.name}#{self.account.id}"
+
     def dialect_for(self, client: str, framing: str = "") -> str:
         """The dialect in which a call of a client of the dialect `client` is sent. A client that frames its streams as the provider
         does for that dialect has chosen it."""
@@ -105,6 +111,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     strategy: Strategy = "in_order"
     caller_keys: bool = False
     limits: tuple[Limit, ...] = ()
+    rules: Rules = NO_RULES
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 import msgspec
 
 from tidegate.policy.charges import Rows
+from tidegate.policy.health import Health
 from tidegate.policy.route import Planner
 from tidegate.policy.snapshot import Snapshot
 from tidegate.ports import (
@@ -22,10 +23,12 @@ from tidegate.ports.limits import Counters
 
 
 class Live(msgspec.Struct):
-    """The snapshot in force and its planner, swapped as one. A call captures `current` once. `rows` are the limits of the database."""
+    """The snapshot in force and its planner, swapped as one. A call captures `current` once. `rows` are the limits of the database,
+    `health` is how the targets are."""
 
     current: Planner
     rows: Rows = msgspec.field(default_factory=Rows)
+    health: Health = msgspec.field(default_factory=Health)
 
     @property
     def snapshot(self) -> Snapshot:

@@ -65,7 +65,8 @@ class Attempt:
         self.losses = prepared.losses
         self._admitted = admitted
         self._event = _unsettled(call, plan, target, prepared, admitted)
-        self._started = app.clock.monotonic()
+        self.started = app.clock.monotonic()
+        self.ended = self.started
         self._label = plan.label
         app.metrics.begun(call.surface, plan.label)
 
@@ -87,6 +88,12 @@ class Attempt:
     def first_content(self) -> None:
         """The first content for the client is ready, beyond what announces it."""
         self._first_content = self.app.clock.monotonic()
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds from the attempt's start to the first content for the client, if there was any."""
+        first = self._first_content or self._first_byte
+        return None if first is None else first - self.started
 
     def headers(self) -> RawHeaders:
         """Where the call went and what became of its fields, for the client."""
@@ -126,8 +133,9 @@ class Attempt:
         event.error = None if error is None else f"{error.kind.word}: {error.message}"[:500]
         event.usage = None if usage is None else msgspec.to_builtins(usage)
         event.estimated = "client_disconnect" if self.gone else estimated
-        event.duration_ms = round((self.app.clock.monotonic() - self._started) * 1000, 3)
-        event.first_byte_ms = None if self._first_byte is None else round((self._first_byte - self._started) * 1000, 3)
+        self.ended = self.app.clock.monotonic()
+        event.duration_ms = round((self.ended - self.started) * 1000, 3)
+        event.first_byte_ms = None if self._first_byte is None else round((self._first_byte - self.started) * 1000, 3)
         event.receipt = msgspec.to_builtins(self.losses) if self.losses else []
         event.cost_nano = None
         if settled is not None and settled.tokens is not None:
@@ -140,9 +148,8 @@ class Attempt:
             event.request_body = self.call.body.decode("utf-8", "replace")
             event.response_body = b"".join(self._given).decode("utf-8", "replace") if self._given else None
         self.app.events.emit(event)
-        first = self._first_content or self._first_byte
         target = self.target.name if self.target.is_known else f"{self.target.upstream.name}/{OTHER}"
-        self.app.metrics.attempt(event, self._label, target, None if first is None else first - self._started)
+        self.app.metrics.attempt(event, self._label, target, self.latency)
 
 
 def _tokens(prompt: int, answer: int) -> JsonObject:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping
 
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
+from tidegate.policy.attempts import Stage
 from tidegate.ports import UpstreamAnswer, UpstreamFailure
 from tidegate.proxy.attempt import Attempt
 from tidegate.proxy.failure import Failure, failure_of
@@ -73,12 +74,13 @@ async def _refused(attempt: Attempt, answer: UpstreamAnswer) -> Failure:
                 message=f"{attempt.target.upstream.name} answered with status {answer.status}, which is neither an answer nor an error. "
                 "Check its `base_url`: redirects are not followed.",
                 code="upstream_invalid_status",
-            )
+            ),
+            stage=Stage.ANSWERED,
         )
     body = _without_secrets(await answer.read(ERROR_LIMIT), prepared.headers)
     error = prepared.dialect.decode_error(answer.status, body)
     same = prepared.identity and prepared.framing == attempt.call.dialect.framing
-    return Failure(error, returned(answer.headers), body if same and is_object(body) else None)
+    return Failure(error, returned(answer.headers), body if same and is_object(body) else None, Stage.ANSWERED)
 
 
 def _without_secrets(body: bytes, headers: Mapping[str, str]) -> bytes:

@@ -1,8 +1,11 @@
 """Why a target gave no answer: a value that the pipeline weighs before it tries the next one or tells the client."""
 
+import math
+
 import msgspec
 
 from tidegate.ir.errors import Error, ErrorKind
+from tidegate.policy.attempts import Stage
 from tidegate.policy.snapshot import Target
 from tidegate.ports import RawHeaders, UpstreamFailure
 
@@ -12,6 +15,8 @@ UNRECORDED = Error(
     code="usage_storage_unavailable",
 )
 
+_STAGES = {"connect": Stage.CONNECTING, "headers": Stage.SENT}
+
 
 class Failure(msgspec.Struct, frozen=True):
     """`body` is the provider's own error body, where the client speaks its dialect and can have it as it came."""
@@ -19,14 +24,45 @@ class Failure(msgspec.Struct, frozen=True):
     error: Error
     headers: RawHeaders = []
     body: bytes | None = None
+    stage: Stage = Stage.HELD
 
 
 def failure_of(broken: UpstreamFailure, target: Target) -> Failure:
     """The client's word for a failure below HTTP: 504 for silence, 502 for everything else."""
     name = target.upstream.name
+    stage = _STAGES.get(broken.phase, Stage.HELD)
     if broken.timeout and broken.phase != "connect":
-        return Failure(Error(kind=ErrorKind.TIMEOUT, message=f"{name} did not answer in time: {broken}", code="upstream_timeout"))
+        return Failure(
+            Error(kind=ErrorKind.TIMEOUT, message=f"{name} did not answer in time: {broken}", code="upstream_timeout"), stage=stage
+        )
     if broken.phase == "connect":
         message = f"{name} cannot be reached: {broken}. Check its `base_url`, and that this machine may connect to it."
-        return Failure(Error(kind=ErrorKind.UPSTREAM, message=message, code="upstream_unreachable"))
-    return Failure(Error(kind=ErrorKind.UPSTREAM, message=f"{name} broke off: {broken}", code="upstream_broken"))
+        return Failure(Error(kind=ErrorKind.UPSTREAM, message=message, code="upstream_unreachable"), stage=stage)
+    return Failure(Error(kind=ErrorKind.UPSTREAM, message=f"{name} broke off: {broken}", code="upstream_broken"), stage=stage)
+
+
+def cooling(target: Target, seconds: float) -> Failure:
+    """The target was not tried, because it lately failed or asked to be left alone for that long."""
+    wait = max(1, math.ceil(seconds))
+    message = (
+        f"`{target.name}` failed or took no more calls and is left alone for {wait} s; the route has no other target that could answer."
+    )
+    error = Error(kind=ErrorKind.UNAVAILABLE, message=message, code="targets_cooling", retry_after=float(wait))
+    return Failure(error, [(b"retry-after", b"%d" % wait)], stage=Stage.PLANNED)
+
+
+def drained(target: Target) -> Failure:
+    """An operator takes the target out of use."""
+    message = f"`{target.name}` takes no calls now: its operator has drained it, and there is no other target that could answer."
+    return Failure(Error(kind=ErrorKind.UNAVAILABLE, message=message, code="target_drained"), stage=Stage.PLANNED)
+
+
+def told(old: Failure | None, new: Failure) -> Failure:
+    """Which of two failures of a call the client is told: the later one, but what a provider answered before what was not even tried, and
+    of targets that cool the one that may be tried soonest."""
+    if old is None or new.stage is not Stage.PLANNED:
+        return new
+    if old.stage is not Stage.PLANNED:
+        return old
+    sooner = old.error.code == new.error.code == "targets_cooling" and (old.error.retry_after or 0) < (new.error.retry_after or 0)
+    return old if sooner else new

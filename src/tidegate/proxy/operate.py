@@ -23,9 +23,9 @@ from tidegate.proxy.call import Call
 from tidegate.proxy.credentials import prove
 from tidegate.proxy.headers import outbound
 from tidegate.proxy.paths import Handler
-from tidegate.proxy.pipeline import through
 from tidegate.proxy.prepare import Prepared, address, refuse, with_defaults, without
 from tidegate.proxy.reply import Reply
+from tidegate.proxy.through import through
 from tidegate.wire.splice import Fields, splice
 
 _AS_IT_IS = OperationRow()

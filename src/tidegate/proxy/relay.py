@@ -116,15 +116,18 @@ async def streamed(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
 
 
 async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate: Gate) -> Failure | None:
-    """A stream that fails before anything was sent is a `Failure`, except where its own bytes tell the client and nobody else could
-    take over."""
+    """A stream that fails before anything was sent is a `Failure`. Where nobody else could take over, what came before the error has been
+    sent, or is sent now: how the provider's bytes were cut does not decide about the status."""
+
+    def failed() -> bool:
+        return stream.error is not None and not gate.is_open and (stream.at_start or not attempt.last)
 
     def take(chunk: bytes) -> bool:
         """Called within the event that brought the chunk. False ends the pumping: the stream has failed, or the client must read first."""
         out = stream.feed(chunk)
         if gate.is_running and stream.error is None:
             return not out or gate.send(out)
-        if stream.error is not None and not gate.is_open and not (attempt.last and stream.told):
+        if failed():
             return False
         goes_on = gate.give(out, go=stream.committed)
         return goes_on and (stream.error is None or stream.told)
@@ -132,7 +135,7 @@ async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate:
     try:
         while not await answer.pump(take):
             if stream.error is not None:
-                if not gate.is_open and not (attempt.last and stream.told):
+                if failed():
                     return Failure(stream.error, returned(answer.headers))
                 if not stream.told:
                     break
@@ -146,7 +149,7 @@ async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate:
     finally:
         attempt.model, attempt.usage, attempt.error = stream.model, stream.usage, stream.error
         attempt.losses += stream.losses
-    if stream.error is not None and not gate.is_open and not (attempt.last and stream.told):
+    if stream.error is not None and failed():
         return Failure(stream.error, returned(answer.headers))
     gate.give(out, go=True)
     await attempt.settled()

@@ -19,9 +19,9 @@ from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
 from tidegate.proxy.keeping import KeepingClient
 from tidegate.proxy.kept import Held, continued, held, items_of, items_of_parts, no_such, output_of
-from tidegate.proxy.pipeline import through
 from tidegate.proxy.prepare import prepare
 from tidegate.proxy.reply import Reply
+from tidegate.proxy.through import through
 
 DAY = 86_400
 _PREVIOUS, _CONVERSATION = "previous_response_id", "conversation"

@@ -38,6 +38,11 @@ class Stream(Protocol):
         ...
 
     @property
+    def at_start(self) -> bool:
+        """Nothing has come yet but `error`, however the bytes were cut."""
+        ...
+
+    @property
     def usage(self) -> Usage | None: ...
 
     @property
@@ -62,6 +67,7 @@ class IdentityStream:
 
     def __init__(self, dialect: Dialect, call_id: str, framer: Framer, *, hide_usage: bool) -> None:
         self.told = True
+        self.at_start = True
         self._framer = framer
         self._tap = dialect.tap()
         self._dialect = dialect
@@ -114,6 +120,8 @@ class IdentityStream:
             if data is not None:
                 if feed(frame.event, data) and self._hide_usage:
                     continue
+                if self.at_start and tap.error is None:
+                    self.at_start = False
                 if tap.finished:
                     self._ended = self._dialect.terminates(frame.event, data)
             out.append(frame.raw)
@@ -146,6 +154,7 @@ class TranscodedStream:
         self._call_id = call_id
         self._thinking = thinking
         self.told = False
+        self.at_start = True
         self.committed = False
         self.error: Error | None = None
         self.usage: Usage | None = None
@@ -195,6 +204,7 @@ class TranscodedStream:
                 self.usage = usage
             case ev.Started(model=model):
                 self.model = model
+                self.at_start = False
             case _:
                 if not self.committed and ev.commits(event):
                     self.committed = True

@@ -97,6 +97,9 @@ def _request_flaws(exchange: Exchange, sent: bytes, name: str, reply: Reply) -> 
 def answer_flaws(exchange: Exchange, body: dict[str, Any], reply: Reply) -> list[str]:
     """How the answer differs from the provider's bytes."""
     flaws: list[str] = []
+    if reply.status >= 400 and exchange.streamed and "stream_error" in exchange.kinds:
+        # A stream that begins with an error is answered as one.
+        return understood(exchange.dialect, reply, stream=False).flaws
     if reply.status != exchange.status:
         flaws.append(f"status {reply.status}, the provider said {exchange.status}")
     kind = "text/event-stream" if exchange.streamed else "application/json"
@@ -131,7 +134,7 @@ def _is_usage_only(event: bytes) -> bool:
 
 def _header_flaws(exchange: Exchange, reply: Reply) -> list[str]:
     flaws = [f"the answer has the header {name}" for name in reply.headers if not RETURNED.fullmatch(name)]
-    if reply.headers.get("x-tidegate-receipt") != "identity" and exchange.status == 200:
+    if reply.headers.get("x-tidegate-receipt") != "identity" and reply.status == 200:
         flaws.append(f"receipt {reply.headers.get('x-tidegate-receipt')}")
     if reply.seen is not None:
         headers = reply.seen.headers

@@ -1,6 +1,7 @@
 import pytest
 from tests.unit.control.configs import Place
 
+from tidegate.policy.attempts import Rules
 from tidegate.policy.snapshot import Route
 
 CONTRACT = """
@@ -22,6 +23,7 @@ def test_routes_of_the_contract(place: Place) -> None:
             targets=(("anthropic", "claude-big"), ("claude-eu", "claude-big"), ("openai", "gpt-9")),
             defaults={"max_tokens": 4096},
             on_loss="refuse",
+            rules=Rules(retries=2, seconds=900.0, guarded=True),
         )
     }
     assert [route.name for route in snapshot.prefix_routes] == ["team-a/x/*", "team-a/*"]
@@ -64,6 +66,8 @@ def test_a_target_twice_is_kept_once(place: Place) -> None:
         ("'a b': {targets: [anthropic/x]}", "without spaces"),
         ("a: {targets: [anthropic/x], defaults: {model: y}}", "routes.a.defaults.model: `model` cannot have a default"),
         ("a: {targets: [anthropic/x], defaults: {stream: true}}", "`stream` cannot have a default: only the client"),
+        ("a: {targets: [anthropic/x], retries: 6}", "routes.a.retries: a call is retried 0 to 5 times"),
+        ("a: {targets: [anthropic/x], timeout: 0}", "routes.a.timeout: a call takes a number of seconds above 0"),
         ("a: {targets: [anthropic/x], defaults: {messages: []}}", "`messages` cannot have a default"),
     ],
 )
@@ -75,3 +79,8 @@ def test_mistakes(place: Place, route: str, words: str) -> None:
 
 def test_a_broken_provider_is_told_once_and_not_again_for_each_route(place: Place) -> None:
     assert len(place.mistakes("providers:\n  lab: {kind: lba}\nroutes:\n  a: {targets: [lab/x]}\n")) == 1
+
+
+def test_what_a_route_allows_when_attempts_fail(place: Place) -> None:
+    text = "routes:\n  a: {targets: [anthropic/x], retries: 1, timeout: 30, fallback_on: [content_filter], circuit_breaker: false}\n"
+    assert place.load(text).snapshot.routes["a"].rules == Rules(retries=1, seconds=30.0, on_content_filter=True)

@@ -123,11 +123,22 @@ async def test_an_error_with_status_200_goes_to_the_next_target_and_on_the_last_
     assert "overloaded" in (memory.ledger.events[0].error or "")
 
 
-async def test_an_error_that_begins_a_stream_of_the_last_target_passes_as_it_came() -> None:
+@pytest.mark.parametrize("size", [1, 7, 1000])
+async def test_an_error_that_begins_a_stream_of_the_last_target_is_an_error_however_its_bytes_are_cut(size: int) -> None:
     told = b'data: {"error": {"message": "overloaded", "code": 529}}\n\n'
-    memory = Memory(Given(told, headers=SSE))
+    memory = Memory(Given(*[told[at : at + size] for at in range(0, len(told), size)], headers=SSE))
     got = await memory.chat(stream=True)
-    assert (got.status, got.body) == (200, told)
+    assert (got.status, got.json()["error"]["message"]) == (529, "overloaded")
+    assert "overloaded" in (memory.ledger.events[0].error or "")
+    assert (await Memory(Given(told, headers=SSE)).message(GPT, stream=True)).status == 529
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+async def test_an_error_after_the_beginning_of_a_last_target_s_stream_is_an_event_however_its_bytes_are_cut(size: int) -> None:
+    given = STREAM[0] + b'data: {"error": {"message": "overloaded", "code": 529}}\n\n'
+    memory = Memory(Given(*[given[at : at + size] for at in range(0, len(given), size)], headers=SSE))
+    got = await memory.chat(stream=True)
+    assert (got.status, got.body, got.complete) == (200, given, True)
     assert "overloaded" in (memory.ledger.events[0].error or "")
 
 

@@ -1,0 +1,176 @@
+"""Drives the attempts of one call: one target after the other until the client has an answer, as `policy.attempts` decides.
+
+Called by everything that reaches a provider through a plan. What a call costs whose first attempt succeeds is counted here: nothing is made
+before something fails.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from tidegate.ir.errors import Error, ErrorKind, GatewayError
+from tidegate.policy.attempts import Course, Stage, Step
+from tidegate.policy.credentials import spread
+from tidegate.policy.health import Place
+from tidegate.policy.retry import asked_to_wait
+from tidegate.policy.route import Plan
+from tidegate.policy.snapshot import Target
+from tidegate.proxy.access import authorize
+from tidegate.proxy.admission import Admitted, LimitError, admit
+from tidegate.proxy.app import App
+from tidegate.proxy.attempt import Attempt
+from tidegate.proxy.call import Call
+from tidegate.proxy.credentials import CALLER_KEY
+from tidegate.proxy.effects import has_effects
+from tidegate.proxy.exchange import run
+from tidegate.proxy.failure import UNRECORDED, Failure, cooling, drained, told
+from tidegate.proxy.headers import header_value
+from tidegate.proxy.prepare import Prepared
+from tidegate.proxy.reply import JSON, Reply
+
+Prepare: TypeAlias = Callable[[App, Call, Plan, Target], Prepared]
+_RETRIES_ABOVE = b"x-stainless-retry-count"
+"""What the SDKs of OpenAI and Anthropic send: how often they have tried this call already."""
+_SHOULD_RETRY = b"x-should-retry"
+
+
+async def through(app: App, call: Call, plan: Plan, reply: Reply, prepare: Prepare, *, effects: bool = False) -> None:
+    """Answers the client. `prepare` makes what goes to a target; `effects` says that the kind of call may not happen twice."""
+    targets = _ordered(call, plan)
+    failure = await _try(app, call, plan, targets[0], reply, prepare, last=len(targets) == 1 and not plan.rules.retries)
+    if failure is None:
+        return
+    above = call.headers.get(_RETRIES_ABOVE, b"0") != b"0"
+    course = Course(plan.rules, len(targets), effects=effects or has_effects(call), retried_above=above)
+    shown, place = failure, targets[0]
+    at = 0
+    while (step := _after(app, call, course, targets, at, failure)) is not None:
+        at = step.at
+        try:
+            if step.wait:
+                await asyncio.sleep(step.wait)
+            failure = await _try(app, call, plan, targets[at], reply, prepare, last=course.is_last(at))
+        finally:
+            if step.again:
+                app.live.health.place(targets[at]).retried()
+        if failure is None:
+            return
+        if told(shown, failure) is failure:
+            shown, place = failure, targets[at]
+    if not call.attempts:
+        app.metrics.refused(call.surface, shown.error.http_status)
+    await _refuse(call, reply, place, shown, retries=not (course.is_exhausted and plan.rules.retries))
+
+
+def _after(app: App, call: Call, course: Course, targets: Sequence[Target], at: int, failure: Failure) -> Step | None:
+    """The next step, with its retry taken from the budget of its place and no sooner than that may be tried."""
+    now = app.clock.monotonic()
+    waited = asked_to_wait(failure.error, failure.headers, app.clock.now())
+    step = course.after(at, failure.error, failure.stage, waited=waited, elapsed=now - call.started, draw=_drawn(call))
+    if step is None or not step.again:
+        return step
+    place = app.live.health.place(targets[step.at])
+    if not place.may_retry(now):
+        return None
+    return Step(step.at, max(step.wait, place.circuit.rest(now)), again=True)
+
+
+def _drawn(call: Call) -> float:
+    """From [0, 1), another one for each attempt of each call."""
+    digest = hashlib.blake2b(f"{call.id}/{call.attempts}".encode(), digest_size=4).digest()
+    return int.from_bytes(digest) / 2**32
+
+
+def _ordered(call: Call, plan: Plan) -> Sequence[Target]:
+    """Of targets that differ in their accounts only, one is enough where the caller brings the credential."""
+    if not plan.spread:
+        return plan.targets
+    if CALLER_KEY in call.headers:
+        return tuple({target.name: target for target in plan.targets}.values())
+    return spread(plan.targets, call.id)
+
+
+async def _try(app: App, call: Call, plan: Plan, target: Target, reply: Reply, prepare: Prepare, *, last: bool) -> Failure | None:
+    """One attempt, if its target may be tried now."""
+    health = app.live.health
+    if not app.events.accepting:
+        return Failure(UNRECORDED, [(b"retry-after", b"5")], stage=Stage.PLANNED)
+    if health.drained and health.is_drained(target):
+        return drained(target)
+    # What happens with a caller's own key says nothing of how others fare.
+    own = plan.caller_keys and CALLER_KEY in call.headers
+    place = Place(target) if own else health.place(target)
+    if place.circuit.until and plan.rules.guarded:
+        now = app.clock.monotonic()
+        if not place.circuit.allows(now):
+            return cooling(target, place.circuit.rest(now))
+    if target.free is not None and not app.free.take(target) and plan.free_first:
+        return Failure(_used_up(target), stage=Stage.PLANNED)
+    found = await _admitted(app, call, plan, target, prepare, place)
+    if isinstance(found, Failure):
+        return found
+    prepared, admitted = found
+    call.attempts += 1
+    call.target = target
+    return await _run(Attempt(app, call, plan, target, prepared, admitted, reply, last=last), place)
+
+
+async def _admitted(
+    app: App, call: Call, plan: Plan, target: Target, prepare: Prepare, place: Place
+) -> Failure | tuple[Prepared, Admitted | None]:
+    sure = False
+    try:
+        prepared = prepare(app, call, plan, target)
+        if prepared.exchange:
+            await authorize(app, target, prepared)
+        found = await admit(app, call, plan, target, prepared)
+        sure = True
+    except LimitError as limited:
+        return Failure(limited.error, limited.headers, stage=Stage.PLANNED)
+    except GatewayError as refused:
+        return Failure(refused.error, stage=Stage.PLANNED)
+    finally:
+        if not sure and place.circuit.until:
+            place.circuit.left(app.clock.monotonic())
+    return found
+
+
+async def _run(attempt: Attempt, place: Place) -> Failure | None:
+    """Runs the attempt, and notes how its place fared."""
+    place.begun(attempt.started)
+    known = False
+    failure: Failure | None = None
+    try:
+        failure = await run(attempt)
+        known = True
+    finally:
+        error = attempt.error
+        if not known and (attempt.gone or error is None or error.kind is ErrorKind.INTERNAL):
+            place.left(attempt.started)
+        elif error is None:
+            place.succeeded(attempt.started, attempt.ended, attempt.latency)
+        else:
+            waited = asked_to_wait(error, failure.headers if failure is not None else (), attempt.app.clock.now())
+            place.ended_badly(attempt.started, attempt.ended, error, waited, _drawn(attempt.call))
+    return failure
+
+
+def _used_up(target: Target) -> Error:
+    return Error(
+        kind=ErrorKind.RATE_LIMIT,
+        message=f"The free tier of `{target.name}` is used up for now, and the route has no other target that could answer.",
+        code="free_tier_used_up",
+        retry_after=60,
+    )
+
+
+async def _refuse(call: Call, reply: Reply, target: Target, failure: Failure, *, retries: bool) -> None:
+    """The error of the target: its own bytes where the client speaks its dialect, else in the client's. `retries`: the client may try
+    again; where not, the gateway has done so for it."""
+    error = failure.error
+    body = failure.body if failure.body is not None else call.dialect.encode_error(error, call.request_id)
+    headers = [(b"x-tidegate-target", header_value(target.name)), *failure.headers]
+    if not retries and not any(name == _SHOULD_RETRY for name, _ in headers):
+        headers.append((_SHOULD_RETRY, b"false"))
+    await reply.whole(error.http_status, JSON, body, headers)
