@@ -15,6 +15,8 @@ DIALECT_OF = {
     "gemini.generate": "gemini",
 }
 """The recordings' word for an API, and the gateway's for its wire format."""
+BEDROCK = {"bedrock.converse": "bedrock_converse", "bedrock.invoke": "bedrock.invoke"}
+"""The same of Bedrock's, whose answers come in frames of their own; `invoke` has the body of whatever model it is for."""
 
 
 class Line(msgspec.Struct, kw_only=True):
@@ -76,21 +78,27 @@ def _exchange(line: Line) -> Exchange:
         id=line.id,
         provider=line.provider,
         model=line.model or "",
-        dialect=DIALECT_OF.get(line.api, line.api),
+        dialect={**DIALECT_OF, **BEDROCK}.get(line.api, line.api),
         core=line.core,
         status=line.status,
-        asked_stream="stream" in line.url.rpartition(":")[2]
-        if line.api == "gemini.generate"
-        else bool(request.get("stream"))
-        if request
-        else line.stream,
+        asked_stream=_asked_stream(line, request),
         request=request,
         answer=_answer(line),
-        streamed=line.sse is not None,
-        headers={name.lower(): str(value) for name, value in (line.response_headers or {}).items()},
+        streamed=line.sse is not None or bool(line.response_body_b64),
+        headers={
+            **({"content-type": "application/vnd.amazon.eventstream"} if line.response_body_b64 else {}),
+            **{name.lower(): str(value) for name, value in (line.response_headers or {}).items()},
+        },
         expect=line.expect or {},
         kinds=frozenset(line.kinds or ()),
     )
+
+
+def _asked_stream(line: Line, request: dict[str, Any] | None) -> bool:
+    """Said in the URL by Google and Amazon, in the body by the others."""
+    if line.api == "gemini.generate":
+        return "stream" in line.url.rpartition(":")[2]
+    return line.stream if request is None or line.api in BEDROCK else bool(request.get("stream"))
 
 
 def _answer(line: Line) -> bytes:

@@ -26,12 +26,13 @@ _T = TypeVar("_T")
 
 
 class Replay(NamedTuple):
-    """What a session of the suite works with. `cores` and `others` are the recordings by `core`."""
+    """What a session of the suite works with. `cores` and `others` are the recordings by `core`, `bedrock` all of Bedrock's."""
 
     gateway: GatewayProcess
     upstream: ReplayUpstream
     cores: list[Exchange]
     others: list[Exchange]
+    bedrock: list[Exchange]
 
 
 class Reply(NamedTuple):

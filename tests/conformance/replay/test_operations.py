@@ -26,7 +26,7 @@ def operations(recordings_dir: Path, tmp_path_factory: pytest.TempPathFactory) -
         providers = {"lab": {"kind": "custom", "dialect": "openai_chat", "base_url": f"{upstream.url}/lab/v1"}}
         with GatewayProcess(tmp_path_factory.mktemp("gateway"), {"providers": providers}) as gateway:
             usable = [one for one in found if one.request and one.request.get("model") and one.answer and one.provider not in _OTHER_WIRE]
-            yield Replay(gateway, upstream, usable, [])
+            yield Replay(gateway, upstream, usable, [], [])
 
 
 @pytest.mark.parametrize("cut", ["whole", "random:3"])

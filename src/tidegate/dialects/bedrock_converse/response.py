@@ -148,10 +148,11 @@ def encode_response(response: Response, stamp: Stamp, request: Request) -> Encod
         for name, value in response.extras.items():
             body.setdefault(name, value)
     else:
-        body["metrics"] = {"latencyMs": 0}
         if response.stop.sequence is not None:
             body["additionalModelResponseFields"] = {"stop_sequence": response.stop.sequence}
         losses += [Loss("dropped", name, "Converse's answers have no such field") for name in response.extras]
+    # The service's model requires it; an answer that was put together from a stream has none.
+    body.setdefault("metrics", {"latencyMs": 0})
     return Encoded(dump(body), losses)
 
 
