@@ -9,6 +9,7 @@ from tidegate.adapters.free_memory import MemoryFreeQuota
 from tidegate.adapters.kept_behind import WriteBehind
 from tidegate.adapters.metrics_prometheus import PrometheusMetrics
 from tidegate.adapters.metrics_targets import TargetMetrics
+from tidegate.adapters.scratch import FileScratch
 from tidegate.adapters.system import SystemClock, SystemRandom
 from tidegate.adapters.thinking_memory import MemoryThinkingCache
 from tidegate.adapters.tokens_splintr import SplintrCounter
@@ -24,6 +25,9 @@ from tidegate.control.limit_watch import kept
 from tidegate.policy.route import Planner
 from tidegate.proxy.app import App, Late, Live
 from tidegate.proxy.server import Gateway
+
+SCRATCH = "scratch"
+"""Under `TIDEGATE_HOME`: room for uploads on their way, in files without a name."""
 
 
 @contextlib.asynccontextmanager
@@ -69,5 +73,6 @@ async def running(
             conversations=conversations,
             late=late,
             free=MemoryFreeQuota(clock),
+            scratch=FileScratch(started.settings.home / SCRATCH),
         )
         yield Gateway(app)

@@ -133,7 +133,8 @@ def _server(entry: ServerEntry, problems: Problems) -> ServerSettings:
             problems.error(("server", "trusted_proxies", index), "this is no address and no network, like `10.0.0.5` or `10.0.0.0/8`")
     return ServerSettings(
         cors=tuple(origin.lower() for origin in entry.cors),
-        body_limit=_bytes(entry.body_limit, problems),
+        body_limit=_bytes("body_limit", entry.body_limit, problems),
+        upload_limit=_bytes("upload_limit", entry.upload_limit, problems),
         bodies_in_log=entry.bodies_in_log,
         keep_responses_days=_days(entry.keep_responses_days, problems),
         keep_nothing_for=frozenset(entry.keep_nothing_for),
@@ -141,9 +142,9 @@ def _server(entry: ServerEntry, problems: Problems) -> ServerSettings:
     )
 
 
-def _bytes(value: int | str, problems: Problems) -> int:
+def _bytes(name: str, value: int | str, problems: Problems) -> int:
     found = _SIZE.fullmatch(str(value).strip())
-    where = ("server", "body_limit")
+    where = ("server", name)
     if found is None:
         problems.error(where, "a size is a whole number with a unit, like `32MiB`, `500kB` or `1GiB`")
         return _LARGEST

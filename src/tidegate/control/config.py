@@ -167,10 +167,11 @@ class EgressEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServerEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """The `server` section. `body_limit` is a number of bytes or a text like `32MiB`."""
+    """The `server` section. `body_limit` and `upload_limit` are numbers of bytes or texts like `32MiB`."""
 
     cors: list[str] = []
     body_limit: int | str = "32MiB"
+    upload_limit: int | str = "512MiB"
     bodies_in_log: bool = False
     keep_responses_days: int = 30
     keep_nothing_for: list[str] = []

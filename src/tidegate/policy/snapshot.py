@@ -134,11 +134,12 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`body_limit` is in bytes; `cors` are allowed origins; `trusted_proxies` are CIDRs. For `keep_responses_days` answers of the Responses
-    API are kept (0: never), and none of the organisations in `keep_nothing_for`."""
+    """`body_limit` and `upload_limit`, for forms, are in bytes; `cors` are allowed origins; `trusted_proxies` are CIDRs. For
+    `keep_responses_days` answers of the Responses API are kept (0: never), and none of the organisations in `keep_nothing_for`."""
 
     cors: tuple[str, ...] = ()
     body_limit: int = 32 << 20
+    upload_limit: int = 512 << 20
     bodies_in_log: bool = False
     trusted_proxies: tuple[str, ...] = ()
     keep_responses_days: int = 30

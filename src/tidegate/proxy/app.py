@@ -20,6 +20,7 @@ from tidegate.ports import (
 )
 from tidegate.ports.kept import Conversations
 from tidegate.ports.limits import Counters
+from tidegate.ports.scratch import Scratch
 
 
 class Live(msgspec.Struct):
@@ -55,3 +56,4 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     conversations: Conversations
     late: Late
     free: FreeQuota
+    scratch: Scratch

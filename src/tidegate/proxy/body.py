@@ -1,6 +1,7 @@
 """The client's body: received with a cap, and scanned once. What is wrong with it becomes a `GatewayError`."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import contextmanager
 
 from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
 from tidegate.ports import BodyTooLong, BrokenBody, Client, SlowBody
@@ -10,6 +11,20 @@ from tidegate.wire.splice import Fields, JsonError, check_nested, scan
 async def received(client: Client, headers: Mapping[bytes, bytes], limit: int) -> bytes:
     """The whole body. Raises `GatewayError` TOO_LARGE over `limit` bytes, MEDIA_TYPE where it is compressed, REQUEST_TIMEOUT where it did
     not come in time, and BAD_REQUEST where it is no HTTP."""
+    _refuse_encoded(headers)
+    with _told(limit, "server.body_limit"):
+        return await client.body(limit)
+
+
+async def arriving(client: Client, headers: Mapping[bytes, bytes], limit: int, setting: str) -> AsyncGenerator[bytes]:
+    """The body as it comes. Raises as `received`; `setting` is where the operator sets the limit."""
+    _refuse_encoded(headers)
+    with _told(limit, setting):
+        async for piece in client.pieces(limit):
+            yield piece
+
+
+def _refuse_encoded(headers: Mapping[bytes, bytes]) -> None:
     encoding = headers.get(b"content-encoding", b"identity").lower()
     if encoding not in (b"identity", b""):
         raise GatewayError(
@@ -19,10 +34,15 @@ async def received(client: Client, headers: Mapping[bytes, bytes], limit: int) -
                 code="unsupported_content_encoding",
             )
         )
+
+
+@contextmanager
+def _told(limit: int, setting: str) -> Generator[None]:
+    """What is wrong with the body, in words for the client."""
     try:
-        return await client.body(limit)
+        yield
     except BodyTooLong:
-        raise _too_large(limit) from None
+        raise _too_large(limit, setting) from None
     except SlowBody:
         raise GatewayError(
             Error(kind=ErrorKind.REQUEST_TIMEOUT, message="The request's body did not arrive in time.", code="request_timeout")
@@ -31,11 +51,11 @@ async def received(client: Client, headers: Mapping[bytes, bytes], limit: int) -
         raise bad_request("The request's body is broken: its chunks are not of HTTP/1.1.", code="invalid_body") from None
 
 
-def _too_large(limit: int) -> GatewayError:
+def _too_large(limit: int, setting: str) -> GatewayError:
     return GatewayError(
         Error(
             kind=ErrorKind.TOO_LARGE,
-            message=f"The body is larger than {limit} bytes. The operator sets this limit with `server.body_limit`.",
+            message=f"The body is larger than {limit} bytes. The operator sets this limit with `{setting}`.",
             code="request_too_large",
         )
     )

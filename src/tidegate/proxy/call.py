@@ -9,6 +9,7 @@ from tidegate.ir.request import Request
 from tidegate.policy.route import Planner
 from tidegate.policy.signed import Signed
 from tidegate.policy.snapshot import Key, Snapshot, Target
+from tidegate.ports import Client
 from tidegate.wire.splice import Fields
 
 NO_FIELDS = Fields(b"{}", {})
@@ -19,7 +20,7 @@ class Call(msgspec.Struct, kw_only=True, gc=False):
     """`headers` are the client's, names in lower case. `started` is monotonic, `at` Unix time, both in seconds. `planner`
     is that of the snapshot captured at the start. The fields below `body` are filled as the call goes down the pipeline, `target` with the
     one that was tried last; `head` is there from the start where the URL says what it says, and `params` are the parts of the path that
-    the surface names."""
+    the surface names. `client` is there where the body is read as it comes."""
 
     id: str
     started: float
@@ -32,6 +33,7 @@ class Call(msgspec.Struct, kw_only=True, gc=False):
     surface: str = ""
     params: Mapping[str, str] = {}
     body: bytes = b""
+    client: Client | None = None
     key: Key = NO_KEY
     signed: Signed | None = None
     fields: Fields = NO_FIELDS

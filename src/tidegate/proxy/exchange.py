@@ -29,7 +29,8 @@ async def run(attempt: Attempt) -> Failure | None:
     failure: Failure | None = None
     attempt.begin()
     try:
-        answer = await attempt.app.upstream.open(attempt.target.upstream, prepared.url, prepared.headers, prepared.body, stream=stream)
+        body = prepared.body if prepared.upload is None else prepared.upload
+        answer = await attempt.app.upstream.open(attempt.target.upstream, prepared.url, prepared.headers, body, stream=stream)
         attempt.upstream_status = answer.status
         if not 200 <= answer.status < 300:
             failure = await _refused(attempt, answer)

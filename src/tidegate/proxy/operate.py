@@ -54,7 +54,7 @@ def _head(fields: Fields) -> Head:
 
 def _prepare(operation: Operation, _app: App, call: Call, plan: Plan, target: Target) -> Prepared:
     """Raises `GatewayError` where the provider does not have the operation, or cannot honour the call."""
-    row = _row(operation, target)
+    row = row_of(operation, target)
     shape = operation.shapes.get(row.shape)
     proof = prove(call, plan, target)
     fields = with_defaults(call, plan)
@@ -66,7 +66,7 @@ def _prepare(operation: Operation, _app: App, call: Call, plan: Plan, target: Ta
     if plan.on_loss == "refuse":
         refuse(losses)
     return Prepared(
-        url=_url(operation, shape, row, target),
+        url=url_of(operation, shape, row, target),
         headers={**outbound(call, operation.dialect, identity=True), **proof.headers},
         body=body,
         dialect=dialect,
@@ -81,7 +81,8 @@ def _prepare(operation: Operation, _app: App, call: Call, plan: Plan, target: Ta
     )
 
 
-def _row(operation: Operation, target: Target) -> OperationRow:
+def row_of(operation: Operation, target: Target) -> OperationRow:
+    """How the provider has the operation. Raises `GatewayError` where it does not."""
     spec = target.upstream.spec
     if spec.operations is None and spec.dialect == operation.dialect.name:
         return _AS_IT_IS
@@ -108,7 +109,8 @@ def _converter(shape: Shape, fields: Fields, model: str) -> Callable[[bytes], by
     return lambda body: shape.decode(body, fields, model)
 
 
-def _url(operation: Operation, shape: Shape | None, row: OperationRow, target: Target) -> str:
+def url_of(operation: Operation, shape: Shape | None, row: OperationRow, target: Target) -> str:
+    """Where the operation is asked of a target."""
     path = row.path or (operation.dialect.path if shape is None else shape.path)
     if not row.origin:
         return address(target, path)

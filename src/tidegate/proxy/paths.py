@@ -29,7 +29,8 @@ _SHOWN = 6
 
 class Surface(msgspec.Struct, frozen=True):
     """`path` may hold `{model}` and other parts in braces. `dialect` is empty where the client's headers say which one it speaks. `body` =
-    the surface reads one. `stream` is set where the URL says the model and whether the answer is streamed."""
+    the surface reads one, and `form` that it does so as it comes. `stream` is set where the URL says the model and whether the answer is
+    streamed."""
 
     name: str
     method: str
@@ -37,6 +38,7 @@ class Surface(msgspec.Struct, frozen=True):
     dialect: str
     handle: Handler
     body: bool = True
+    form: bool = False
     stream: bool | None = None
 
 

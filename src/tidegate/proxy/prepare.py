@@ -19,6 +19,7 @@ from tidegate.ir.target import Quirks
 from tidegate.policy.route import Plan
 from tidegate.policy.secret import Secret
 from tidegate.policy.snapshot import Target
+from tidegate.ports import Upload
 from tidegate.providers.quirks import apply_quirks
 from tidegate.providers.spec import Wire
 from tidegate.proxy import thinking
@@ -58,6 +59,8 @@ class Prepared(msgspec.Struct, frozen=True):
     """Makes the client's answer of the provider's whole one, where an operation has another shape there."""
     media: bool = False
     """The answer is no JSON but bytes of a media type."""
+    upload: Upload | None = None
+    """What is sent in place of the body."""
 
     @property
     def identity(self) -> bool:

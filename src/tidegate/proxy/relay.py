@@ -98,7 +98,9 @@ async def streamed(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
         if framing is not FRAMINGS[call.dialect.framing]:
             content_type, framer = call.dialect.stream_type, Reframed(framer, FRAMINGS[call.dialect.framing])
         gate = Gate(attempt, content_type, returned(answer.headers))
-        passed = IdentityStream(call.dialect, call.request_id, framer, hide_usage=prepared.hide_usage)
+        # An operation has taps of its own in the dialect of the client.
+        dialect = prepared.dialect if prepared.dialect.name == call.dialect.name else call.dialect
+        passed = IdentityStream(dialect, call.request_id, framer, hide_usage=prepared.hide_usage)
         return await _relay(attempt, answer, passed, gate)
     collector = ThinkingCollector()
     stream = TranscodedStream(

@@ -77,7 +77,9 @@ class Gateway:
             if surface.stream is not None:
                 call.head = Head(call.params["model"], surface.stream)
             pipeline.identified(call, client)
-            if surface.body:
+            if surface.form:
+                call.client = client
+            elif surface.body:
                 call.body = await received(client, headers, call.snapshot.server.body_limit)
             pipeline.proved(call, surface.method)
             await surface.handle(app, call, reply)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tidegate.proxy import conversations, counting, gemini, listing, operate, pipeline, responses, responses_kept
+from tidegate.proxy import conversations, counting, gemini, listing, operate, operate_form, pipeline, responses, responses_kept
 from tidegate.proxy.paths import Paths, Surface
 from tidegate.proxy.quota import quota
 from tidegate.proxy.usage import usage
@@ -20,6 +20,10 @@ SURFACES = Paths(
         *(
             Surface(name, "POST", b"/v1/" + name.encode(), "openai_chat", operate.handler(name))
             for name in ("embeddings", "rerank", "moderations", "completions", "images/generations", "audio/speech")
+        ),
+        *(
+            Surface(name, "POST", b"/v1/" + name.encode(), "openai_chat", operate_form.handler(name), form=True)
+            for name in ("audio/transcriptions", "audio/translations", "images/edits", "images/variations")
         ),
         Surface("converse", "POST", b"/model/{model}/converse", "bedrock_converse", pipeline.generate, stream=False),
         Surface("converse_stream", "POST", b"/model/{model}/converse-stream", "bedrock_converse", pipeline.generate, stream=True),

@@ -1,7 +1,9 @@
 """A gateway in memory: a provider that answers as the test says, and a client in memory."""
 
 import json
+import tempfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,6 +15,7 @@ from tidegate.adapters.counters_memory import MemoryCounters
 from tidegate.adapters.free_memory import MemoryFreeQuota
 from tidegate.adapters.kept_behind import WriteBehind
 from tidegate.adapters.metrics_prometheus import PrometheusMetrics
+from tidegate.adapters.scratch import FileScratch
 from tidegate.adapters.thinking_memory import MemoryThinkingCache
 from tidegate.policy.route import Planner
 from tidegate.policy.snapshot import Route, ServerSettings
@@ -200,6 +203,7 @@ class Memory:
             access=self.access,
             conversations=_behind(self.kept),
             free=MemoryFreeQuota(Ticks()),
+            scratch=FileScratch(Path(tempfile.gettempdir())),
         )
         self.gateway = Gateway(self.app)
 

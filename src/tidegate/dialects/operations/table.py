@@ -22,6 +22,16 @@ _ALL = (
     Operation(name="moderations", dialect=_wire("/moderations")),
     Operation(name="completions", dialect=_wire("/completions"), output=None),
     Operation(name="images/generations", dialect=_wire("/images/generations"), output=None, unbounded="images that the model makes"),
+    Operation(name="images/edits", dialect=_wire("/images/edits"), output=None, unbounded="images that the model makes", media=True),
+    Operation(
+        name="images/variations", dialect=_wire("/images/variations"), output=None, unbounded="images that the model makes", media=True
+    ),
+    Operation(
+        name="audio/transcriptions", dialect=_wire("/audio/transcriptions"), output=None, unbounded="audio that the model hears", media=True
+    ),
+    Operation(
+        name="audio/translations", dialect=_wire("/audio/translations"), output=None, unbounded="audio that the model hears", media=True
+    ),
     Operation(name="audio/speech", dialect=_wire("/audio/speech"), output=None, unbounded="speech that the model makes", media=True),
 )
 OPERATIONS: Mapping[str, Operation] = MappingProxyType({operation.name: operation for operation in _ALL})
