@@ -207,7 +207,7 @@ class UsageEvent(msgspec.Struct, kw_only=True):
     `saved_nano` is what the provider's prompt cache saved, below 0 where writing to it cost more.
 
     `entry` says what the row is: `settled`, `unknown` (the process ended before the attempt did), `void` (nothing was sent), or
-    `correction` of an earlier one. (`request_id`, `attempt`, `entry`) is unique.
+    `correction` (`correction:1`, `correction:2` and so on) of an earlier one. (`request_id`, `attempt`, `entry`) is unique.
     """
 
     request_id: str

@@ -3,6 +3,7 @@ mended, because the money of a row matters more than its wording. Prompts and an
 
 import hashlib
 import math
+import re
 from typing import Any
 
 import msgspec
@@ -14,6 +15,8 @@ Row = dict[str, Any]
 
 LARGEST = 10**15
 """Of one number in a row, tokens or nano-dollars: a million dollars. Thousands of such rows still add up in 64 bits."""
+PRICED = "priced"
+"""In the usage of a correction: its attempt had no known cost before."""
 TEXT_LIMIT = 500
 ID_LIMIT = 200
 TAG_LIMIT = 32
@@ -21,7 +24,8 @@ TAG_LIMIT = 32
 LATEST = 253_402_300_800
 """The end of the year 9999 in Unix seconds."""
 
-_ENTRIES = frozenset(("settled", "unknown", "void", "correction"))
+_ENTRIES = frozenset(("settled", "unknown", "void"))
+_CORRECTION = re.compile(r"correction(:[1-9][0-9]{0,5})?")
 _TOKEN_COLUMNS = {kind: f"{kind}_tokens" for kind in KINDS}
 _NO_TOKENS: dict[str, int | None] = dict.fromkeys(_TOKEN_COLUMNS.values())
 _COUNTED = frozenset((*KINDS, "web_searches", "images", "cost_nano"))
@@ -32,11 +36,16 @@ class Unstorable(ValueError):
     """The event can never be a row; the message names the field."""
 
 
+def is_correction(entry: str) -> bool:
+    """Whether it corrects an attempt: the only one that did so, or one that has a number."""
+    return _CORRECTION.fullmatch(entry) is not None
+
+
 def row_of(event: UsageEvent) -> Row:
     """Raises `Unstorable`."""
     usage = event.usage or {}
-    signed = event.entry == "correction"
-    if event.entry not in _ENTRIES:
+    signed = is_correction(event.entry)
+    if not signed and event.entry not in _ENTRIES:
         raise Unstorable("entry is none of settled, unknown, void and correction")
     row: Row = {
         "org_id": _identity("org", event.org),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from operator import itemgetter
 from typing import Any
 
-from tidegate.adapters.sql.ledger_rows import Row
+from tidegate.adapters.sql.ledger_rows import PRICED, Row, is_correction
 from tidegate.adapters.sql.schema_usage import (
     BOUNDS_MS,
     END_USER_GROUPS,
@@ -77,8 +77,8 @@ def _row(group: Group, found: Sums, of: tuple[str, ...]) -> dict[str, Any]:
 def _measures(row: Row) -> list[tuple[str, int]]:
     """What one row adds. A correction only corrects sums: the attempt was counted when it was first written."""
     found = [(name, value) for name, value in zip(_SUMS, _OF_SUMS(row), strict=True) if value]
-    if row["entry"] == "correction":
-        return found
+    if is_correction(row["entry"]):
+        return [*found, ("unpriced", -1)] if row["other_usage"] and row["other_usage"].get(PRICED) else found
     status, used = row["status"], bool(found)
     gone = status == CLIENT_GONE
     failed = not gone and (status >= 400 or row["error"] is not None)
