@@ -59,6 +59,10 @@ COMMANDS = (
     "invoices create",
     "invoices finalise",
     "reconcile",
+    "backup",
+    "restore",
+    "ledger",
+    "ledger reprice",
     "version",
 )
 INTRODUCTION = """# The command line

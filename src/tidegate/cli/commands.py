@@ -32,6 +32,9 @@ app.command("tidegate.cli.billing_plans:app", name="plans", help=texts.PLANS, so
 app.command("tidegate.cli.billing_customers:app", name="customers", help=texts.CUSTOMERS, sort_key=13)
 app.command("tidegate.cli.billing_invoices:app", name="invoices", help=texts.INVOICES, sort_key=14)
 app.command("tidegate.cli.reconcile:reconcile", name="reconcile", help=texts.RECONCILE, sort_key=15)
+app.command("tidegate.cli.backup:backup", name="backup", help=texts.BACKUP, sort_key=16)
+app.command("tidegate.cli.backup:restore", name="restore", help=texts.RESTORE, sort_key=17)
+app.command("tidegate.cli.ledger:app", name="ledger", help=texts.LEDGER, sort_key=18)
 app.command("tidegate.cli.credentials:app", name="credentials", help=texts.CREDENTIALS, show=False)
 
 

@@ -156,3 +156,40 @@ Examples
 tidegate keys forget-kek 0a1b2c3d4e5f6071 --yes
 ```
 """
+
+BACKUP = """Write everything that the database keeps into a file.
+
+The file is made as of one moment, while gateways go on: organisations, people, keys, limits, the ledger with its sums, bills, and the audit
+log. Secrets stay sealed in it. It can be restored into SQLite and PostgreSQL, whichever it came from.
+
+Examples
+
+```
+tidegate backup tidegate-2026-06-14.backup
+```
+"""
+
+RESTORE = """Put a backup into an empty database.
+
+All of the file is checked before anything is written, and all of it is restored or nothing. The database may be one that does not exist yet
+(SQLite) or is new (PostgreSQL); one that holds something is refused. No gateway may run on it.
+
+Examples
+
+```
+tidegate restore tidegate-2026-06-14.backup
+TIDEGATE_DATABASE_URL=postgresql://… tidegate restore tidegate-2026-06-14.backup
+```
+"""
+
+LEDGER = """Put right what the ledger says.
+
+Rows of the ledger never change: a correction is a new entry beside them.
+
+Examples
+
+```
+tidegate ledger reprice --since 2026-06-01 --until 2026-06-08 --model 'openai/gpt-5*'
+tidegate ledger reprice --since 2026-06-01 --until 2026-06-08 --model 'openai/gpt-5*' --apply
+```
+"""

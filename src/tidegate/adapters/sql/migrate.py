@@ -36,13 +36,14 @@ async def _alone() -> AsyncGenerator[None]:
         _ALEMBIC.release()
 
 
-async def upgrade(database: Database) -> tuple[str | None, str]:
-    """(version before, version after). Of several that start at once, one migrates and the others wait; all in one transaction."""
+async def upgrade(database: Database, to: str = "head") -> tuple[str | None, str]:
+    """(version before, version after); `to` is the version that is wanted, where it is not this code's. Of several that start at once, one
+    migrates and the others wait; all in one transaction."""
     async with _alone(), database.write(EVERYONE) as connection:
         if not database.is_sqlite:
             await connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
         before = await connection.run_sync(version_of)
-        await connection.run_sync(_upgrade)
+        await connection.run_sync(_upgrade, to)
         return before, await connection.run_sync(version_of) or ""
 
 
@@ -54,5 +55,5 @@ def configuration(connection: Connection | None = None) -> Config:
     return config
 
 
-def _upgrade(connection: Connection) -> None:
-    command.upgrade(configuration(connection), "head")
+def _upgrade(connection: Connection, to: str) -> None:
+    command.upgrade(configuration(connection), to)
