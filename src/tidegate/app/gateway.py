@@ -15,6 +15,7 @@ from tidegate.adapters.thinking_memory import MemoryThinkingCache
 from tidegate.adapters.tokens_splintr import SplintrCounter
 from tidegate.app.access import access_tokens
 from tidegate.app.background import in_background, told
+from tidegate.app.batches import running_batches
 from tidegate.app.limits import KEPT, counters
 from tidegate.app.noticed import Noticed
 from tidegate.app.started import Started
@@ -75,4 +76,5 @@ async def running(
             free=MemoryFreeQuota(clock),
             scratch=FileScratch(started.settings.home / SCRATCH),
         )
-        yield Gateway(app)
+        async with running_batches(app, started.settings):
+            yield Gateway(app)

@@ -106,6 +106,19 @@ class Callers:
         self._prove(listed, public, token)
         return _working(directory, listed, at)
 
+    def named(self, id: str, org: str, at: float = 0.0) -> Key:
+        """The key of an id, for what it began and is not here to finish. Raises `GatewayError` where it works no more."""
+        snapshot, directory = self._snapshot, self._directory
+        for key in (*snapshot.keys_by_id.values(), *snapshot.keys_by_digest.values()):
+            if key.id == id and key.org == org:
+                return key
+        listed = None if directory is None else directory.find(id)
+        if directory is None or listed is None or listed.key.org != org:
+            if directory is not None and not directory.is_current:
+                raise _away()
+            raise _unknown(id)
+        return _working(directory, listed, at)
+
     def _public(self, token: str) -> str | None:
         """The id of a token that can be one of the database's."""
         if not token.startswith(keys.PREFIX) or token.startswith(_ADMIN) or len(token) > _LONGEST:

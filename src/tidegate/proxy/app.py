@@ -1,5 +1,7 @@
 """What the data plane holds: the current snapshot and the adapters. Passed, never imported; two gateways can live in one process."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from tidegate.policy.charges import Rows
@@ -37,9 +39,12 @@ class Live(msgspec.Struct):
 
 
 class Late(msgspec.Struct):
-    """What comes once the database can be used, after calls are served: the ledger that usage is asked of."""
+    """What comes once the database can be used, after calls are served: the ledger that usage is asked of, and what runs
+    batches."""
 
     ledger: Ledger | None = None
+    batched: Callable[[], None] | None = None
+    """Tells the runner of batches, where there is one, that there is something to do."""
 
 
 class App(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,6 +34,11 @@ class Reply:
         self.status = 200
         self._client.begin(200, [(b"content-type", content_type), *_STREAM_HEADERS, *headers, *self._extra])
 
+    def start_file(self, headers: RawHeaders, content_type: bytes = b"application/octet-stream") -> None:
+        """The head of a file whose bytes follow in pieces."""
+        self.status = 200
+        self._client.begin(200, [(b"content-type", content_type), *headers, *self._extra])
+
     def piece(self, data: bytes) -> bool:
         """A part of a stream. False where the client reads too slowly: wait for `drained` before the next."""
         return self._client.piece(data)

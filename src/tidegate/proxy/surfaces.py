@@ -2,7 +2,20 @@
 
 from collections.abc import Mapping
 
-from tidegate.proxy import conversations, counting, gemini, listing, operate, operate_form, pipeline, responses, responses_kept
+from tidegate.proxy import (
+    batches,
+    conversations,
+    counting,
+    files,
+    gemini,
+    listing,
+    message_batches,
+    operate,
+    operate_form,
+    pipeline,
+    responses,
+    responses_kept,
+)
 from tidegate.proxy.paths import Paths, Surface
 from tidegate.proxy.quota import quota
 from tidegate.proxy.usage import usage
@@ -47,6 +60,21 @@ SURFACES = Paths(
         Surface("response_delete", "DELETE", b"/v1/responses/{id}", "openai_responses", responses_kept.delete, body=False),
         Surface("response_cancel", "POST", b"/v1/responses/{id}/cancel", "openai_responses", responses_kept.cancel),
         Surface("response_input", "GET", b"/v1/responses/{id}/input_items", "openai_responses", responses_kept.input_items, body=False),
+        Surface("file_create", "POST", b"/v1/files", "openai_chat", files.create, form=True),
+        Surface("files", "GET", b"/v1/files", "openai_chat", files.files, body=False),
+        Surface("file", "GET", b"/v1/files/{id}", "openai_chat", files.get, body=False),
+        Surface("file_delete", "DELETE", b"/v1/files/{id}", "openai_chat", files.delete, body=False),
+        Surface("file_content", "GET", b"/v1/files/{id}/content", "openai_chat", files.content, body=False),
+        Surface("batch_create", "POST", b"/v1/batches", "openai_chat", batches.create),
+        Surface("batches", "GET", b"/v1/batches", "openai_chat", batches.batches, body=False),
+        Surface("batch", "GET", b"/v1/batches/{id}", "openai_chat", batches.get, body=False),
+        Surface("batch_cancel", "POST", b"/v1/batches/{id}/cancel", "openai_chat", batches.cancel),
+        Surface("message_batch_create", "POST", b"/v1/messages/batches", "anthropic", message_batches.create),
+        Surface("message_batches", "GET", b"/v1/messages/batches", "anthropic", message_batches.batches, body=False),
+        Surface("message_batch", "GET", b"/v1/messages/batches/{id}", "anthropic", message_batches.get, body=False),
+        Surface("message_batch_delete", "DELETE", b"/v1/messages/batches/{id}", "anthropic", message_batches.delete, body=False),
+        Surface("message_batch_cancel", "POST", b"/v1/messages/batches/{id}/cancel", "anthropic", message_batches.cancel),
+        Surface("message_batch_results", "GET", b"/v1/messages/batches/{id}/results", "anthropic", message_batches.results, body=False),
         Surface("conversations", "POST", b"/v1/conversations", "openai_responses", conversations.create),
         Surface("conversation", "GET", b"/v1/conversations/{id}", "openai_responses", conversations.get, body=False),
         Surface("conversation_update", "POST", b"/v1/conversations/{id}", "openai_responses", conversations.update),

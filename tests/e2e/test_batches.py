@@ -1,0 +1,96 @@
+"""Files and batches with the official clients, on a gateway that is killed in the middle."""
+
+import json
+import signal
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import anthropic
+import openai
+import pytest
+from tests.e2e.conftest import CLAUDE, GPT, configuration
+from tests.e2e.wire import Provider
+from tests.support.gateway import GatewayProcess
+
+LINES = 30
+
+
+@pytest.fixture
+def own(tmp_path: Path, sandbox_provider: Provider) -> Generator[GatewayProcess]:
+    sandbox_provider.forget()
+    setup = {**configuration(sandbox_provider.url), "keys": []}
+    with GatewayProcess(tmp_path, setup, {"UPSTREAM_KEY": "x"}) as started:
+        yield started
+
+
+def clients(own: GatewayProcess) -> tuple[openai.OpenAI, anthropic.Anthropic]:
+    return (
+        openai.OpenAI(base_url=f"{own.url}/v1", api_key=own.key, max_retries=5, timeout=60),
+        anthropic.Anthropic(base_url=own.url, api_key=own.key, max_retries=5, timeout=60),
+    )
+
+
+def until(look: Callable[[], Any], is_it: Callable[[Any], bool], within: float = 60) -> Any:
+    end = time.monotonic() + within
+    while not is_it(found := look()):
+        assert time.monotonic() < end, found
+        time.sleep(0.1)
+    return found
+
+
+def line(number: int, model: str) -> str:
+    script = json.dumps({"sandbox": {"text": f"answer {number}", "header_delay_ms": 100}})
+    body = {"model": model, "messages": [{"role": "user", "content": f"line {number}: {script}"}]}
+    return json.dumps({"custom_id": f"c{number}", "method": "POST", "url": "/v1/chat/completions", "body": body})
+
+
+def test_a_batch_outlives_a_gateway_that_is_killed(own: GatewayProcess, sandbox_provider: Provider) -> None:
+    client, _ = clients(own)
+    data = "\n".join(line(number, (GPT, CLAUDE)[number % 2]) for number in range(LINES)).encode()
+    file = client.files.create(file=("in.jsonl", data), purpose="batch")
+    assert client.files.content(file.id).read() == data
+    made = client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h", metadata={"a": "b"})
+
+    def look() -> Any:
+        return client.batches.retrieve(made.id)
+
+    before = until(look, lambda batch: batch.request_counts.completed >= 5).request_counts.completed
+    own.stop(signal.SIGKILL)
+    asked_before = len(sandbox_provider.requests())
+    own.start()
+    done = until(look, lambda batch: batch.status == "completed")
+    assert (done.request_counts.completed, done.request_counts.failed, done.metadata) == (LINES, 0, {"a": "b"})
+    answers = [json.loads(found) for found in client.files.content(done.output_file_id).text.splitlines()]
+    texts = {one["custom_id"]: one["response"]["body"]["choices"][0]["message"]["content"] for one in answers}
+    assert len(answers) == LINES
+    assert texts == {f"c{number}": f"answer {number}" for number in range(LINES)}
+    asked = sandbox_provider.requests()
+    assert len(asked) - asked_before <= LINES - before
+    assert len(asked) <= LINES + 4  # those that ran when it was killed
+    assert client.batches.list().data[0].id == made.id
+    client.files.delete(file.id)
+    with pytest.raises(openai.NotFoundError):
+        client.files.retrieve(file.id)
+    events = own.usage(LINES, within=30)
+    assert {event["surface"] for event in events} == {"chat_completions"}
+    assert sum(event["status"] == 200 for event in events) >= LINES
+
+
+def test_message_batches(own: GatewayProcess) -> None:
+    _, client = clients(own)
+    script = json.dumps({"sandbox": {"text": "Hello."}})
+    requests: Any = [
+        {"custom_id": model, "params": {"model": model, "max_tokens": 20, "messages": [{"role": "user", "content": f"Hi {script}"}]}}
+        for model in (CLAUDE, GPT)
+    ]
+    made = client.messages.batches.create(requests=requests)
+    done = until(lambda: client.messages.batches.retrieve(made.id), lambda batch: batch.processing_status == "ended")
+    assert done.request_counts.succeeded == 2
+    results = {one.custom_id: one.result for one in client.messages.batches.results(made.id)}
+    assert [result.message.content[0].text for result in results.values() if result.type == "succeeded"] == ["Hello."] * 2  # type: ignore[union-attr]  # text
+    assert [batch.id for batch in client.messages.batches.list()] == [made.id]
+    assert client.messages.batches.delete(made.id).id == made.id
+    with pytest.raises(anthropic.NotFoundError):
+        client.messages.batches.retrieve(made.id)
