@@ -7,32 +7,23 @@ from itertools import pairwise
 from typing import Any
 
 from tests.conformance.replay.answer import arguments_of
+from tests.conformance.replay.content import Content, result_texts
 
 _CHAT_PARTS = frozenset({"text", "image_url", "file", "input_audio", "refusal"})
 _BLOCKS = frozenset({"text", "image", "document", "tool_use", "tool_result", "thinking", "redacted_thinking", "search_result"})
-
-
-class Content:
-    """What a request says: its texts, tool calls (name, arguments), tool results' texts, images, files and offered tools."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self.calls: list[tuple[str, Any]] = []
-        self.images = 0
-        self.files = 0
-        self.tools: dict[str, Any] = {}
-        self.strict: set[str] = set()
 
 
 def of_chat(body: dict[str, Any]) -> Content:
     """Of an OpenAI chat request."""
     found = Content()
     for message in body.get("messages") or []:
-        _chat_content(message.get("content"), found)
+        _chat_content(message.get("content"), found, result=message.get("role") in ("tool", "function"))
         for call in message.get("tool_calls") or []:
             function = call.get("function") or {}
             if call.get("type", "function") == "function":
                 found.calls.append((function["name"], arguments_of(function.get("arguments") or "")))
+            elif call.get("type") == "custom":
+                found.calls.append((call["custom"]["name"], {"input": call["custom"].get("input")}))
         if message.get("function_call"):
             found.calls.append((message["function_call"]["name"], arguments_of(message["function_call"].get("arguments") or "")))
     for tool in body.get("tools") or []:
@@ -40,6 +31,9 @@ def of_chat(body: dict[str, Any]) -> Content:
             found.tools[tool["function"]["name"]] = tool["function"].get("parameters")
             if tool["function"].get("strict"):
                 found.strict.add(tool["function"]["name"])
+    choice = body.get("tool_choice")
+    if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
+        found.only({tool["function"]["name"] for tool in choice["allowed_tools"]["tools"] if tool.get("type") == "function"})
     for function in body.get("functions") or []:
         found.tools[function["name"]] = function.get("parameters")
     return found
@@ -150,30 +144,32 @@ def _block_flaws(blocks: list[dict[str, Any]]) -> Iterator[str]:
             yield f"the input of a tool is {block.get('input')!r}"
 
 
-def _chat_content(content: Any, found: Content) -> None:
+def _chat_content(content: Any, found: Content, *, result: bool) -> None:
     if isinstance(content, str):
-        found.texts.append(content)
+        found.texts += result_texts(content) if result else [content]
         return
     for part in content or []:
         match part.get("type"):
             case "text" | "refusal" as kind:
-                found.texts.append(part[kind])
+                found.texts += result_texts(part[kind]) if result else [part[kind]]
             case "image_url":
                 found.images += 1
             case "file":
+                found.data_url((part.get("file") or {}).get("file_data"))
+            case "input_audio":
                 found.files += 1
             case _:
                 pass
 
 
-def _blocks(content: Any, found: Content) -> None:
+def _blocks(content: Any, found: Content, *, result: bool = False) -> None:
     if isinstance(content, str):
-        found.texts.append(content)
+        found.texts += result_texts(content) if result else [content]
         return
     for block in content or []:
         match block.get("type"):
             case "text":
-                found.texts.append(block["text"])
+                found.texts += result_texts(block["text"]) if result else [block["text"]]
             case "image":
                 found.images += 1
             case "document":
@@ -181,7 +177,7 @@ def _blocks(content: Any, found: Content) -> None:
             case "tool_use":
                 found.calls.append((block["name"], block.get("input")))
             case "tool_result":
-                _blocks(block.get("content"), found)
+                _blocks(block.get("content"), found, result=True)
             case _:
                 pass
 
@@ -193,21 +189,39 @@ def _document(source: dict[str, Any], found: Content) -> None:
             found.texts.append(source["data"])
         case "content":
             _blocks(source.get("content"), found)
+        case "base64":
+            found.media(str(source.get("media_type")), source.get("data"))
         case _:
             found.files += 1
 
 
 def _calls(content: Content) -> list[str]:
     """Anthropic's tools take objects only: arguments that are none stand in one."""
-    calls = ((name, args if isinstance(args, dict) else {"arguments": args}) for name, args in content.calls)
-    return sorted(json.dumps(call, sort_keys=True) for call in calls)
+    return sorted(json.dumps((name, _in_an_object(args)), sort_keys=True) for name, args in content.calls)
+
+
+def _in_an_object(args: Any) -> Any:
+    if not isinstance(args, dict):
+        return {"arguments": args}
+    text = args.get("arguments")
+    return {"arguments": arguments_of(text)} if args.keys() == {"arguments"} and isinstance(text, str) else args
 
 
 def _same_schema(one: Any, other: Any, *, strict: bool) -> bool:
     """A schema that was left out is one of an object without properties. Strict tools have closed objects at Anthropic."""
-    empty = {"type": "object", "properties": {}}
-    one, other = {**empty, **(one or {})}, {**empty, **(other or {})}
+    one, other = _spelled(one), _spelled(other)
     return one == other or (strict and _open(one) == _open(other))
+
+
+def _spelled(schema: Any) -> Any:
+    spelled = {"type": "object", "properties": {}, **(schema or {})}
+    notes = ("title", "description", "$schema")
+    bare = {
+        name: value
+        for name, value in spelled.items()
+        if name not in notes and (name, value) not in (("required", []), ("additionalProperties", False))
+    }
+    return bare if bare == {"type": "object", "properties": {}} else spelled
 
 
 def _open(schema: Any) -> Any:

@@ -54,7 +54,7 @@ class _Open:
 class AnthropicStreamDecoder:
     """One stream. `origin` is where its signatures are made."""
 
-    __slots__ = ("_blocks", "_done", "_in_text", "_next", "_origin", "_stop", "_usage")
+    __slots__ = ("_blocks", "_done", "_in_text", "_next", "_origin", "_started", "_stop", "_usage")
 
     def __init__(self, origin: Origin) -> None:
         self._origin = origin
@@ -63,7 +63,7 @@ class AnthropicStreamDecoder:
         self._next = 0
         self._usage: JsonObject = {}
         self._stop: Stop | None = None
-        self._done = False
+        self._started = self._done = False
 
     def feed(self, event: str, data: bytes) -> list[ev.Event]:
         if self._done:
@@ -96,7 +96,11 @@ class AnthropicStreamDecoder:
                 return self.on_error(raw)
             raise GatewayError(upstream_error("an event of the provider's stream has no type"))
         handler = _HANDLERS.get(kind)
-        return [ev.NativeEvent(NAME, {"type": kind, **raw})] if handler is None else handler(self, raw)
+        if handler is None:
+            return [ev.NativeEvent(NAME, {"type": kind, **raw})]
+        # A provider's stream may have lost its start.
+        before = [] if self._started or kind in ("message_start", "ping", "error") else self.on_message_start({})
+        return [*before, *handler(self, raw)] if before else handler(self, raw)
 
     def end(self) -> list[ev.Event]:
         if self._done:
@@ -125,6 +129,9 @@ class AnthropicStreamDecoder:
         if type(usage) is dict:
             self._usage = dict(cast("JsonObject", usage))
         identity, model, counted = fields.get("id"), fields.get("model"), decode_usage(usage)
+        if self._started:
+            return [] if counted is None else [ev.UsageReport(counted)]
+        self._started = True
         started = ev.Started(
             identity if type(identity) is str else "",
             model if type(model) is str else "",

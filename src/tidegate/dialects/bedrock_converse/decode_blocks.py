@@ -282,7 +282,11 @@ def _guarded(raw: JsonObject, path: str) -> Block | None:
 
 def _cited(raw: JsonObject, path: str) -> Text:
     inner, where = _inner(raw, CITED, path)
-    text = "".join(said for said, _ in _texts(inner, "content", where))
+    content = inner.get("content")
+    told = _texts(inner, "content", where)
+    text = "".join(said for said, _ in told)
+    if any(left for _, left in told):
+        inner["content"] = content
     citations: list[Citation] = []
     for index, item in enumerate(take_list(inner, "citations", where) or []):
         citation = decode_citation(item)

@@ -12,6 +12,7 @@ from tidegate.dialects.bedrock_converse.fields import CITED, GUARD, NAME
 from tidegate.dialects.bedrock_converse.receipt import Receipt
 from tidegate.dialects.reading import merge
 from tidegate.dialects.signature import pack
+from tidegate.dialects.values import object_or_empty
 from tidegate.ir.content import Audio, Block, CacheMark, Document, Image, Native, Refusal, Text, Thinking, ToolResult, ToolUse
 from tidegate.ir.json import Json, JsonObject
 
@@ -56,7 +57,7 @@ def _own_text(block: Text) -> JsonObject:
         cited: JsonObject = {"content": [{"text": block.text}]}
         if block.citations:
             cited["citations"] = [citation.raw for citation in block.citations]
-        return {CITED: cited}
+        return {CITED: cited | object_or_empty(block.extras.get(CITED))}
     return {"text": block.text}
 
 

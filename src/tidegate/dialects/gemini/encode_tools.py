@@ -9,6 +9,7 @@ from tidegate.ir.errors import unsupported
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.request import NativeTool, Tool, ToolChoice, WebSearch
 
+_SAYS_NOTHING = frozenset(("type", "properties", "required", "additionalProperties", "title", "description", "$schema"))
 _FREE_TEXT: JsonObject = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
 _FUNCTIONS = "functionDeclarations"
 
@@ -73,8 +74,10 @@ def _function(encoding: Encoding, tool: Tool, path: str) -> JsonObject:
 
 
 def _has_properties(schema: Json) -> bool:
-    """A function without parameters has no schema."""
-    return not (type(schema) is dict and schema.get("type", "object") == "object" and not schema.get("properties") and "$ref" not in schema)
+    """A function without parameters has no schema: one whose words say nothing else."""
+    if type(schema) is not dict or schema.get("type", "object") != "object" or schema.get("properties") or schema.get("required"):
+        return True
+    return not schema.keys() <= _SAYS_NOTHING or schema.get("additionalProperties", False) is not False
 
 
 def _search(encoding: Encoding, tool: WebSearch) -> list[Json]:

@@ -83,7 +83,7 @@ def _object(request: Request, raw: JsonObject, name: str) -> None:
 
 def _max_tokens(request: Request, raw: JsonObject, name: str) -> None:
     """The newer name wins where both are there; the older is then kept as it is."""
-    if raw.get("max_completion_tokens") is None:
+    if raw.get("max_completion_tokens") is None and request.max_tokens is None:
         request.max_tokens = take_int(raw, name, "")
 
 

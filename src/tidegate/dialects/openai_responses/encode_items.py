@@ -7,7 +7,7 @@ from tidegate.dialects.openai_responses.encoding import Encoding
 from tidegate.dialects.openai_responses.fields import DONE, NAME
 from tidegate.dialects.openai_responses.reasoning import item_of
 from tidegate.dialects.values import parse
-from tidegate.ir.content import Block, Native, Text, Thinking, ToolResult, ToolUse
+from tidegate.ir.content import Audio, Block, Document, Image, Native, Text, Thinking, ToolResult, ToolUse
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.request import Message
 
@@ -33,6 +33,8 @@ def _items(encoding: Encoding, message: Message, index: int) -> list[JsonObject]
 
     for at, block in enumerate(message.blocks):
         item = _item(encoding, message, block, encoding.block(index, at))
+        if item is None and message.role == "assistant" and not encoding.own and isinstance(block, Audio | Document | Image):
+            item = _shown(encoding, block, encoding.block(index, at))
         if item is None:
             content.append(block)
             paths.append(encoding.block(index, at))
@@ -77,6 +79,11 @@ def _item(encoding: Encoding, message: Message, block: Block, path: str) -> list
             return [raw]
         case _:
             return None
+
+
+def _shown(encoding: Encoding, block: Block, path: str) -> list[JsonObject]:
+    encoding.emulated(path, "an answer has no place for it: shown as a user's message")
+    return [{"type": "message", "role": "user", "content": content_of(encode_parts(encoding, [block], [path], answer=False))}]
 
 
 def _is_part(raw: JsonObject) -> bool:

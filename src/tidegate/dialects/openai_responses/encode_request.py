@@ -41,7 +41,10 @@ def encode_request(request: Request, profile: Profile) -> Encoded:
     asked = _text(encoding, body)
     if asked is not None:
         told.append(asked)
-    if told:
+    if told and not body["input"] and not encoding.own:
+        # OpenAI wants an input; these words are the request then.
+        body["input"] = [{"type": "message", "role": "developer", "content": "\n\n".join(told)}]
+    elif told:
         body["instructions"] = "\n\n".join(told)
     _own(request, body) if encoding.own else _foreign(encoding, body)
     if request.stream:

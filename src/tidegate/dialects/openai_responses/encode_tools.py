@@ -65,7 +65,7 @@ def encode_tool(encoding: Encoding, tool: Tool, path: str) -> JsonObject:
         raw["description"] = tool.description
     if tool.kind == "custom":
         if tool.format is not None:
-            raw["format"] = _format(tool.format)
+            raw["format"] = _format(encoding, tool.format, path)
     else:
         if tool.schema is not None:
             raw["parameters"] = tool.schema
@@ -81,9 +81,13 @@ def encode_tool(encoding: Encoding, tool: Tool, path: str) -> JsonObject:
     return raw
 
 
-def _format(form: JsonObject) -> JsonObject:
+def _format(encoding: Encoding, form: JsonObject, path: str) -> JsonObject:
+    """Chat completions have the grammar in an object of its own."""
     grammar = form.get("grammar")
-    return {"type": "grammar", **grammar} if form.get("type") == "grammar" and type(grammar) is dict else form
+    if form.get("type") != "grammar" or type(grammar) is not dict:
+        return form
+    encoding.foreign_extras({name: value for name, value in form.items() if name not in ("type", "grammar")}, f"{path}.custom.format")
+    return {"type": "grammar", **grammar}
 
 
 def _web_search(encoding: Encoding, tool: WebSearch, path: str) -> JsonObject | None:
@@ -104,7 +108,9 @@ def _web_search(encoding: Encoding, tool: WebSearch, path: str) -> JsonObject | 
     for name in ("blocked_domains", "max_uses"):
         if getattr(tool, name) is not None:
             encoding.dropped(f"{path}.{name}", "OpenAI's web search has no such option")
-    encoding.foreign_extras({name: value for name, value in tool.raw.items() if name not in _FOREIGN_SEARCH}, path)
+    # What chat completions have beside the place is left under its name; the others' location is all in the neutral one.
+    known = frozenset[str]() if encoding.request.dialect == "openai_chat" else _FOREIGN_SEARCH
+    encoding.foreign_extras({name: value for name, value in tool.raw.items() if name not in known}, path)
     return raw
 
 

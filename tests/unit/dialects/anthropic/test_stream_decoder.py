@@ -252,6 +252,16 @@ def test_a_broken_order_fails_the_stream(raw: list[dict[str, Any]]) -> None:
 def test_the_name_of_an_event_stands_for_its_missing_type() -> None:
     decoder = DIALECT.stream_decoder(ORIGIN)
     assert decoder.feed("ping", b"{}") == []
+    assert decoder.feed("message_start", b"{}") == [ev.Started("", "", None, None, "anthropic")]
     assert decoder.feed("message_delta", b'{"delta":{"stop_reason":"end_turn"}}') == []
     assert decoder.feed("", b"[DONE]") == []
     assert decoder.feed("message_stop", b"{}") == [ev.Finished(Stop("end", "end_turn"))]
+
+
+def test_a_stream_that_lost_its_start_is_started_once() -> None:
+    decoder = DIALECT.stream_decoder(ORIGIN)
+    text = b'{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}'
+    started = ev.Started("", "", None, None, "anthropic")
+    assert decoder.feed("content_block_start", text) == [started, ev.BlockStart(0, Text(""))]
+    late = b'{"type":"message_start","message":{"usage":{"input_tokens":3}}}'
+    assert [type(event) for event in decoder.feed("message_start", late)] == [ev.UsageReport]

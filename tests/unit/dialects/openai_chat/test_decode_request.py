@@ -107,6 +107,7 @@ def test_the_newer_of_two_limits_wins_and_the_older_is_kept() -> None:
     request = decoded(max_tokens=1, max_completion_tokens=2)
     assert (request.max_tokens, request.extras) == (2, {"max_tokens": 1})
     assert decoded(max_completion_tokens=None, max_tokens=1).max_tokens == 1
+    assert decoded(max_completion_tokens=2, max_tokens=1).max_tokens == 2
 
 
 def test_a_safety_identifier_is_the_user_unless_there_is_one() -> None:

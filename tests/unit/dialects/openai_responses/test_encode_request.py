@@ -1,9 +1,11 @@
+import json
 from typing import Any
 
 import pytest
 from tests.unit.dialects.openai_responses.making import encode, foreign, lost, message
 
 from tidegate.dialects.names import shortened
+from tidegate.dialects.table import DIALECTS
 from tidegate.ir.content import (
     Base64Source,
     CacheMark,
@@ -180,3 +182,33 @@ def test_names_and_fields_of_others_are_on_the_receipt() -> None:
     request.messages[0].name = "Ada"
     _, losses = encode(request)
     assert {loss.field for loss in losses} == {"messages[0].content[0].x", "messages[0].name", "container"}
+
+
+def test_instructions_alone_are_the_input() -> None:
+    body, losses = encode(foreign(message("system", "You are a potato.")))
+    assert (body["input"], body.get("instructions")) == ([{"type": "message", "role": "developer", "content": "You are a potato."}], None)
+    assert losses == []
+
+
+def test_a_picture_in_an_answer_is_shown_as_a_users_message() -> None:
+    picture = Image(Base64Source("image/png", "AA=="))
+    body, losses = encode(foreign(message("user", "draw"), message("assistant", "here", picture, "done")), vision=True)
+    assert [(item["role"], item["content"]) for item in body["input"][1:]] == [
+        ("assistant", "here"),
+        ("user", [{"type": "input_image", "image_url": "data:image/png;base64,AA=="}]),
+        ("assistant", "done"),
+    ]
+    assert lost(losses) == [("emulated", "messages[1].content[1]")]
+
+
+def test_what_chat_has_beside_a_place_or_a_grammar_is_on_the_receipt() -> None:
+    asked = {"search_context_size": "low", "user_location": {"type": "approximate", "approximate": {"city": "Oslo"}, "x": 1}}
+    form = {"type": "grammar", "grammar": {"syntax": "regex", "definition": "a"}, "y": 1}
+    chat = {
+        "model": "m",
+        "messages": [{"role": "user", "content": "hi"}],
+        "web_search_options": asked,
+        "tools": [{"type": "custom", "custom": {"name": "c", "format": form}}],
+    }
+    _, losses = encode(DIALECTS["openai_chat"].decode_request(json.dumps(chat).encode()), web_search=True)
+    assert [field for _, field in lost(losses)] == ["tools[0].custom.format.y", "web_search_options.user_location"]
