@@ -4,11 +4,11 @@ a database and subjects of its own."""
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Coroutine, Iterable, Iterator
+import uuid
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
 from redis import Redis
 from tests.support import databases, servers
 from tests.support.usage import usage_event
@@ -26,32 +26,48 @@ from tidegate.ports.limits import Counters
 T = TypeVar("T")
 
 
-class Stores(msgspec.Struct):
-    """Where they are; made once for a run."""
+class Ground:
+    """One database, perhaps with Redis, and one loop, for all examples of a machine."""
 
-    postgres: dict[str, str]
-    redis: dict[str, str]
-    folder: Path
-    count: Iterator[int]
+    def __init__(self, kind: str, facts: dict[str, dict[str, str]], folder: Path) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.redis = facts["redis"]["url"] if "redis" in kind else None
+        self.kind = kind
+        self.count = itertools.count()
+        self._closing = contextlib.AsyncExitStack()
+        self.loop.run_until_complete(self._open(facts["postgres"], folder))
+
+    async def _open(self, postgres: dict[str, str], folder: Path) -> None:
+        made = databases.postgres_url(postgres) if self.kind.startswith("postgres") else databases.sqlite_url(folder)
+        self.database = databases.opened(await self._closing.enter_async_context(made))
+        self._closing.push_async_callback(self.database.aclose)
+
+    def close(self) -> None:
+        self.loop.run_until_complete(self._closing.aclose())
+        self.loop.close()
 
 
-_STORES: list[Stores] = []
+_GROUNDS: dict[str, Ground] = {}
 
 
 @contextlib.contextmanager
-def stores(shared: Path, own: Path) -> Iterator[None]:
+def grounds(kinds: Iterable[str], shared: Path, own: Path) -> Iterator[None]:
     """`shared` is a folder of all workers of the run, `own` one of this worker."""
     with (
         servers.shared(shared, "postgres", databases.postgres_with_template) as postgres,
         servers.shared(shared, "redis", servers.redis) as redis,
     ):
-        _STORES.append(Stores(postgres, redis, own, itertools.count()))
-        yield
-        _STORES.pop()
+        for kind in kinds:
+            _GROUNDS[kind] = Ground(kind, {"postgres": postgres, "redis": redis}, own)
+        try:
+            yield
+        finally:
+            for kind in kinds:
+                _GROUNDS.pop(kind).close()
 
 
 def made(kind: str, clock: Clock, lease: float) -> "InMemory | Shared":
-    return InMemory(clock, lease) if kind == "memory" else Shared(_STORES[-1], kind, clock, lease)
+    return InMemory(clock, lease) if kind == "memory" else Shared(_GROUNDS[kind], clock, lease)
 
 
 class InMemory:
@@ -76,6 +92,9 @@ class InMemory:
             return done.value
         raise AssertionError("the counters waited")
 
+    def now(self, call: Callable[[], None]) -> None:
+        call()
+
     def ended(self, attempt: Claim, at: float, actual: Actual) -> None:
         """There is no ledger."""
 
@@ -90,35 +109,24 @@ class InMemory:
 
 
 class Shared:
-    """One process on a database, with or without Redis. Its ledger is the past."""
+    """One process on a database, with or without Redis, with subjects of its own. Its ledger is the past."""
 
-    def __init__(self, stores: Stores, kind: str, clock: Clock, lease: float) -> None:
-        self.name = f"{kind.replace('+', '-')}{next(stores.count)}-"
+    def __init__(self, ground: Ground, clock: Clock, lease: float) -> None:
+        self.name = f"{ground.kind.replace('+', '-')}{next(ground.count)}-{uuid.uuid4().hex[:8]}-"
         self.alerts: list[tuple[int, int]] = []
-        self._stores = stores
-        self._kind = kind
+        self._ground = ground
         self._clock = clock
         self._lease = lease
-        self._loop = asyncio.new_event_loop()
-        self._closing = contextlib.AsyncExitStack()
-        self.corrects_rates = "redis" not in kind
-        self._loop.run_until_complete(self._open())
+        self.corrects_rates = ground.redis is None
+        self._ledger = LedgerStore(ground.database, windows=Spent(ground.database, self.name))
+        ground.loop.run_until_complete(self._start())
 
-    async def _open(self) -> None:
-        if self._kind.startswith("postgres"):
-            url = await self._closing.enter_async_context(databases.postgres_url(self._stores.postgres))
-        else:
-            url = await self._closing.enter_async_context(databases.sqlite_url(self._stores.folder))
-        self._database = databases.opened(url)
-        self._closing.push_async_callback(self._database.aclose)
-        self._ledger = LedgerStore(self._database, windows=Spent(self._database, self.name))
-        self._start()
-
-    def _start(self) -> None:
-        windows = SqlWindows(self._database, self.name, self._clock)
+    async def _start(self) -> None:
+        windows = SqlWindows(self._ground.database, self.name, self._clock)
         self._rates = None
-        if not self.corrects_rates:
-            self._rates = RedisRates(self._stores.redis["url"], self._clock, timeout=5, lease=10**7, own_time=True)
+        if self._ground.redis is not None:
+            # Time is the machine's, also in Redis, where nothing expires by itself then.
+            self._rates = RedisRates(self._ground.redis, self._clock, timeout=5, lease=10**7, own_time=True)
         self._leased = LeasedCounters(self._clock, rates=self._rates, lease=self._lease)
         self._leased.start(windows)
         self.counters: Counters = self._leased
@@ -132,7 +140,15 @@ class Shared:
             await self._leased.quiet()
             return answer
 
-        return self._loop.run_until_complete(whole())
+        return self._ground.loop.run_until_complete(whole())
+
+    def now(self, call: Callable[[], None]) -> None:
+        """Calls what does not wait, in the loop."""
+
+        async def inside() -> None:
+            call()
+
+        self.run(inside())
 
     def ended(self, attempt: Claim, at: float, actual: Actual) -> None:
         self.run(self._post(attempt, at, actual, "settled"))
@@ -157,17 +173,22 @@ class Shared:
             await self._leased.abandon()
             for attempt, at, actual in unposted:
                 await self._post(attempt, at, actual, "unknown")
-            if self._rates is not None:
-                with Redis.from_url(self._stores.redis["url"]) as redis:
-                    redis.flushall()
-            self._start()
+            self._forget_rates()
+            await self._start()
 
-        self._loop.run_until_complete(again())
+        self._ground.loop.run_until_complete(again())
+
+    def _forget_rates(self) -> None:
+        """Redis is shared with other tests: only what is this example's goes."""
+        if self._ground.redis is not None:
+            with Redis.from_url(self._ground.redis) as redis:
+                for key in redis.scan_iter(f"{{{self.name}}}:*", count=1000):
+                    redis.delete(key)
 
     def close(self) -> None:
         async def end() -> None:
             await self._leased.aclose()
-            await self._closing.aclose()
+            await self._ledger.aclose()
 
-        self._loop.run_until_complete(end())
-        self._loop.close()
+        self._ground.loop.run_until_complete(end())
+        self._forget_rates()

@@ -8,13 +8,15 @@ had reserved, and nothing stays reserved. The same rules run on every store: mem
 import datetime
 import math
 import os
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.laws import limit_backends as backends
@@ -36,6 +38,9 @@ from tidegate.ports.limits import Counters
 
 T = TypeVar("T")
 EXAMPLES = int(os.environ.get("TIDEGATE_LIMIT_EXAMPLES", "500"))
+STORED_EXAMPLES = max(1, EXAMPLES // 60)
+STORED_STEPS = 30
+"""On databases every step waits for commits: fewer of them, and more where `TIDEGATE_LIMIT_EXAMPLES` says so."""
 LEASE = 100
 PIECE = 3
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -193,7 +198,7 @@ class LimitsMachine(RuleBasedStateMachine):
 
     def end(self, name: str, attempt: Attempt, actual: Actual) -> None:
         self.model.settle(attempt, actual)
-        self.counters.settle(name, attempt.claim.attempt, actual)
+        self.on.now(lambda: self.counters.settle(name, attempt.claim.attempt, actual))
         self.on.ended(attempt.claim, START + attempt.at, actual)
         self.done.append(name)
 
@@ -202,8 +207,8 @@ class LimitsMachine(RuleBasedStateMachine):
         if self.done:
             name = data.draw(st.sampled_from(self.done))
             for attempt in (1, 2):
-                self.counters.settle(name, attempt, Actual(1000, 1000))
-                self.counters.void(name, attempt)
+                self.on.now(partial(self.counters.settle, name, attempt, Actual(1000, 1000)))
+                self.on.now(partial(self.counters.void, name, attempt))
 
     @rule(data=st.data())
     def void(self, data: st.DataObject) -> None:
@@ -211,7 +216,7 @@ class LimitsMachine(RuleBasedStateMachine):
             name = data.draw(st.sampled_from(sorted(self.open)))
             attempt = self.open.pop(name)
             self.model.settle(attempt, Actual(0, 0), void=True)
-            self.counters.void(name, attempt.claim.attempt)
+            self.on.now(lambda: self.counters.void(name, attempt.claim.attempt))
             self.done.append(name)
 
     @rule(data=st.data())
@@ -219,7 +224,7 @@ class LimitsMachine(RuleBasedStateMachine):
         if self.open:
             name = data.draw(st.sampled_from(sorted(self.open)))
             self.open[name].until = self.clock.passed + LEASE
-            self.counters.renew(name, self.open[name].claim.attempt)
+            self.on.now(lambda: self.counters.renew(name, self.open[name].claim.attempt))
 
     @rule(seconds=st.sampled_from([1, 2, 3, 10, 58, 61, 101, 3600, 18_000, 86_400, 400_000, 2_700_000]))
     def wait(self, seconds: int) -> None:
@@ -280,15 +285,48 @@ class LimitsMachine(RuleBasedStateMachine):
         self.on.close()
 
 
-def _settings(examples: int) -> settings:
+class OnSqlite(LimitsMachine):
+    kind = "sqlite"
+
+
+class OnSqliteAndRedis(LimitsMachine):
+    kind = "sqlite+redis"
+
+
+class OnPostgres(LimitsMachine):
+    kind = "postgres"
+
+
+class OnPostgresAndRedis(LimitsMachine):
+    kind = "postgres+redis"
+
+
+def _settings(examples: int, steps: int, phases: Sequence[Phase] = tuple(Phase)) -> settings:
     return settings(
         max_examples=max(1, examples),
-        stateful_step_count=50,
+        stateful_step_count=steps,
+        phases=phases,
         deadline=None,
         derandomize=True,
         suppress_health_check=(HealthCheck.too_slow,),
     )
 
 
+@pytest.fixture(autouse=True, scope="module")
+def grounds(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[None]:
+    """The stores that examples share; each example has an organisation of its own."""
+    base = tmp_path_factory.getbasetemp()
+    kinds = [machine.kind for machine in (OnSqlite, OnSqliteAndRedis, OnPostgres, OnPostgresAndRedis)]
+    with backends.grounds(kinds, base if worker_id == "master" else base.parent, tmp_path_factory.mktemp("machine")):
+        yield
+
+
 TestLimits = LimitsMachine.TestCase
-TestLimits.settings = _settings(EXAMPLES)
+TestLimits.settings = _settings(EXAMPLES, 50)
+TestLimitsOnSqlite = OnSqlite.TestCase
+TestLimitsOnSqliteAndRedis = OnSqliteAndRedis.TestCase
+TestLimitsOnPostgres = OnPostgres.TestCase
+TestLimitsOnPostgresAndRedis = OnPostgresAndRedis.TestCase
+for _case in (TestLimitsOnSqlite, TestLimitsOnSqliteAndRedis, TestLimitsOnPostgres, TestLimitsOnPostgresAndRedis):
+    # A failure is told as it was found: to make it smaller takes thousands of examples, and so many commits do not end in bounded time.
+    _case.settings = _settings(STORED_EXAMPLES, STORED_STEPS, (Phase.explicit, Phase.generate))

@@ -184,9 +184,15 @@ class Desk:
             amount = asked(claim, charge)
             if not isinstance(cell, Leased) or not amount:
                 continue
-            found = cell.slice(charge.limit, wall)
+            found = self._needed(cell, charge, wall)
             if found.free < amount or cell.left(charge.limit, 0, wall) < amount:
                 yield Lack(charge, found, max(0, amount - found.free))
+
+    def _needed(self, cell: Leased, charge: Charge, wall: float) -> Slice:
+        """The slice of now, kept from being forgotten while the store is asked for more of it: what it granted would be nobody's."""
+        found = cell.slice(charge.limit, wall)
+        found.touched = int(self._clock.monotonic() * 1_000_000)
+        return found
 
     async def _serve(self) -> None:
         try:
@@ -230,7 +236,7 @@ class Desk:
                 amount = asked(item.claim, charge)
                 if not isinstance(cell, Leased) or not amount:
                     continue
-                row = cell.slice(charge.limit, wall)
+                row = self._needed(cell, charge, wall)
                 has = free.get(id(row), row.free)
                 need = max(0, amount - has)
                 free[id(row)] = has + need - amount

@@ -192,3 +192,26 @@ async def test_without_its_database_only_what_was_granted_is_spent(database: Dat
         assert isinstance(await one.reserve(tokens=900), Reservation), "counts that are no money go on"
         one.windows.grant = grant  # type: ignore[method-assign]
         assert isinstance(await one.reserve(nano=DOLLAR // 2), Reservation)
+
+
+def several(count: int) -> tuple[Charge, ...]:
+    """New limits, which this process meets in one call."""
+    limits = [msgspec.structs.replace(BUDGET, id=f"usd{number}", amount=DOLLAR * (number + 1), alerts=()) for number in range(count)]
+    return tuple(charge(limit, "core", org="default") for limit in limits)
+
+
+async def test_what_is_granted_of_a_new_limit_is_not_lost_when_another_one_is_met(database: Database, clock: FixedClock) -> None:
+    async with process(database, "a", clock) as one:
+        charges = several(6)
+        held = await one.reserve(nano=100, charges=charges)
+        assert [(found.used, found.reserved) for found in await one.counters.quota(charges)] == [(0, 100)] * 6
+        await one.settle(held, nano=60)
+        assert [(found.used, found.reserved) for found in await one.counters.quota(charges)] == [(60, 0)] * 6
+
+
+async def test_how_many_limits_stand_is_known_after_a_restart(database: Database, clock: FixedClock) -> None:
+    charges = several(6)
+    async with process(database, "a", clock) as one:
+        await one.settle(await one.reserve(nano=100, charges=charges), nano=60)
+    async with process(database, "b", clock) as other:
+        assert [(found.used, found.reserved) for found in await other.counters.quota(charges)] == [(60, 0)] * 6

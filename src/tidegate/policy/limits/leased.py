@@ -27,8 +27,9 @@ class Figures(msgspec.Struct, frozen=True, gc=False):
 
 class Slice(Row):
     """What this process has of one window. `used` and `reserved` are its own; `others` is what others used, and `elsewhere` what they
-    hold, when the store was last asked. `touched` is when it was last needed. `refused` remembers the store's last no: how much more was
-    wanted, of what limit, and until when (monotonic, like `touched`) that answer is good."""
+    hold, when the store was last asked. `touched` is when it was last needed, -1 where that is not known yet. `refused`
+    remembers the store's last no: how much more was wanted, of what limit, and until when (monotonic, like `touched`) that answer is
+    good."""
 
     __slots__ = ("elsewhere", "end", "granted", "known", "others", "refused", "touched")
 
@@ -39,7 +40,7 @@ class Slice(Row):
         self.others = 0
         self.elsewhere = 0
         self.known = False
-        self.touched = 0
+        self.touched = -1
         self.refused: tuple[int, int, int] = (0, 0, 0)
 
     def learn(self, figures: Figures) -> None:
@@ -125,7 +126,10 @@ class Leased:
         return row.others + row.used, row.elsewhere + row.reserved
 
     def idle(self, limit: Limit, now: int, wall: float) -> bool:
-        """Whether it can be forgotten: the store knows the rest, and no call waits for what it asked."""
+        """Whether it can be forgotten: the store knows the rest, and no call waits for what it asked. A new one is needed by whoever has
+        just made it."""
+        if self.row.touched < 0:
+            self.row.touched = now
         return now - self.row.touched > _WAITED and not self.past and not self.row.reserved and (not self.row.granted or not self.row.free)
 
     def fork(self) -> "Leased":
