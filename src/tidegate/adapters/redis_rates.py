@@ -8,18 +8,17 @@ or away, which the breaker notices. What calls used is sent behind them, many at
 import asyncio
 import contextlib
 import hashlib
+import re
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import structlog
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.exceptions import NoScriptError, RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from tidegate.adapters.breaker import Breaker
 from tidegate.adapters.redis_script import LAYOUT, RENEW, SETTLE, TAKE
+from tidegate.adapters.redis_wire import Wire, WireError, arguments_of, counted, encoded
 from tidegate.policy.limits.cells import PERIODS
 from tidegate.policy.limits.rates import Rated, Told
 from tidegate.policy.limits.rules import CONCURRENT, TOKENS, Actual, Charge, Claim, asked
@@ -35,12 +34,11 @@ GATHER = 0.02
 _WAITING = 20_000
 """Settlements that are kept for a Redis that is slow; beyond, the oldest are dropped, and their tokens count as reserved."""
 _AT_ONCE = 200
-_CONNECTIONS = 32
+_REMEMBERED = 16_384
 _FIELDS = 6
 _EPOCH = 3_600_000_000
 """Milliseconds: where a test's own time begins, which must not be 0; a whole number of hours."""
 
-Command = tuple[str | int, ...]
 _DIGESTS = {text: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() for text in (TAKE, SETTLE, RENEW)}
 """As Redis names scripts."""
 
@@ -65,10 +63,8 @@ class RedisRates:
     is none."""
 
     def __init__(self, url: str, clock: Clock, *, timeout: float = TIMEOUT, lease: float = LEASE, own_time: bool = False) -> None:
-        patience = {"timeout": timeout, "socket_timeout": timeout * 4, "socket_connect_timeout": timeout * 4}
-        pool: BlockingConnectionPool = BlockingConnectionPool.from_url(url, max_connections=_CONNECTIONS, **patience)  # pyright: ignore[reportUnknownMemberType] # redis-py leaves its options open
-        self._pool = pool
-        self._redis = Redis(connection_pool=pool)
+        self._wire = Wire(url)
+        self._heads: dict[int, _Heads] = {}
         self._clock = clock
         self._timeout = timeout
         self._own_time = own_time
@@ -85,8 +81,9 @@ class RedisRates:
 
     async def check(self) -> str | None:
         """Why this Redis forgets counts when its memory is full; None where it does not. Raises `RatesAway`."""
-        memory = await self._asked(self._redis.execute_command("INFO", "memory"), patient=True)  # pyright: ignore[reportUnknownMemberType]
-        policy = str(memory.get("maxmemory_policy", "noeviction"))
+        (told,) = await self._asked([encoded("INFO", "memory")], patient=True)
+        found = re.search(r"^maxmemory_policy:(\S+)", str(told), re.M)
+        policy = found[1] if found is not None else "noeviction"
         if policy == "noeviction":
             return None
         return f"its maxmemory-policy is `{policy}`, so it forgets what is counted when its memory is full: set `noeviction`"
@@ -121,8 +118,9 @@ class RedisRates:
         running = list(self._running)
         for place in range(0, len(running), _AT_ONCE):
             some = running[place : place + _AT_ONCE]
-            command = _call(RENEW, [key for key, _ in some], [self._lease, *(id for _, id in some)])
-            await self._asked(self._told([command]), patient=True)
+            keys = [key for key, _ in some]
+            command = encoded("EVALSHA", _DIGESTS[RENEW], len(keys), *keys, self._lease, *(id for _, id in some))
+            await self._asked([command], patient=True)
 
     async def aclose(self) -> None:
         sender = self._sender
@@ -130,8 +128,7 @@ class RedisRates:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(sender), 1)
             sender.cancel()
-        await self._redis.aclose()
-        await self._pool.disconnect()
+        await self._wire.aclose()
 
     async def flushed(self) -> None:
         """Everything that was settled is sent, or dropped."""
@@ -141,27 +138,22 @@ class RedisRates:
     async def _run(
         self, id: str, charges: tuple[Charge, ...], amounts: tuple[int, ...], lease: int
     ) -> tuple[bool, tuple[Told, ...], tuple[int, ...]]:
-        args: list[str | int] = [self._now(), id, lease]
-        for charge, amount in zip(charges, amounts, strict=True):
-            args += [*_shape(charge), amount, int(charge.enforced)]
         # What has ended goes before it: the next call of a client that waits for each answer finds its place free.
-        commands = [*map(self._settling, self._some()), _call(TAKE, [key_of(charge) for charge in charges], args)]
-        answer: list[int] = (await self._asked(self._told(commands)))[-1]
+        commands = [*map(self._settling, self._some()), self._heads_of(charges).take + arguments_of(self._now(), id, lease, *amounts)]
+        answer: list[int] = (await self._asked(commands))[-1]
         rows = [answer[1 + place : 1 + place + _FIELDS] for place in range(0, len(answer) - 1, _FIELDS)]
         told = tuple(Told(left, used, reserved, _seconds(wait), _seconds(reset)) for left, used, reserved, wait, reset, _ in rows)
         return bool(answer[0]), told, tuple(row[-1] for row in rows)
 
-    async def _asked(self, answer: Any, *, patient: bool = False) -> Any:
+    async def _asked(self, commands: Sequence[bytes], *, patient: bool = False) -> list[Any]:
+        """The answers to all commands, which go together."""
         now = self._clock.monotonic()
         if not self._breaker.allows(now):
-            answer.close()
             raise RatesAway
         try:
-            async with asyncio.timeout(1 if patient else self._timeout):
-                found = await answer
-        except (RedisError, OSError, TimeoutError) as error:
-            slow = isinstance(error, TimeoutError | RedisTimeoutError)
-            if self._breaker.failed(now, timeout=slow and not patient):
+            found = await self._told(commands, 1 if patient else self._timeout)
+        except (WireError, OSError, TimeoutError) as error:
+            if self._breaker.failed(now, timeout=isinstance(error, TimeoutError) and not patient):
                 _LOG.error("redis does not answer: each process has its share of the limits", degraded="local", error=type(error).__name__)
             raise RatesAway from error
         if self._breaker.succeeded():
@@ -176,46 +168,66 @@ class RedisRates:
                 some = self._some()
                 if some:
                     with contextlib.suppress(RatesAway):
-                        await self._asked(self._told([self._settling(one) for one in some]), patient=True)
+                        await self._asked([self._settling(one) for one in some], patient=True)
         finally:
             self._sender = None
 
     def _some(self) -> list[tuple[Taken, Actual | None]]:
         return [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
 
-    def _settling(self, ended: tuple[Taken, Actual | None]) -> Command:
+    def _settling(self, ended: tuple[Taken, Actual | None]) -> bytes:
         taken, actual = ended
         args: list[str | int] = [self._now(), taken.id]
         for charge, place, amount in zip(taken.charges, taken.places, taken.amounts, strict=True):
-            args += [*_shape(charge), place, amount, _came_to(charge, amount, actual)]
-        return _call(SETTLE, [key_of(charge) for charge in taken.charges], args)
+            args += (place, amount, _came_to(charge, amount, actual))
+        return self._heads_of(taken.charges).settle + arguments_of(*args)
 
-    async def _told(self, commands: Sequence[Command]) -> list[Any]:
-        """The answers to all commands, which go together. A server that does not know the scripts is told them."""
-        answers = await self._piped(commands)
-        unknown = [place for place, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+    def _heads_of(self, charges: tuple[Charge, ...]) -> "_Heads":
+        """What is the same in every command about these limits."""
+        found = self._heads.get(id(charges))
+        if found is None or found.charges is not charges:
+            if len(self._heads) >= _REMEMBERED:
+                self._heads.clear()
+            found = self._heads[id(charges)] = _heads(charges)
+        return found
+
+    async def _told(self, commands: Sequence[bytes], seconds: float) -> list[Any]:
+        """A server that does not know the scripts is told them."""
+        answers = await self._wire.send(commands, seconds)
+        unknown = [place for place, answer in enumerate(answers) if isinstance(answer, WireError) and answer.is_unknown_script]
         if unknown:
-            for script in (TAKE, SETTLE, RENEW):
-                await self._redis.script_load(script)
-            for place, answer in zip(unknown, await self._piped([commands[place] for place in unknown]), strict=True):
+            loads = [encoded("SCRIPT", "LOAD", script) for script in (TAKE, SETTLE, RENEW)]
+            again = await self._wire.send([*loads, *(commands[place] for place in unknown)], seconds)
+            for place, answer in zip(unknown, again[len(loads) :], strict=True):
                 answers[place] = answer
         for answer in answers:
-            if isinstance(answer, RedisError):
+            if isinstance(answer, WireError):
                 raise answer
         return answers
-
-    async def _piped(self, commands: Sequence[Command]) -> list[Any]:
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for command in commands:
-                pipe.execute_command(*command)  # pyright: ignore[reportUnknownMemberType] # redis-py leaves its answers open
-            return await pipe.execute(raise_on_error=False)
 
     def _now(self) -> int:
         return _EPOCH + int(self._clock.monotonic() * 1000) if self._own_time else 0
 
 
-def _call(script: str, keys: Sequence[str], args: Sequence[str | int]) -> Command:
-    return ("EVALSHA", _DIGESTS[script], len(keys), *keys, *args)
+class _Heads(msgspec.Struct, frozen=True, gc=False):
+    """The beginnings of commands about the same limits."""
+
+    charges: tuple[Charge, ...]
+    take: bytes
+    settle: bytes
+
+
+def _heads(charges: tuple[Charge, ...]) -> _Heads:
+    keys = [key_of(charge) for charge in charges]
+    shapes: list[str | int] = []
+    for charge in charges:
+        shapes += (*_shape(charge), int(charge.enforced))
+
+    def head(script: str, more: int) -> bytes:
+        fixed = ("EVALSHA", _DIGESTS[script], len(keys), *keys, *shapes)
+        return counted(len(fixed) + more) + arguments_of(*fixed)
+
+    return _Heads(charges, head(TAKE, 3 + len(charges)), head(SETTLE, 2 + 3 * len(charges)))
 
 
 def key_of(charge: Charge) -> str:

@@ -13,6 +13,9 @@ local function now_ms(given)
   local t = redis.call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
+local function expire(key, milliseconds)
+  if tonumber(ARGV[#KEYS * 4 + 1]) == 0 then redis.call('PEXPIRE', key, milliseconds) end
+end
 local function pieces(key, period, now)
   local first = math.floor(now / (period / 20)) - 20
   local all = redis.call('HGETALL', key)
@@ -38,12 +41,13 @@ end
 TAKE = (
     _STATES
     + """
-local now, id, lease, count = now_ms(tonumber(ARGV[1])), ARGV[2], tonumber(ARGV[3]), #KEYS
+local count, own = #KEYS, #KEYS * 4
+local now, id, lease = now_ms(tonumber(ARGV[own + 1])), ARGV[own + 2], tonumber(ARGV[own + 3])
 local answer, fits, states = {}, 1, {}
 for i = 1, count do
-  local a = 4 + (i - 1) * 5
+  local a = 1 + (i - 1) * 4
   local kind, amount, period = ARGV[a], tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2])
-  local want, enforced = tonumber(ARGV[a + 3]), ARGV[a + 4] == '1'
+  local want, enforced = tonumber(ARGV[own + 3 + i]), ARGV[a + 3] == '1'
   local left, used, reserved, wait, reset
   if kind == 'b' then
     local level = level_of(KEYS[i], amount, now)
@@ -81,20 +85,20 @@ for i = 1, count do
   if enforced and want > 0 and left < want then fits = 0 end
   for _, value in ipairs({left, used, reserved, wait, reset, states[i]}) do answer[#answer + 1] = value end
 end
-if fits == 1 and ARGV[3] ~= '0' then
+if fits == 1 and lease > 0 then
   for i = 1, count do
-    local a = 4 + (i - 1) * 5
-    local kind, amount, period, want = ARGV[a], tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3])
+    local a = 1 + (i - 1) * 4
+    local kind, amount, period, want = ARGV[a], tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2]), tonumber(ARGV[own + 3 + i])
     if kind == 'b' then
       local level = states[i] + want * period
       redis.call('HSET', KEYS[i], 'level', string.format('%.0f', level), 'at', string.format('%.0f', now))
-      redis.call('PEXPIRE', KEYS[i], amount > 0 and math.ceil(level / amount) + 1000 or period)
+      expire(KEYS[i], amount > 0 and math.ceil(level / amount) + 1000 or period)
     elseif kind == 's' then
       redis.call('HINCRBY', KEYS[i], 'r' .. string.format('%.0f', states[i]), want)
-      redis.call('PEXPIRE', KEYS[i], math.ceil(period * 1.1) + 1000)
+      expire(KEYS[i], math.ceil(period * 1.1) + 1000)
     elseif want > 0 then
       redis.call('ZADD', KEYS[i], now + lease, id)
-      redis.call('PEXPIRE', KEYS[i], lease + 1000)
+      expire(KEYS[i], lease + 1000)
     end
   end
 end
@@ -102,18 +106,19 @@ table.insert(answer, 1, fits)
 return answer
 """
 )
-"""KEYS: one for each limit. ARGV: the time (0 = the server's), the attempt, its lease (0 = only look); then for each limit kind, amount,
-period, how much, and 1 where it refuses. Gives 1 where all was taken, and for each limit what was left, used and reserved before, the wait
-and the time until it is whole (-1 = never), and the piece that was booked. Times in milliseconds."""
+"""KEYS: one for each limit. ARGV: for each limit kind, amount, period, and 1 where it refuses; then the time (0 = the server's, and keys
+expire), the attempt, its lease (0 = only look), and for each limit how much. Gives 1 where all was taken, and for each limit what was left,
+used and reserved before, the wait and the time until it is whole (-1 = never), and the piece that was booked. Times in milliseconds."""
 
 SETTLE = (
     _STATES
     + """
-local now, id = now_ms(tonumber(ARGV[1])), ARGV[2]
+local own = #KEYS * 4
+local now, id = now_ms(tonumber(ARGV[own + 1])), ARGV[own + 2]
 for i = 1, #KEYS do
-  local a = 3 + (i - 1) * 6
-  local kind, amount, period, place = ARGV[a], tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3])
-  local reserved, actual = tonumber(ARGV[a + 4]), tonumber(ARGV[a + 5])
+  local a, d = 1 + (i - 1) * 4, own + 3 + (i - 1) * 3
+  local kind, amount, period, place = ARGV[a], tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2]), tonumber(ARGV[d])
+  local reserved, actual = tonumber(ARGV[d + 1]), tonumber(ARGV[d + 2])
   if kind == 'c' then
     redis.call('ZREM', KEYS[i], id)
   elseif kind == 'b' then
@@ -126,19 +131,23 @@ for i = 1, #KEYS do
     local over = actual - reserved
     if place >= first then
       local name = string.format('%.0f', place)
-      local held = math.max(0, (tonumber(redis.call('HGET', KEYS[i], 'r' .. name)) or 0) - reserved)
-      redis.call('HSET', KEYS[i], 'r' .. name, string.format('%.0f', held))
-      redis.call('HINCRBY', KEYS[i], 'u' .. name, actual)
+      local held = redis.call('HINCRBY', KEYS[i], 'r' .. name, -reserved)
+      if held < 0 then
+        redis.call('HSET', KEYS[i], 'r' .. name, 0)
+        expire(KEYS[i], math.ceil(period * 1.1) + 1000)
+      end
+      if actual > 0 then redis.call('HINCRBY', KEYS[i], 'u' .. name, actual) end
     elseif over > 0 then
       redis.call('HINCRBY', KEYS[i], 'u' .. string.format('%.0f', first + 20), over)
+      expire(KEYS[i], math.ceil(period * 1.1) + 1000)
     end
-    redis.call('PEXPIRE', KEYS[i], math.ceil(period * 1.1) + 1000)
   end
 end
 return 1
 """
 )
-"""KEYS as before. ARGV: the time, the attempt; then for each limit kind, amount, period, the piece, what was reserved and what it was."""
+"""KEYS and what is said of each limit as before; then the time, the attempt, and for each limit the piece, what was reserved and what it
+was."""
 
 RENEW = """
 local t = redis.call('TIME')
