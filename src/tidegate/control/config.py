@@ -86,10 +86,55 @@ class PriceEntry(AmountsEntry, frozen=True, kw_only=True, rename={"from_": "from
     tiers: TiersEntry = TiersEntry()
 
 
+class HoursEntry(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """Hours of the week."""
+
+    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = msgspec.field(
+        default_factory=lambda: ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    )
+    from_: str = "00:00"
+    to: str = "24:00"
+    time_zone: str = "UTC"
+
+
+_Asks = list[Literal["tools", "structured", "vision", "documents", "audio"]]
+
+
+class WhenEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A `when`: the calls that a target or a group of a route is for."""
+
+    orgs: list[str] = []
+    teams: list[str] = []
+    users: list[str] = []
+    keys: list[str] = []
+    tags: list[str] = []
+    asks: _Asks = []
+    not_asks: _Asks = []
+    input_over: int | None = None
+    input_under: int | None = None
+    stream: bool | None = None
+    hours: list[HoursEntry] = []
+
+
 class TargetEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A target of a route in its long form."""
 
     target: str
+    weight: int | float = 1
+    canary: int | float | None = None
+    when: WhenEntry | None = None
+
+
+Strategy = Literal["in_order", "free_first", "weighted", "least_busy", "lowest_latency", "cheapest", "sticky"]
+
+
+class GroupEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the `groups` of a route."""
+
+    targets: list[str | TargetEntry]
+    strategy: Strategy = "in_order"
+    sticky_by: Literal["session", "prompt_prefix"] = "session"
+    when: WhenEntry | None = None
 
 
 class LimitsEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,10 +177,12 @@ class ScopeEntry(msgspec.Struct, frozen=True, kw_only=True):
 class RouteEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One of `routes`."""
 
-    targets: list[str | TargetEntry]
+    targets: list[str | TargetEntry] = []
+    groups: list[GroupEntry] = []
     defaults: dict[str, Any] = {}
     on_loss: Literal["report", "refuse"] = "report"
-    strategy: Literal["in_order", "free_first"] = "in_order"
+    strategy: Strategy = "in_order"
+    sticky_by: Literal["session", "prompt_prefix"] = "session"
     retries: int = 2
     timeout: int | float = 900
     fallback_on: list[Literal["context_length", "content_filter"]] = []

@@ -3,20 +3,24 @@
 import re
 from collections.abc import Callable, Mapping
 
-from tidegate.control.config import RouteEntry, TargetEntry
+from tidegate.control.conditions import Conditions
+from tidegate.control.config import GroupEntry, RouteEntry, TargetEntry
 from tidegate.control.limits import Limits, budgets_of
 from tidegate.control.problems import Path, Problems
 from tidegate.control.upstreams import CUSTOM, Upstreams
 from tidegate.policy.attempts import Rules
 from tidegate.policy.models import how_to_configure
 from tidegate.policy.near import did_you_mean
-from tidegate.policy.snapshot import Route, Upstream
+from tidegate.policy.snapshot import Route, RouteChoice, RouteGroup, Upstream
+from tidegate.policy.when import ALWAYS
 from tidegate.providers.spec import ProviderSpec
 
 _NAME = re.compile(r"[\x21-\x7e]{1,256}")
 _NOT_DEFAULTS = {"model": "the route names its models in `targets`", "stream": "only the client can choose how it reads the answer"}
 _CONTENT = ("messages", "system", "tools")
 _MOST_RETRIES = 5
+_MOST_WEIGHT = 1_000_000
+_WEIGHED = ("weighted", "least_busy", "sticky")
 _LONGEST_CALL = 3600
 
 
@@ -49,17 +53,8 @@ class Routes:
         if not _NAME.fullmatch(name) or "*" in name.removesuffix("/*") or name == "/*":
             self._problems.error(path, "a route's name is printable ASCII without spaces; `*` stands only at its end, as in `team-a/*`")
             return None
-        if not entry.targets:
-            self._problems.error((*path, "targets"), "a route needs at least one target, like `anthropic/claude-sonnet-4-5`")
-        targets: list[tuple[str, str]] = []
-        for index, target in enumerate(entry.targets):
-            long = isinstance(target, TargetEntry)
-            where: Path = (*path, "targets", index, "target") if long else (*path, "targets", index)
-            found = self._target(target.target if long else target, where, prefix=name.endswith("/*"), routes=entries)
-            if found is not None and found in targets:
-                self._problems.warn(where, "this target stands twice in the route")
-            elif found is not None:
-                targets.append(found)
+        groups = self._groups(name, entry, entries)
+        targets = list(dict.fromkeys((choice.provider, choice.model) for group in groups for choice in group.choices))
         for field in entry.defaults:
             if field in _NOT_DEFAULTS or field in _CONTENT:
                 reason = _NOT_DEFAULTS.get(field, "it belongs to each call")
@@ -70,13 +65,60 @@ class Routes:
         return Route(
             name=name,
             targets=tuple(targets),
+            groups=() if _is_plain(groups) else groups,
             defaults=entry.defaults,
             on_loss=entry.on_loss,
-            strategy=entry.strategy,
+            strategy="in_order" if entry.groups else entry.strategy,
             caller_keys=entry.caller_keys,
             rules=self._rules(entry, path),
             limits=Limits(self._problems).of("route", name, path, entry.limits, budgets_of(path, entry.budget, entry.budgets)),
         )
+
+    def _groups(self, name: str, entry: RouteEntry, entries: Mapping[str, RouteEntry]) -> tuple[RouteGroup, ...]:
+        path: Path = ("routes", name)
+        if entry.groups and entry.targets:
+            self._problems.error((*path, "groups"), "a route has `targets` or `groups`, not both: a list of targets is one group")
+        if entry.groups and entry.strategy != "in_order":
+            self._problems.error((*path, "strategy"), "groups are tried in their order, and each has a `strategy` of its own")
+        alone = GroupEntry(targets=entry.targets, strategy=entry.strategy, sticky_by=entry.sticky_by)
+        found: list[RouteGroup] = []
+        for index, group in enumerate(entry.groups or [alone]):
+            where: Path = (*path, "groups", index) if entry.groups else path
+            if not group.targets:
+                self._problems.error((*where, "targets"), "a route needs at least one target, like `anthropic/claude-sonnet-4-5`")
+            choices: list[RouteChoice] = []
+            for place, target in enumerate(group.targets):
+                choice = self._choice(target, (*where, "targets", place), group, prefix=name.endswith("/*"), routes=entries)
+                if choice is not None and not any(choice == other for other in choices):
+                    choices.append(choice)
+                elif choice is not None:
+                    end = ("target",) if isinstance(target, TargetEntry) else ()
+                    self._problems.warn((*where, "targets", place, *end), "this target stands twice in the route")
+            when = Conditions(self._problems).read(group.when, (*where, "when"))
+            found.append(RouteGroup(choices=tuple(choices), strategy=group.strategy, when=when, sticky_by=group.sticky_by))
+        return tuple(found)
+
+    def _choice(
+        self, target: str | TargetEntry, path: Path, group: GroupEntry, *, prefix: bool, routes: Mapping[str, RouteEntry]
+    ) -> RouteChoice | None:
+        long = target if isinstance(target, TargetEntry) else None
+        found = self._target(
+            target if isinstance(target, str) else target.target, (*path, "target") if long else path, prefix=prefix, routes=routes
+        )
+        if long is None:
+            return None if found is None else RouteChoice(provider=found[0], model=found[1])
+        if not 0 < long.weight <= _MOST_WEIGHT:
+            self._problems.error((*path, "weight"), f"a weight is a number above 0 and up to {_MOST_WEIGHT}")
+        if long.weight != 1 and group.strategy not in _WEIGHED:
+            words = ", ".join(f"`{word}`" for word in _WEIGHED)
+            self._problems.error((*path, "weight"), f"`{group.strategy}` knows no weights: choose one of {words} as `strategy`")
+        if long.canary is not None and not 0 < long.canary <= 100:
+            self._problems.error((*path, "canary"), "a canary gets a percentage of the calls, above 0 and up to 100")
+        when = Conditions(self._problems).read(long.when, (*path, "when"))
+        if found is None:
+            return None
+        canary = None if long.canary is None else float(long.canary)
+        return RouteChoice(provider=found[0], model=found[1], weight=float(long.weight), canary=canary, when=when)
 
     def _rules(self, entry: RouteEntry, path: Path) -> Rules:
         if not 0 <= entry.retries <= _MOST_RETRIES:
@@ -124,3 +166,12 @@ class Routes:
             return "; routes do not stand behind routes: list the targets of that one"
         kinds = self._has(text)
         return f": did you mean `{kinds[0]}/{text}`?" if kinds else ", like `anthropic/claude-sonnet-4-5`"
+
+
+def _is_plain(groups: tuple[RouteGroup, ...]) -> bool:
+    """Whether all calls have one order, so that nothing need be asked for each."""
+    return (
+        len(groups) == 1
+        and groups[0].strategy in ("in_order", "free_first")
+        and all(choice.canary is None and choice.when is ALWAYS for choice in groups[0].choices)
+    )

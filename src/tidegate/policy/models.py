@@ -53,6 +53,7 @@ class Models:
             profile=profile,
             price=self._price(f"{upstream.name}/{name}", row),
             is_known=row is not None or name in upstream.models,
+            is_guess=row is None,
             free=spec.free_tier(name),
             deprecated=row.deprecated if row is not None else None,
         )

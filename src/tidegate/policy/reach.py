@@ -33,7 +33,7 @@ def outside(reach: Reach, name: str, at: float) -> Error | None:
     """Why a key called `name` does not work at that time; None if it does."""
     if reach.ends_at is not None and at >= reach.ends_at:
         return Error(kind=ErrorKind.AUTHENTICATION, message=f"The gateway key `{name}` has expired. Ask for a new one.", code="key_expired")
-    if reach.times and not any(_within(hours, at) for hours in reach.times):
+    if reach.times and not any(within(hours, at) for hours in reach.times):
         return Error(kind=ErrorKind.PERMISSION, message=f"The key `{name}` does not work at this time of the week.", code="outside_hours")
     return None
 
@@ -85,8 +85,8 @@ def _without_port(hop: str) -> str:
     return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
-def _within(hours: Hours, at: float) -> bool:
-    """Hours that end before they begin go on into the next day."""
+def within(hours: Hours, at: float) -> bool:
+    """Whether a moment (in Unix seconds) lies in them. Hours that end before they begin go on into the next day."""
     now = datetime.fromtimestamp(at, ZoneInfo(hours.time_zone))
     clock = now.strftime("%H:%M")
     today, yesterday = DAYS[now.weekday()], DAYS[(now - timedelta(days=1)).weekday()]

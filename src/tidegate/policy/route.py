@@ -17,7 +17,9 @@ from tidegate.policy.directory import Directory
 from tidegate.policy.identify import Callers
 from tidegate.policy.models import Models
 from tidegate.policy.near import Grams, ask, grams, nearest
-from tidegate.policy.snapshot import Key, OnLoss, Route, Snapshot, Target, Upstream
+from tidegate.policy.select import Choice, Group
+from tidegate.policy.snapshot import Key, OnLoss, Route, RouteChoice, RouteGroup, Snapshot, Target, Upstream
+from tidegate.policy.when import Ask, lacks
 
 SANDBOX = "sandbox"
 TRY = "sandbox/echo"
@@ -26,6 +28,7 @@ TRY = "sandbox/echo"
 _REMEMBERED = 4096
 _LONGEST_NAME = 512
 _COMPARED = 8000
+_NO_END = 1 << 60
 
 
 OTHER = "other"
@@ -47,6 +50,16 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     by_route: bool = False
     """Whether a configured route chose the targets, not the name alone."""
     rules: Rules = NO_RULES
+    groups: tuple[Group, ...] = ()
+    """Of a configured route."""
+    chooses: bool = False
+    """The order of the targets differs from call to call: the groups are asked for each."""
+    asks: frozenset[Ask] = frozenset()
+    """What of a call the groups ask for."""
+    lacking: frozenset[Ask] = frozenset()
+    """What some of several targets cannot do."""
+    context: int | None = None
+    """The tokens that the least of several targets takes."""
     spread: bool = False
     """Whether some targets differ in their accounts only, so that `credentials.spread` orders them for each call."""
 
@@ -95,6 +108,11 @@ class Planner:
             plans = ((name, self._resolve(name)) for name in dict.fromkeys(self._public_names()))
             self._shown = [PublicModel(name=name, target=plan.targets[0]) for name, plan in plans if isinstance(plan, Plan)]
         return [model for model in self._shown if key is None or (allows(key, model.name) and self._on_its_routes(key, model.name))]
+
+    def missing(self, key: Key, provider: str) -> str | None:
+        """What to set so that a configured provider can be used by the key's organisation; None where it can."""
+        planner = self._of(key.org) if key.org in self.snapshot.own else self
+        return planner.snapshot.upstreams[provider].missing
 
     def _on_its_routes(self, key: Key, name: str) -> bool:
         if not key.routes:
@@ -175,20 +193,44 @@ class Planner:
                 targets += found if name == "*" else (msgspec.structs.replace(target, is_known=True) for target in found)
         if not targets:
             return _not_configured(model, missing)
+        groups = self._groups(route, rest)
+        several = len({target.name for target in targets}) > 1
         if route.strategy == "free_first":
             targets.sort(key=lambda target: target.free is None)
         return Plan(
             route=route.name,
             label=route.name,
             targets=tuple(targets),
-            free_first=route.strategy == "free_first",
+            free_first=any(group.strategy == "free_first" for group in groups) or route.strategy == "free_first",
             defaults=route.defaults,
             on_loss=route.on_loss,
             caller_keys=route.caller_keys,
             by_route=True,
             rules=route.rules,
+            groups=groups,
+            chooses=bool(route.groups),
+            asks=_asked(groups),
+            lacking=_lacking(targets) if several else frozenset(),
+            context=min(target.profile.capabilities.context or _NO_END for target in targets) if several else None,
             spread=any(target.account is not None for target in targets),
         )
+
+    def _groups(self, route: Route, rest: str) -> tuple[Group, ...]:
+        found: list[Group] = []
+        plain = RouteGroup(choices=tuple(RouteChoice(provider=p, model=m) for p, m in route.targets), strategy=route.strategy)
+        for group in route.groups or (plain,):
+            choices: list[Choice] = []
+            for choice in group.choices:
+                upstream = self.snapshot.upstreams[choice.provider]
+                if upstream.missing and not route.caller_keys:
+                    continue
+                targets = self._models.targets(upstream, rest if choice.model == "*" else choice.model)
+                if choice.model != "*":
+                    targets = tuple(msgspec.structs.replace(target, is_known=True) for target in targets)
+                choices.append(Choice(targets=targets, weight=choice.weight, canary=choice.canary, when=choice.when))
+            if choices:
+                found.append(Group(choices=tuple(choices), strategy=group.strategy, when=group.when, sticky_by=group.sticky_by))
+        return tuple(found)
 
     def _direct(self, model: str, upstream: Upstream, name: str) -> Plan:
         targets = self._models.targets(upstream, name)
@@ -235,6 +277,15 @@ class Planner:
 def allows(key: Key, name: str) -> bool:
     """Whether a key may use a public name: no patterns = all, else a name among them or a prefix of it ending in `*`."""
     return not key.models or _matches(key.models, name)
+
+
+def _lacking(targets: list[Target]) -> frozenset[Ask]:
+    return frozenset(ask for target in targets if not target.is_guess for ask in lacks(target.profile.capabilities))
+
+
+def _asked(groups: tuple[Group, ...]) -> frozenset[Ask]:
+    whens = [when for group in groups for when in (group.when, *(choice.when for choice in group.choices))]
+    return frozenset(ask for when in whens for ask in (*when.asks, *when.not_asks))
 
 
 def _matches(patterns: tuple[str, ...], name: str) -> bool:

@@ -15,10 +15,13 @@ from tidegate.policy.egress import Egress
 from tidegate.policy.limits.rules import Limit
 from tidegate.policy.reach import Reach
 from tidegate.policy.secret import Secret
+from tidegate.policy.when import ALWAYS, When
 from tidegate.providers.spec import AuthKind, Free, ModelSpec, Price, ProviderSpec
 
 OnLoss = Literal["report", "refuse"]
-Strategy = Literal["in_order", "free_first"]
+Inner = Literal["in_order", "free_first", "weighted", "least_busy", "lowest_latency", "cheapest", "sticky"]
+"""How the targets of a group are ordered."""
+StickyBy = Literal["session", "prompt_prefix"]
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +79,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     price: Price | None = None
     is_known: bool = False
     """The operator or the catalogue lists the model. Any other name is a caller's word."""
+    is_guess: bool = False
+    """The catalogue has no row of the model: its abilities are what its provider's models mostly have."""
     free: Free | None = None
     """The provider's free tier, where the model has one."""
     deprecated: str | None = None
@@ -96,6 +101,23 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         return spoken(client, (spec.dialect, *spec.also), self.profile.capabilities.dialects)
 
 
+class RouteChoice(msgspec.Struct, frozen=True, kw_only=True):
+    """A target of a group: a provider and a model, or `*`. See `select.Choice`."""
+
+    provider: str
+    model: str
+    weight: float = 1.0
+    canary: float | None = None
+    when: When = ALWAYS
+
+
+class RouteGroup(msgspec.Struct, frozen=True, kw_only=True):
+    choices: tuple[RouteChoice, ...]
+    strategy: Inner = "in_order"
+    when: When = ALWAYS
+    sticky_by: StickyBy = "session"
+
+
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """A public model name and the ordered targets behind it. A name that ends in `/*` matches a prefix; its targets may end in `/*` too.
 
@@ -105,10 +127,12 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     targets: tuple[tuple[str, str], ...]
-    """(provider, model or `*`) in the order they are tried; with `free_first`, those with a free tier before the others."""
+    """(provider, model or `*`) in the order they are written; with `free_first`, those with a free tier before the others."""
+    groups: tuple[RouteGroup, ...] = ()
+    """The same with what orders them for each call, where something does."""
     defaults: dict[str, Json] = {}
     on_loss: OnLoss = "report"
-    strategy: Strategy = "in_order"
+    strategy: Inner = "in_order"
     caller_keys: bool = False
     limits: tuple[Limit, ...] = ()
     rules: Rules = NO_RULES

@@ -68,6 +68,7 @@ class Attempt:
         self.started = app.clock.monotonic()
         self.ended = self.started
         self._label = plan.label
+        self._by_route = plan.by_route
         app.metrics.begun(call.surface, plan.label)
 
     @property
@@ -99,6 +100,8 @@ class Attempt:
         """Where the call went and what became of its fields, for the client."""
         receipt = b"identity" if self.prepared.identity and not self.losses else _short(self.losses)
         told = [(b"x-tidegate-target", _shown(self.target.name)), (b"x-tidegate-receipt", receipt)]
+        if self._by_route:
+            told.append((b"x-tidegate-route", _route(self._event.route, self.call.why, self._event.attempt)))
         if self.target.price is None:
             told.append((b"x-tidegate-price", b"unknown"))
         if self._admitted is not None:
@@ -189,6 +192,13 @@ def _unsettled(call: Call, plan: Plan, target: Target, prepared: Prepared, admit
         tags=list(call.key.tags),
         entry="unknown",
     )
+
+
+@lru_cache(1024)
+def _route(name: str, why: str, attempt: int) -> bytes:
+    """The route, what chose the target, and which attempt it was, cut at what a header may hold."""
+    after = "" if attempt == 1 else f"; attempt {attempt}"
+    return header_value(f"{name}; {(why or 'in_order')[:MAX_RECEIPT]}{after}")
 
 
 _shown = lru_cache(1024)(header_value)

@@ -102,7 +102,7 @@ def _only(plan: Plan, call: Call, chain: _Chain) -> Plan:
     own = call.dialect.name
     targets = tuple(target for target in plan.targets if target.dialect_for(own) == own and _may_have(target, chain))
     if targets:
-        return msgspec.structs.replace(plan, targets=targets)
+        return msgspec.structs.replace(plan, targets=targets, chooses=False, lacking=frozenset(), context=None)
     if chain.upstream:
         raise unsupported(
             f"The previous response is kept by `{chain.upstream}`, and this model is not there: go on with a model of that provider, or "

@@ -15,6 +15,7 @@ from tidegate.policy.credentials import spread
 from tidegate.policy.health import Place
 from tidegate.policy.retry import asked_to_wait
 from tidegate.policy.route import Plan
+from tidegate.policy.select import Selection, select
 from tidegate.policy.snapshot import Target
 from tidegate.proxy.access import authorize
 from tidegate.proxy.admission import Admitted, LimitError, admit
@@ -24,6 +25,7 @@ from tidegate.proxy.call import Call
 from tidegate.proxy.credentials import CALLER_KEY
 from tidegate.proxy.effects import has_effects
 from tidegate.proxy.exchange import run
+from tidegate.proxy.facts import facts, tokens_about
 from tidegate.proxy.failure import UNRECORDED, Failure, cooling, drained, told
 from tidegate.proxy.headers import header_value
 from tidegate.proxy.prepare import Prepared
@@ -37,7 +39,7 @@ _SHOULD_RETRY = b"x-should-retry"
 
 async def through(app: App, call: Call, plan: Plan, reply: Reply, prepare: Prepare, *, effects: bool = False) -> None:
     """Answers the client. `prepare` makes what goes to a target; `effects` says that the kind of call may not happen twice."""
-    targets = _ordered(call, plan)
+    targets = _ordered(app, call, plan)
     failure = await _try(app, call, plan, targets[0], reply, prepare, last=len(targets) == 1 and not plan.rules.retries)
     if failure is None:
         return
@@ -82,13 +84,33 @@ def _drawn(call: Call) -> float:
     return int.from_bytes(digest) / 2**32
 
 
-def _ordered(call: Call, plan: Plan) -> Sequence[Target]:
-    """Of targets that differ in their accounts only, one is enough where the caller brings the credential."""
+def _ordered(app: App, call: Call, plan: Plan) -> Sequence[Target]:
+    """The targets in the order in which they are tried. Raises `GatewayError` where none can take the call. Of targets that differ in their
+    accounts only, one is enough where the caller brings the credential."""
+    targets = plan.targets
+    if plan.chooses or plan.lacking or (plan.context is not None and tokens_about(call) > plan.context):
+        targets = _chosen(app, call, plan)
     if not plan.spread:
-        return plan.targets
+        return targets
     if CALLER_KEY in call.headers:
-        return tuple({target.name: target for target in plan.targets}.values())
-    return spread(plan.targets, call.id)
+        return tuple({target.name: target for target in targets}.values())
+    return targets if plan.chooses else spread(targets, call.id)
+
+
+def _chosen(app: App, call: Call, plan: Plan) -> list[Target]:
+    selection = choice(app, call, plan)
+    left_out = "; ".join(f"{skip.name} {skip.reason}" for skip in selection.skipped)
+    if not selection.targets:
+        message = f"No target of the route `{plan.route}` can take this call: {left_out}."
+        raise GatewayError(Error(kind=ErrorKind.UNSUPPORTED, message=message, code="no_capable_target", param="model"))
+    call.why = f"{selection.why}; without {left_out}" if left_out else selection.why
+    return selection.targets
+
+
+def choice(app: App, call: Call, plan: Plan) -> Selection:
+    """What the groups of the plan choose for the call."""
+    found = facts(call, plan.lacking | plan.asks)
+    return select(plan.groups, found, app.live.health, salt=call.id, now=app.clock.monotonic())
 
 
 async def _try(app: App, call: Call, plan: Plan, target: Target, reply: Reply, prepare: Prepare, *, last: bool) -> Failure | None:

@@ -44,8 +44,14 @@ def settings_of(section: str, info: mi.Type) -> list[tuple[str, str]]:
             return []
 
 
-HEADINGS = {"targets": "routes", "budgets": "budget", "stripe": "billing"}
-HEADINGS |= dict.fromkeys(("above", "tiers", "batch", "flex", "priority", "scale"), "prices")
+HEADINGS = {
+    "targets": "routes",
+    "groups": "routes",
+    "hours": "when",
+    "budgets": "budget",
+    "stripe": "billing",
+    **dict.fromkeys(("above", "tiers", "batch", "flex", "priority", "scale"), "prices"),
+}
 SETTINGS = [pair for pair in settings_of("", mi.type_info(Config)) if pair[0]]
 
 
@@ -64,7 +70,7 @@ def test_every_setting_is_documented_in_its_section(section: str, name: str) -> 
 def test_every_documented_setting_exists() -> None:
     known = {name for _, name in SETTINGS}
     text = CONFIGURATION.read_text()
-    names = "providers|timeouts|routes|keys|limits|budget|prices|billing|webhooks|retention|egress_allow|server"
+    names = "providers|timeouts|routes|keys|limits|budget|prices|billing|webhooks|retention|egress_allow|server|when"
     sections = re.findall(rf"^## `(?:{names})`\n(.*?)(?=^## |\Z)", text, re.M | re.S)
-    assert len(sections) == 12
+    assert len(sections) == 13
     assert {name for part in sections for name in re.findall(r"^\| `(\w+)` \|", part, re.M)} == known

@@ -2,7 +2,9 @@ import pytest
 from tests.unit.control.configs import Place
 
 from tidegate.policy.attempts import Rules
+from tidegate.policy.bounds import Hours
 from tidegate.policy.snapshot import Route
+from tidegate.policy.when import When
 
 CONTRACT = """
 providers:
@@ -66,6 +68,24 @@ def test_a_target_twice_is_kept_once(place: Place) -> None:
         ("'a b': {targets: [anthropic/x]}", "without spaces"),
         ("a: {targets: [anthropic/x], defaults: {model: y}}", "routes.a.defaults.model: `model` cannot have a default"),
         ("a: {targets: [anthropic/x], defaults: {stream: true}}", "`stream` cannot have a default: only the client"),
+        ("a: {targets: [anthropic/x], groups: [{targets: [anthropic/y]}]}", "routes.a.groups: a route has `targets` or `groups`, not both"),
+        ("a: {groups: [{targets: []}]}", "routes.a.groups[0].targets: a route needs at least one target"),
+        ("a: {groups: [{targets: [anthropic/x]}], strategy: weighted}", "routes.a.strategy: groups are tried in their order"),
+        (
+            "a: {targets: [{target: anthropic/x, weight: 2}]}",
+            "routes.a.targets[0].weight: `in_order` knows no weights: choose one of `weighted`",
+        ),
+        ("a: {targets: [{target: anthropic/x, weight: 0}], strategy: weighted}", "a weight is a number above 0"),
+        ("a: {targets: [{target: anthropic/x, canary: 101}]}", "routes.a.targets[0].canary: a canary gets a percentage"),
+        ("a: {targets: [{target: anthropic/x, when: {}}]}", "routes.a.targets[0].when: a `when` says for which calls"),
+        ("a: {targets: [{target: anthropic/x, when: {tag: [x], stream: true}}]}", "`tag` is not a setting. Did you mean `tags`?"),
+        ("a: {targets: [{target: anthropic/x, when: {asks: [pdf]}}]}", "routes.a.targets[0].when.asks[0]"),
+        ("a: {targets: [{target: anthropic/x, when: {input_over: 9, input_under: 9}}]}", "no prompt has more than `input_over`"),
+        (
+            'a: {targets: [{target: anthropic/x, when: {hours: [{from: "25:00"}]}}]}',
+            "routes.a.targets[0].when.hours[0].from: a time of day is",
+        ),
+        ("a: {targets: [{target: anthropic/x, when: {hours: [{time_zone: Berlin}]}}]}", "there is no time zone `Berlin`"),
         ("a: {targets: [anthropic/x], retries: 6}", "routes.a.retries: a call is retried 0 to 5 times"),
         ("a: {targets: [anthropic/x], timeout: 0}", "routes.a.timeout: a call takes a number of seconds above 0"),
         ("a: {targets: [anthropic/x], defaults: {messages: []}}", "`messages` cannot have a default"),
@@ -84,3 +104,22 @@ def test_a_broken_provider_is_told_once_and_not_again_for_each_route(place: Plac
 def test_what_a_route_allows_when_attempts_fail(place: Place) -> None:
     text = "routes:\n  a: {targets: [anthropic/x], retries: 1, timeout: 30, fallback_on: [content_filter], circuit_breaker: false}\n"
     assert place.load(text).snapshot.routes["a"].rules == Rules(retries=1, seconds=30.0, on_content_filter=True)
+
+
+def test_groups_with_what_orders_them(place: Place) -> None:
+    text = """
+routes:
+  plain: {targets: [anthropic/x, {target: anthropic/y}]}
+  a:
+    groups:
+      - {strategy: sticky, sticky_by: prompt_prefix, targets: [{target: anthropic/x, weight: 2}, anthropic/y], when: {tags: [eu]}}
+      - targets: [{target: anthropic/x, canary: 5, when: {hours: [{days: [mon], from: "08:00"}]}}]
+"""
+    routes = place.load(text).snapshot.routes
+    assert routes["plain"].groups == ()
+    assert routes["a"].targets == (("anthropic", "x"), ("anthropic", "y"))
+    first, second = routes["a"].groups
+    assert (first.strategy, first.sticky_by, first.when) == ("sticky", "prompt_prefix", When(tags=("eu",)))
+    assert [choice.weight for choice in first.choices] == [2.0, 1.0]
+    assert second.choices[0].canary == 5.0
+    assert second.choices[0].when.hours == (Hours(days=("mon",), from_="08:00"),)

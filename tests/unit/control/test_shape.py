@@ -22,8 +22,11 @@ from tests.unit.control.configs import Place
         ("providers:\n  anthropic:\n    models: gpt", "3: providers.anthropic.models: it must be a list, not text"),
         ("providers:\n  anthropic:\n    models: [1]", "3: providers.anthropic.models[0]: it must be text, not a number"),
         ("providers:\n  anthropic:\n    headers: {a: true}", "3: providers.anthropic.headers.a: it must be text, not true or false"),
-        ("routes:\n  smart: {}", "2: routes.smart: `targets` is missing: it must be a list"),
-        ("routes:\n  smart: {targets: [5]}", "2: routes.smart.targets[0]: it must be text or settings (`target`), not a number"),
+        ("routes:\n  smart: {groups: [{}]}", "2: routes.smart.groups[0]: `targets` is missing: it must be a list"),
+        (
+            "routes:\n  smart: {targets: [5]}",
+            "2: routes.smart.targets[0]: it must be text or settings (`target`, `weight`, `canary`, `when`), not a number",
+        ),
         ("routes:\n  smart: {targets: [{targt: x}]}", "`targt` is not a setting. Did you mean `target`?"),
         (
             "routes:\n  smart: {targets: [anthropic/x], on_loss: refus}",

@@ -15,6 +15,7 @@ from tidegate.proxy.surfaces import SURFACES, spoken_dialect
         ("GET", b"/v1/models/a%2Fb", "model"),
         ("GET", b"/v1/models/a/b", "model"),
         ("GET", b"/v1/tidegate/quota", "quota"),
+        ("POST", b"/v1/tidegate/explain", "explain"),
         ("GET", b"/v1/tidegate/usage", "usage"),
     ],
 )

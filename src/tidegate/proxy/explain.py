@@ -1,0 +1,102 @@
+"""`POST /v1/tidegate/explain`: where a call would go, and why, without making it. The body is the call's own; nothing is sent, counted or
+reserved.
+"""
+
+from urllib.parse import parse_qs
+
+import msgspec
+
+from tidegate.dialects.table import SPOKEN
+from tidegate.dialects.values import dump
+from tidegate.ir.errors import GatewayError, bad_request
+from tidegate.ir.json import Json, JsonObject
+from tidegate.policy.route import Plan
+from tidegate.policy.snapshot import Target
+from tidegate.proxy.app import App
+from tidegate.proxy.body import scanned
+from tidegate.proxy.call import Call
+from tidegate.proxy.prepare import prepare
+from tidegate.proxy.reply import JSON, Reply
+from tidegate.proxy.through import choice
+
+_SURFACES = {"chat_completions": "openai_chat", "messages": "anthropic", "responses": "openai_responses"}
+
+
+class Explanation(msgspec.Struct, kw_only=True):
+    """`targets` in the order in which they would be tried, then those that would not be."""
+
+    object: str = "tidegate.explanation"
+    model: str
+    route: str | None
+    why: str
+    retries: int
+    targets: list[JsonObject]
+
+
+async def explain(app: App, call: Call, reply: Reply) -> None:
+    """Raises `GatewayError` where the call itself would be refused before any target."""
+    surface = parse_qs(call.query.decode("latin-1")).get("surface", ["chat_completions"])[0]
+    if surface not in _SURFACES:
+        raise bad_request(f"`surface` is one of {', '.join(_SURFACES)}.", "surface")
+    call.surface, call.dialect = surface, SPOKEN[_SURFACES[surface]]
+    call.fields = scanned(call.body)
+    call.head = call.dialect.head(call.fields)
+    plan = call.planner.plan(call.key, call.head.model)
+    await reply.whole(200, JSON, dump(msgspec.to_builtins(_explained(app, call, plan))), [])
+
+
+def _explained(app: App, call: Call, plan: Plan) -> Explanation:
+    targets, why = list(plan.targets), "named by the call"
+    out: list[JsonObject] = []
+    if plan.groups:
+        selection = choice(app, call, plan)
+        targets, why = selection.targets, selection.why
+        for skip in selection.skipped:
+            out.append({"target": skip.name, "decision": "skipped", "reason": skip.reason})
+    out += _without_keys(call, plan)
+    tried: list[JsonObject] = []
+    for target in targets:
+        reason, row = _looked_at(app, call, plan, target)
+        row["decision"], row["reason"] = "skipped", reason
+        if reason is None:
+            row["decision"], row["reason"] = ("next", "after the others") if tried else ("first", why)
+        (out if reason is not None else tried).append(row)
+    route = plan.route if plan.by_route else None
+    return Explanation(model=call.head.model, route=route, why=why, retries=plan.rules.retries, targets=[*tried, *out])
+
+
+def _looked_at(app: App, call: Call, plan: Plan, target: Target) -> tuple[str | None, JsonObject]:
+    """Why a target would not be tried, and what is known of it."""
+    health, now = app.live.health, app.clock.monotonic()
+    place = health.place(target)
+    row: JsonObject = {"target": target.name, "state": place.circuit.state(now), "in_flight": place.in_flight}
+    if target.account is not None:
+        row["credential"] = target.account.name
+    latency: Json = round(place.latency(now), 4) or None
+    row["first_token_seconds"] = latency
+    reason: str | None = None
+    try:
+        prepared = prepare(app, call, plan, target)
+        row["dialect"] = prepared.dialect.name
+        row["receipt"] = [msgspec.to_builtins(loss) for loss in prepared.losses]
+        row["identity"] = prepared.identity
+    except GatewayError as refused:
+        reason = refused.error.message
+    if health.is_drained(target):
+        reason = "drained by its operator"
+    elif plan.rules.guarded and not place.circuit.would_allow(now):
+        reason = f"left alone for {place.circuit.rest(now):.1f} s"
+    return reason, row
+
+
+def _without_keys(call: Call, plan: Plan) -> list[JsonObject]:
+    """Targets of the route whose provider has no credential."""
+    route = call.snapshot.routes.get(plan.route)
+    if not plan.by_route or route is None or route.caller_keys:
+        return []
+    found: list[JsonObject] = []
+    for provider, model in route.targets:
+        missing = call.planner.missing(call.key, provider)
+        if missing:
+            found.append({"target": f"{provider}/{model}", "decision": "skipped", "reason": f"no credential: {missing}"})
+    return found

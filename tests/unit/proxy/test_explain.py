@@ -1,0 +1,126 @@
+"""Choosing and explaining over one gateway in memory: what explain says is what a call does."""
+
+from typing import Any
+
+import msgspec
+from tests.unit.policy.values import key, row, snapshot, upstream
+from tests.unit.proxy.values import GPT, KEY, WHOLE, Given, Memory
+
+from tidegate.ir.target import Capabilities
+from tidegate.policy.attempts import Rules
+from tidegate.policy.route import Planner
+from tidegate.policy.snapshot import Route, RouteChoice, RouteGroup
+from tidegate.policy.when import When
+
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+SEEING = [{"role": "user", "content": [IMAGE]}]
+
+
+def choice(provider: str, model: str = "gpt-9", **more: Any) -> RouteChoice:
+    return RouteChoice(provider=provider, model=model, **more)
+
+
+ROUTES = (
+    Route(name="plain", targets=(("openai", "blind"), ("second", "gpt-9"))),
+    Route(
+        name="groups",
+        targets=(("openai", "gpt-9"), ("second", "gpt-9")),
+        groups=(
+            RouteGroup(choices=(choice("openai", when=When(tags=("eu",))),)),
+            RouteGroup(choices=(choice("second"), choice("openai", canary=0.0001)), strategy="weighted"),
+        ),
+        rules=Rules(guarded=True, retries=1),
+    ),
+    Route(name="keyless", targets=(("anthropic", "claude-big"), ("openai", "gpt-9"))),
+)
+
+
+def memory(*given: Given) -> Memory:
+    made = Memory(*given)
+    upstreams = (upstream("openai"), upstream("second", "openai"), upstream("anthropic", missing="set `A`"))
+    taken = snapshot(*upstreams, routes=ROUTES, keys=(key("tests", token=KEY),))
+    blind = msgspec.structs.replace(row("openai", "blind"), capabilities=Capabilities(vision=False, context=1000))
+    models = {**taken.models, "openai": {**taken.models["openai"], "blind": blind}}
+    made.app.live.current = Planner(msgspec.structs.replace(taken, models=models))
+    return made
+
+
+async def explained(made: Memory, model: str, **fields: Any) -> Any:
+    body = {"model": model, "messages": [{"role": "user", "content": "Hi"}], **fields}
+    got = await made.call("/v1/tidegate/explain", body)
+    assert got.status == 200, got.body
+    return got.json()
+
+
+def decisions(found: Any) -> list[tuple[str, str]]:
+    return [(row["target"], row["decision"]) for row in found["targets"]]
+
+
+async def test_what_cannot_do_what_is_asked_is_left_out_and_the_header_says_so() -> None:
+    made = memory(Given(WHOLE), Given(WHOLE))
+    got = await made.chat("plain")
+    assert (got.headers["x-tidegate-target"], got.headers["x-tidegate-route"]) == ("openai/blind", "plain; in_order")
+    got = await made.chat("plain", messages=SEEING)
+    assert got.headers["x-tidegate-target"] == "second/gpt-9"
+    assert got.headers["x-tidegate-route"] == "plain; in_order; without openai/blind takes no images"
+    found = await explained(made, "plain", messages=SEEING)
+    assert decisions(found) == [("second/gpt-9", "first"), ("openai/blind", "skipped")]
+    assert found["targets"][1]["reason"] == "takes no images"
+    assert len(made.provider.sent) == 2
+
+
+async def test_a_later_attempt_says_which_it_is() -> None:
+    made = memory(Given(b"{}", status=500), Given(WHOLE))
+    assert (await made.chat("plain")).headers["x-tidegate-route"] == "plain; in_order; attempt 2"
+
+
+async def test_a_long_prompt_goes_to_no_target_that_it_does_not_fit() -> None:
+    made = memory(Given(WHOLE))
+    got = await made.chat("plain", messages=[{"role": "user", "content": "word " * 2000}])
+    assert got.status == 200  # both take 1000 tokens by the catalogue: the providers have the last word
+    assert got.headers["x-tidegate-target"] == "openai/blind"
+
+
+async def test_where_nothing_is_left_the_client_is_told_why() -> None:
+    made = memory()
+    sound = [{"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}]}]
+    got = await made.chat("plain", messages=sound)
+    assert (got.status, got.json()["error"]["code"]) == (400, "no_capable_target")
+    assert "openai/blind takes no audio; second/gpt-9 takes no audio" in got.json()["error"]["message"]
+    assert made.provider.sent == []
+
+
+async def test_groups_conditions_and_canaries() -> None:
+    made = memory(Given(WHOLE))
+    got = await made.chat("groups")
+    assert got.headers["x-tidegate-target"] == "second/gpt-9"
+    assert got.headers["x-tidegate-route"].startswith("groups; weighted; without openai/gpt-9 is for other tags")
+    found = await explained(made, "groups")
+    assert (found["route"], found["why"], found["retries"]) == ("groups", "weighted", 1)
+    assert [row["reason"] for row in found["targets"]][1:] == ["is for other tags", "is a canary for 0.0001 % of calls"]
+
+
+async def test_explain_tells_of_keys_circuits_and_drained_targets_and_changes_nothing() -> None:
+    made = memory()
+    found = await explained(made, "keyless")
+    assert decisions(found) == [("openai/gpt-9", "first"), ("anthropic/claude-big", "skipped")]
+    assert found["targets"][1]["reason"] == "no credential: set `A`"
+    target = made.app.live.current.plan(key(), "groups").targets[1]
+    made.app.live.health.place(target).circuit.limited(1e6, 50.0, 0.0)
+    found = await explained(made, "groups")
+    assert found["targets"][-1]["state"] == "open"
+    assert "left alone for" in found["targets"][-1]["reason"]
+    made.app.live.health.drained.add("openai/*")
+    found = await explained(made, GPT)
+    assert (found["route"], found["targets"][0]["reason"]) == (None, "drained by its operator")
+    assert (made.provider.sent, made.ledger.events) == ([], [])
+
+
+async def test_explain_of_other_apis_and_of_what_would_be_refused() -> None:
+    made = memory()
+    body = {"model": "plain", "max_tokens": 5, "messages": [{"role": "user", "content": "Hi"}]}
+    got = await made.call("/v1/tidegate/explain?surface=messages", body)
+    assert got.json()["targets"][0]["identity"] is False
+    assert (await made.call("/v1/tidegate/explain?surface=what", body)).status == 400
+    assert (await made.call("/v1/tidegate/explain", {"model": "no-such-model", "messages": []})).status == 404
+    assert (await made.call("/v1/tidegate/explain", b"{")).status == 400
