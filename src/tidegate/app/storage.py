@@ -77,6 +77,7 @@ async def stored(needs: Needs) -> None:
             watcher.poke()
 
     made = services(database, ledger, needs.pepper, changed, needs.live.snapshot.billing)
+    made = msgspec.structs.replace(made, health=needs.live.health)
     try:
         async with control_api(made, needs.admin):
             if await _prepared(needs, database, file):

@@ -18,6 +18,7 @@ SHARE = 0.2
 FLOOR = 3
 """Retries that may run at once in any case."""
 MOST_PLACES = 4096
+MOST_DRAINED = 1000
 _WEIGHT = 0.2
 """Of the newest value, in a mean that forgets."""
 HALF_LIFE = 60.0

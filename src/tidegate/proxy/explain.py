@@ -73,7 +73,7 @@ def _looked_at(app: App, call: Call, plan: Plan, target: Target) -> tuple[str | 
     if target.account is not None:
         row["credential"] = target.account.name
     latency: Json = round(place.latency(now), 4) or None
-    row["first_token_seconds"] = latency
+    row["first_content_seconds"] = latency
     reason: str | None = None
     try:
         prepared = prepare(app, call, plan, target)

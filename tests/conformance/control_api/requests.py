@@ -272,6 +272,9 @@ SAMPLES: dict[str, Maker] = {
     "delete_credential": of_credential(ORG + "/credentials/{}"),
     "get_usage": fixed(f"{ORG}/usage"),
     "get_all_usage": fixed("/usage"),
+    "list_target_health": fixed("/health/targets"),
+    "drain_target": fixed("/health/targets/drain", body={"target": "openai/gpt-4o"}),
+    "restore_target": fixed("/health/targets/restore", body={"target": "openai/gpt-4o"}),
     **BILLING,
     "list_audit_events": fixed(f"{ORG}/audit-events"),
 }
@@ -284,5 +287,5 @@ OF_TEAM_X = frozenset(
     }
 )
 """Routes whose sample is about team x alone."""
-OF_THE_GATEWAY = frozenset({"create_org", "disable_org", "enable_org"})
+OF_THE_GATEWAY = frozenset({"create_org", "disable_org", "enable_org", "list_target_health", "drain_target", "restore_target"})
 OF_NOBODY = frozenset({"get_me", "list_roles"})

@@ -10,6 +10,7 @@ from tidegate.control.api.identify import Caller, Peppers
 from tidegate.control.api.pagination import Listing, Paged, open_cursor, seal
 from tidegate.control.api.problem import Problem, forbidden, not_found
 from tidegate.control.vault import Vault
+from tidegate.policy.health import Health
 from tidegate.policy.roles import Grant, lacking
 from tidegate.ports import Clock, Ledger, Random, Secrets
 from tidegate.ports.control import Change, ControlStore, Listed, Row, View
@@ -51,6 +52,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     """(header, body) -> whether the payment provider signed the body, now."""
     origin_of: Callable[[str], str | None] = no_provider
     vault: Vault | None = None
+    health: Health = msgspec.field(default_factory=Health)
+    """What the data plane of the same process has seen of its targets."""
 
     def now(self) -> int:
         """Microseconds since 1970."""
