@@ -174,6 +174,13 @@ class ScopeEntry(msgspec.Struct, frozen=True, kw_only=True):
     budgets: list[BudgetEntry] = []
 
 
+class HedgeEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A `hedge` of a route. `budget` is a percentage."""
+
+    after: int | float | Literal["p95"] = "p95"
+    budget: int | float = 5
+
+
 class RouteEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One of `routes`."""
 
@@ -187,6 +194,7 @@ class RouteEntry(msgspec.Struct, frozen=True, kw_only=True):
     timeout: int | float = 900
     fallback_on: list[Literal["context_length", "content_filter"]] = []
     circuit_breaker: bool = True
+    hedge: HedgeEntry | None = None
     caller_keys: bool = False
     limits: LimitsEntry | None = None
     budget: BudgetEntry | None = None

@@ -4,13 +4,14 @@ import re
 from collections.abc import Callable, Mapping
 
 from tidegate.control.conditions import Conditions
-from tidegate.control.config import GroupEntry, RouteEntry, TargetEntry
+from tidegate.control.config import GroupEntry, HedgeEntry, RouteEntry, TargetEntry
 from tidegate.control.limits import Limits, budgets_of
 from tidegate.control.problems import Path, Problems
 from tidegate.control.upstreams import CUSTOM, Upstreams
 from tidegate.policy.attempts import Rules
 from tidegate.policy.models import how_to_configure
 from tidegate.policy.near import did_you_mean
+from tidegate.policy.pace import Hedge
 from tidegate.policy.snapshot import Route, RouteChoice, RouteGroup, Upstream
 from tidegate.policy.when import ALWAYS
 from tidegate.providers.spec import ProviderSpec
@@ -131,7 +132,18 @@ class Routes:
             on_context_length="context_length" in entry.fallback_on,
             on_content_filter="content_filter" in entry.fallback_on,
             guarded=entry.circuit_breaker,
+            hedge=self._hedge(entry.hedge, (*path, "hedge")),
         )
+
+    def _hedge(self, entry: HedgeEntry | None, path: Path) -> Hedge | None:
+        if entry is None:
+            return None
+        after = None if entry.after == "p95" else float(entry.after)
+        if after is not None and not 0 < after <= _LONGEST_CALL:
+            self._problems.error((*path, "after"), f"a wait is `p95`, or a number of seconds above 0 and up to {_LONGEST_CALL}")
+        if not 0 < entry.budget <= 100:
+            self._problems.error((*path, "budget"), "second attempts are for a percentage of the calls, above 0 and up to 100")
+        return Hedge(after, entry.budget / 100)
 
     def _target(self, text: str, where: Path, *, prefix: bool, routes: Mapping[str, RouteEntry]) -> tuple[str, str] | None:
         provider, slash, model = text.partition("/")

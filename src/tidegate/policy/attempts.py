@@ -12,6 +12,7 @@ import enum
 import msgspec
 
 from tidegate.ir.errors import Error, ErrorKind
+from tidegate.policy.pace import Hedge
 from tidegate.policy.retry import may_repeat, may_try_next
 
 FIRST_WAIT, LONGEST_WAIT = 0.25, 8.0
@@ -47,6 +48,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     on_context_length: bool = False
     on_content_filter: bool = False
     guarded: bool = False
+    hedge: Hedge | None = None
 
 
 NO_RULES = Rules()

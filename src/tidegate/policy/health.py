@@ -8,6 +8,7 @@ import math
 
 from tidegate.ir.errors import Error, ErrorKind
 from tidegate.policy.circuit import Circuit
+from tidegate.policy.pace import Pace
 from tidegate.policy.retry import is_trouble
 from tidegate.policy.snapshot import Target
 
@@ -123,11 +124,21 @@ class Health:
 
     def __init__(self) -> None:
         self._places: dict[str, Place] = {}
+        self._paces: dict[str, Pace] = {}
         self.drained: set[str] = set()
 
     def place(self, target: Target) -> Place:
         place = self._places.get(target.place)
         return self._new(target) if place is None else place
+
+    def pace(self, route: str) -> Pace:
+        """Of a configured route."""
+        pace = self._paces.get(route)
+        if pace is None:
+            if len(self._paces) >= MOST_PLACES:
+                self._paces.clear()
+            pace = self._paces[route] = Pace()
+        return pace
 
     def is_drained(self, target: Target) -> bool:
         return bool(self.drained) and (target.name in self.drained or f"{target.upstream.name}/*" in self.drained)

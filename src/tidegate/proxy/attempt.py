@@ -4,6 +4,7 @@ Filled while it runs, told to the client in headers, and emitted once as a usage
 """
 
 from functools import lru_cache
+from typing import Protocol
 
 import msgspec
 
@@ -29,6 +30,18 @@ MAX_RECEIPT = 512
 """Bytes of `x-tidegate-receipt`; the whole receipt goes with the usage event."""
 
 
+class Race(Protocol):
+    """Several attempts of one call, of which one answers the client."""
+
+    def entered(self, attempt: "Attempt") -> None:
+        """The attempt runs."""
+        ...
+
+    def claim(self, attempt: "Attempt") -> bool:
+        """Whether it is this one that answers. The first that asks has won, and the others are cancelled."""
+        ...
+
+
 class Attempt:
     """One try at one target. `admitted` is what it holds of the limits, where there are any. `last` says that no other target follows, so
     that nothing is held back for one."""
@@ -37,6 +50,9 @@ class Attempt:
     status = 0
     error: Error | None = None
     gone = False
+    has_lost = False
+    """Another attempt of the call was faster."""
+    race: Race | None = None
     model: str | None = None
     usage: Usage | None = None
     _first_byte: float | None = None
@@ -81,6 +97,10 @@ class Attempt:
         if self._given is None:
             self._given = []
         self._given.append(data)
+
+    def claims(self) -> bool:
+        """Whether it may answer the client, who has got nothing yet."""
+        return self.race is None or self.race.claim(self)
 
     def first_byte(self) -> None:
         """The first byte for the client is ready."""
@@ -135,7 +155,7 @@ class Attempt:
         event.upstream_status = self.upstream_status
         event.error = None if error is None else f"{error.kind.word}: {error.message}"[:500]
         event.usage = None if usage is None else msgspec.to_builtins(usage)
-        event.estimated = "client_disconnect" if self.gone else estimated
+        event.estimated = ("hedge_lost" if self.has_lost else "client_disconnect") if self.gone else estimated
         self.ended = self.app.clock.monotonic()
         event.duration_ms = round((self.ended - self.started) * 1000, 3)
         event.first_byte_ms = None if self._first_byte is None else round((self._first_byte - self.started) * 1000, 3)

@@ -30,6 +30,8 @@ class Gate:
             self._held += data
             if not go and not (attempt.last and self._held) and len(self._held) < HELD_LIMIT:
                 return True
+            if not attempt.claims():
+                return False
             data, self._held = self._held, b""
             self.is_open = True
             attempt.first_byte()

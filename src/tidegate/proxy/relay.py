@@ -5,6 +5,8 @@ back until its first content while another target could still take over; after t
 dialect's error event, never with a forged one.
 """
 
+import asyncio
+
 import msgspec
 
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
@@ -53,6 +55,8 @@ async def whole(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
             body = encoded.body
     except GatewayError as unusable:
         return Failure(unusable.error, returned(answer.headers))
+    if not attempt.claims():
+        raise asyncio.CancelledError
     attempt.first_byte()
     if attempt.logs:
         attempt.log(body)

@@ -6,13 +6,14 @@ before something fails.
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeAlias
 
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.policy.attempts import Course, Stage, Step
 from tidegate.policy.credentials import spread
 from tidegate.policy.health import Place
+from tidegate.policy.pace import Hedge
 from tidegate.policy.retry import asked_to_wait
 from tidegate.policy.route import Plan
 from tidegate.policy.select import Selection, select
@@ -20,7 +21,7 @@ from tidegate.policy.snapshot import Target
 from tidegate.proxy.access import authorize
 from tidegate.proxy.admission import Admitted, LimitError, admit
 from tidegate.proxy.app import App
-from tidegate.proxy.attempt import Attempt
+from tidegate.proxy.attempt import Attempt, Race
 from tidegate.proxy.call import Call
 from tidegate.proxy.credentials import CALLER_KEY
 from tidegate.proxy.effects import has_effects
@@ -29,6 +30,7 @@ from tidegate.proxy.facts import facts, tokens_about
 from tidegate.proxy.failure import UNRECORDED, Failure, cooling, drained, told
 from tidegate.proxy.headers import header_value
 from tidegate.proxy.prepare import Prepared
+from tidegate.proxy.race import hedged
 from tidegate.proxy.reply import JSON, Reply
 
 Prepare: TypeAlias = Callable[[App, Call, Plan, Target], Prepared]
@@ -40,14 +42,46 @@ _SHOULD_RETRY = b"x-should-retry"
 async def through(app: App, call: Call, plan: Plan, reply: Reply, prepare: Prepare, *, effects: bool = False) -> None:
     """Answers the client. `prepare` makes what goes to a target; `effects` says that the kind of call may not happen twice."""
     targets = _ordered(app, call, plan)
-    failure = await _try(app, call, plan, targets[0], reply, prepare, last=len(targets) == 1 and not plan.rules.retries)
-    if failure is None:
-        return
+    if plan.rules.hedge is None or len(targets) == 1 or effects or has_effects(call):
+        failure = await _try(app, call, plan, targets[0], reply, prepare, last=len(targets) == 1 and not plan.rules.retries)
+        failed = [] if failure is None else [(0, failure)]
+    else:
+        failed = await _hedged(app, call, plan, targets, reply, prepare, plan.rules.hedge)
+    if failed:
+        await _go_on(app, call, plan, targets, reply, prepare, failed, effects=effects)
+
+
+async def _hedged(
+    app: App, call: Call, plan: Plan, targets: Sequence[Target], reply: Reply, prepare: Prepare, hedge: Hedge
+) -> list[tuple[int, Failure]]:
+    def try_at(at: int, race: Race) -> Coroutine[Any, Any, Failure | None]:
+        return _try(app, call, plan, targets[at], reply, prepare, last=False, race=race)
+
+    return await hedged(try_at, hedge, app.live.health.pace(plan.route))
+
+
+async def _go_on(
+    app: App,
+    call: Call,
+    plan: Plan,
+    targets: Sequence[Target],
+    reply: Reply,
+    prepare: Prepare,
+    failed: list[tuple[int, Failure]],
+    *,
+    effects: bool,
+) -> None:
+    """What follows the first attempts, which have failed."""
     above = call.headers.get(_RETRIES_ABOVE, b"0") != b"0"
     course = Course(plan.rules, len(targets), effects=effects or has_effects(call), retried_above=above)
-    shown, place = failure, targets[0]
-    at = 0
-    while (step := _after(app, call, course, targets, at, failure)) is not None:
+    at, shown = failed[0]
+    place = targets[at]
+    step: Step | None = None
+    for at, failure in failed:
+        if told(shown, failure) is failure:
+            shown, place = failure, targets[at]
+        step = _after(app, call, course, targets, at, failure)
+    while step is not None:
         at = step.at
         try:
             if step.wait:
@@ -60,6 +94,7 @@ async def through(app: App, call: Call, plan: Plan, reply: Reply, prepare: Prepa
             return
         if told(shown, failure) is failure:
             shown, place = failure, targets[at]
+        step = _after(app, call, course, targets, at, failure)
     if not call.attempts:
         app.metrics.refused(call.surface, shown.error.http_status)
     await _refuse(call, reply, place, shown, retries=not (course.is_exhausted and plan.rules.retries))
@@ -113,7 +148,9 @@ def choice(app: App, call: Call, plan: Plan) -> Selection:
     return select(plan.groups, found, app.live.health, salt=call.id, now=app.clock.monotonic())
 
 
-async def _try(app: App, call: Call, plan: Plan, target: Target, reply: Reply, prepare: Prepare, *, last: bool) -> Failure | None:
+async def _try(
+    app: App, call: Call, plan: Plan, target: Target, reply: Reply, prepare: Prepare, *, last: bool, race: Race | None = None
+) -> Failure | None:
     """One attempt, if its target may be tried now."""
     health = app.live.health
     if not app.events.accepting:
@@ -135,7 +172,11 @@ async def _try(app: App, call: Call, plan: Plan, target: Target, reply: Reply, p
     prepared, admitted = found
     call.attempts += 1
     call.target = target
-    return await _run(Attempt(app, call, plan, target, prepared, admitted, reply, last=last), place)
+    attempt = Attempt(app, call, plan, target, prepared, admitted, reply, last=last)
+    if race is not None:
+        attempt.race = race
+        race.entered(attempt)
+    return await _run(attempt, place)
 
 
 async def _admitted(

@@ -47,6 +47,7 @@ def settings_of(section: str, info: mi.Type) -> list[tuple[str, str]]:
 HEADINGS = {
     "targets": "routes",
     "groups": "routes",
+    "hedge": "routes",
     "hours": "when",
     "budgets": "budget",
     "stripe": "billing",

@@ -3,6 +3,7 @@ from tests.unit.control.configs import Place
 
 from tidegate.policy.attempts import Rules
 from tidegate.policy.bounds import Hours
+from tidegate.policy.pace import Hedge
 from tidegate.policy.snapshot import Route
 from tidegate.policy.when import When
 
@@ -86,6 +87,8 @@ def test_a_target_twice_is_kept_once(place: Place) -> None:
             "routes.a.targets[0].when.hours[0].from: a time of day is",
         ),
         ("a: {targets: [{target: anthropic/x, when: {hours: [{time_zone: Berlin}]}}]}", "there is no time zone `Berlin`"),
+        ("a: {targets: [anthropic/x], hedge: {after: 0}}", "routes.a.hedge.after: a wait is `p95`, or a number of seconds"),
+        ("a: {targets: [anthropic/x], hedge: {budget: 101}}", "routes.a.hedge.budget: second attempts are for a percentage"),
         ("a: {targets: [anthropic/x], retries: 6}", "routes.a.retries: a call is retried 0 to 5 times"),
         ("a: {targets: [anthropic/x], timeout: 0}", "routes.a.timeout: a call takes a number of seconds above 0"),
         ("a: {targets: [anthropic/x], defaults: {messages: []}}", "`messages` cannot have a default"),
@@ -104,6 +107,12 @@ def test_a_broken_provider_is_told_once_and_not_again_for_each_route(place: Plac
 def test_what_a_route_allows_when_attempts_fail(place: Place) -> None:
     text = "routes:\n  a: {targets: [anthropic/x], retries: 1, timeout: 30, fallback_on: [content_filter], circuit_breaker: false}\n"
     assert place.load(text).snapshot.routes["a"].rules == Rules(retries=1, seconds=30.0, on_content_filter=True)
+
+
+def test_hedges(place: Place) -> None:
+    text = "routes:\n  a: {targets: [anthropic/x], hedge: {}}\n  b: {targets: [anthropic/x], hedge: {after: 1, budget: 10}}\n"
+    routes = place.load(text).snapshot.routes
+    assert (routes["a"].rules.hedge, routes["b"].rules.hedge) == (Hedge(None, 0.05), Hedge(1.0, 0.1))
 
 
 def test_groups_with_what_orders_them(place: Place) -> None:
