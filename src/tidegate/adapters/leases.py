@@ -53,6 +53,11 @@ class LeasedCounters:
         self._desk = Desk(clock, self._memory)
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def redis_up(self) -> bool | None:
+        """Whether rates are counted for all processes; None where they never are."""
+        return None if self._rates is None else not self._rates.is_open
+
     def start(self, windows: Windows, recovered: Awaitable[object] | None = None) -> None:
         """Money is granted once `recovered` has ended: what an earlier process of this name used is in the ledger then. Needs the
         running loop."""

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from tidegate.adapters.free_memory import MemoryFreeQuota
 from tidegate.adapters.kept_behind import WriteBehind
 from tidegate.adapters.metrics_prometheus import PrometheusMetrics
+from tidegate.adapters.metrics_state import LimitMetrics, SpoolMetrics
 from tidegate.adapters.metrics_targets import TargetMetrics
 from tidegate.adapters.scratch import FileScratch
 from tidegate.adapters.system import SystemClock, SystemRandom
@@ -64,7 +65,11 @@ async def running(
             live=live,
             upstream=upstream,
             events=spool,
-            metrics=PrometheusMetrics(TargetMetrics(live.health, clock.monotonic)),
+            metrics=PrometheusMetrics(
+                TargetMetrics(live.health, clock.monotonic),
+                SpoolMetrics(lambda: spool.state, spool.folder),
+                LimitMetrics(lambda: limits.redis_up),
+            ),
             clock=clock,
             random=SystemRandom(),
             thinking=MemoryThinkingCache(),

@@ -16,6 +16,8 @@ from tidegate.adapters.leases import LeasedCounters
 from tidegate.adapters.spool.spool import Spool
 from tidegate.adapters.sql.address import VARIABLE, BadAddress, address
 from tidegate.adapters.sql.engine import ADMIN_SECONDS, Database
+from tidegate.adapters.sql.installation import VARIABLE as REPLACE_PEPPER
+from tidegate.adapters.sql.installation import check_pepper
 from tidegate.adapters.sql.ledger import LedgerStore
 from tidegate.adapters.sql.limit_rules import SqlLimitRules
 from tidegate.adapters.sql.limits_post import Spent
@@ -63,7 +65,7 @@ class Needs(msgspec.Struct, frozen=True):
 
 async def stored(needs: Needs) -> None:
     """Until `closing` is set: everything that needs the database, from when it can be used. One that is away is waited for. Raises
-    `BadAddress`, `Behind` for an older schema, and `KekError`."""
+    `BadAddress`, `Behind` for an older schema, `OtherPepper`, and `KekError`."""
     settings = needs.settings
     database = Database(address(settings.environ, settings.home), statement_seconds=ADMIN_SECONDS)
     clock = SystemClock()
@@ -108,12 +110,13 @@ async def _used(needs: Needs, database: Database, ledger: LedgerStore, made: Ser
 
 
 async def _prepared(needs: Needs, database: Database, file: KeysFile) -> bool:
-    """Whether the database can be used; False where the gateway ends before. Raises `Behind`, and `BadAddress` where the server does not
-    take what the address names."""
+    """Whether the database can be used; False where the gateway ends before. Raises `Behind`, `OtherPepper`, and `BadAddress` where the
+    server does not take what the address names."""
     wait, told = 0.1, False
     while True:
         try:
             await ready(database, auto_migrate=needs.settings.auto_migrate)
+            await check_pepper(database, needs.pepper, replace=needs.settings.environ.get(REPLACE_PEPPER) == "1")
         except Exception as error:
             if not is_away(error):
                 raise

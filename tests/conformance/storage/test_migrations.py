@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, select
 from tests.support import databases
 
-from tidegate.adapters.sql import migrate, schema_billing, version
+from tidegate.adapters.sql import migrate, schema_billing, schema_kept, version
 from tidegate.adapters.sql.columns import METADATA
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.schema import organisation
@@ -36,7 +36,7 @@ def differences(connection: Connection) -> list[object]:
 
 
 async def test_migrated_is_what_the_code_states(database: Database) -> None:
-    assert schema_billing.invoice.name in METADATA.tables
+    assert {schema_billing.invoice.name, schema_kept.kept_object.name} <= METADATA.tables.keys()
     async with database.read(EVERYONE) as connection:
         assert await connection.run_sync(differences) == []
         assert (await connection.execute(select(organisation.c.org_id))).scalars().all() == [DEFAULT_ORG]
@@ -57,8 +57,8 @@ async def test_of_many_that_start_at_once_one_migrates(empty: Database) -> None:
 
 
 async def test_a_migration_that_fails_leaves_nothing(empty: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(connection: Connection) -> None:
-        migrate.command.upgrade(migrate.configuration(connection), "head")
+    def broken(connection: Connection, to: str) -> None:
+        migrate.command.upgrade(migrate.configuration(connection), to)
         raise RuntimeError("power")
 
     monkeypatch.setattr(migrate, "_upgrade", broken)

@@ -144,60 +144,6 @@ end_user = Table(
     Index(None, "org_id", "last_seen_at"),
 )
 
-budget = Table(
-    "budget",
-    METADATA,
-    text("org_id"),
-    text("id"),
-    text("name"),
-    text("scope_kind"),
-    text("scope_id"),
-    number("limit_nano"),
-    text("period"),
-    text("time_zone"),
-    Column("hard", Boolean, nullable=False),
-    text("mode"),
-    document("thresholds"),
-    number("request_ceiling_nano", optional=True),
-    moment("disabled_at", optional=True),
-    *lifetime(),
-    owned("id"),
-    _of_organisation(),
-    Index(None, "org_id", "scope_kind", "scope_id"),
-    Index(None, "org_id", "created_at", "id"),
-)
-
-budget_window = Table(
-    "budget_window",
-    METADATA,
-    text("org_id"),
-    text("budget_id"),
-    text("window_id"),
-    number("spent_nano"),
-    number("reserved_nano"),
-    moment("opens_at"),
-    moment("closes_at", optional=True),
-    owned("budget_id", "window_id"),
-    ForeignKeyConstraint(["org_id", "budget_id"], ["budget.org_id", "budget.id"], ondelete="CASCADE"),
-)
-
-reservation = Table(
-    "reservation",
-    METADATA,
-    text("org_id"),
-    text("request_id"),
-    Column("attempt", Integer, nullable=False),
-    number("amount_nano"),
-    document("windows"),
-    text("owner"),
-    moment("lease_until"),
-    document("checkpoint", optional=True),
-    moment("created_at"),
-    owned("request_id", "attempt"),
-    _of_organisation(),
-    Index(None, "lease_until"),
-)
-
 limit_rule = Table(
     "limit_rule",
     METADATA,
@@ -391,3 +337,6 @@ config_generation = Table(
     moment("changed_at"),
 )
 """One row, of id 1: the number of the latest change, of whatever tenant."""
+
+installation = Table("installation", METADATA, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
+"""What all gateways on this database have in common, by name."""
