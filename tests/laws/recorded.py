@@ -86,7 +86,9 @@ def calls_of(response: Response) -> list[tuple[str, str, Any]]:
 def with_plain_arguments(response: Response) -> Response:
     """The answer with its tool arguments written one way: streams and whole answers of one provider differ in their blanks."""
     blocks = [
-        msgspec.structs.replace(block, arguments=json.dumps(json.loads(block.arguments))) if isinstance(block, ToolUse) else block
+        msgspec.structs.replace(block, arguments=json.dumps(json.loads(block.arguments)))
+        if isinstance(block, ToolUse) and block.kind == "function"
+        else block
         for block in response.blocks
     ]
     return msgspec.structs.replace(response, blocks=blocks)
