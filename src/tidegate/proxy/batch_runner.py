@@ -1,4 +1,5 @@
-"""Runs the batches that no provider runs: line by line through the gateway itself, as the key that made them, a few at a time.
+"""Runs the batches that no provider runs: line by line through the gateway itself, as the key that made them, a few at a time. Responses in
+the background are found here too.
 
 An answer is stored before its line counts as done, so that a process that is killed begins where it was: of several gateways one runs a
 batch at a time, and the others take it over when it is gone. Lines wait while the process is busy with calls that somebody waits for.
@@ -18,7 +19,7 @@ from tidegate.proxy.batch import ENDED, Batch, batch_of, stored
 from tidegate.proxy.batch_lines import Line, Outcome, answered, flaws_of, lines_of
 from tidegate.records import Tenant
 
-KINDS: tuple[Kind, ...] = ("batch", "message_batch")
+KINDS: tuple[Kind, ...] = ("batch", "message_batch", "response")
 AT_ONCE = 4
 """Lines that run at once in one process."""
 LOOK = 5.0
@@ -27,20 +28,25 @@ LEASE = 60.0
 """Seconds after which a batch of a process that does not renew its claim is anybody's."""
 TICK = 1.0
 """Seconds between two notes of how far a batch is."""
-MOST = 32
+MOST = 256
 _BUSY, _PAUSE, _PAUSES = 0.02, 0.1, 20
 """A loop that is late by this much has better things to do; lines wait in pauses, but not for ever. Seconds."""
 
 _LOG = structlog.get_logger("tidegate.batches")
 
 RunLine = Callable[[Kept, Line], Awaitable[Outcome]]
+Answer = Callable[[KeptStore, Kept], Awaitable[None]]
 
 
 class BatchRunner:
-    """`owner` is the name that this process and those after it have. `run_line` gives the answer to one line, and raises nothing."""
+    """`owner` is the name that this process and those after it have. `run_line` gives the answer to one line, and raises nothing;
+    `answer` does what a response in the background waits for."""
 
-    def __init__(self, app: App, run_line: RunLine, owner: str, *, at_once: int = AT_ONCE, look: float = LOOK, tick: float = TICK) -> None:
+    def __init__(
+        self, app: App, run_line: RunLine, answer: Answer, owner: str, *, at_once: int = AT_ONCE, look: float = LOOK, tick: float = TICK
+    ) -> None:
         self._app = app
+        self._answer = answer
         self._run_line = run_line
         self._owner = owner
         self._look = look
@@ -86,7 +92,10 @@ class BatchRunner:
 
     async def _guarded(self, store: KeptStore, row: Kept) -> None:
         try:
-            await _Job(self._app, store, row, self._turn, self._tick).run()
+            if row.kind == "response":
+                await self._answer(store, row)
+            else:
+                await _Job(self._app, store, row, self._turn, self._tick).run()
         except StorageUnavailable as away:
             _LOG.warning("a batch waits for the database", batch=row.id, error=str(away))
         except Exception:

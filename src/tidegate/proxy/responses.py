@@ -14,6 +14,7 @@ from tidegate.ir.json import Json, JsonObject
 from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Target
 from tidegate.ports.kept import Kept
+from tidegate.proxy import background
 from tidegate.proxy.app import App
 from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
@@ -22,13 +23,14 @@ from tidegate.proxy.kept import Held, continued, held, items_of, items_of_parts,
 from tidegate.proxy.prepare import prepare
 from tidegate.proxy.reply import Reply
 from tidegate.proxy.through import through
+from tidegate.wire.splice import Fields
 
 DAY = 86_400
 _PREVIOUS, _CONVERSATION = "previous_response_id", "conversation"
 _ENDS = ("completed", "incomplete")
 
 
-class _Chain(msgspec.Struct):
+class Chain(msgspec.Struct):
     """What a request goes on from. `before` was said earlier, `input` is what is said now, as it came; `upstream` keeps the rest itself,
     for the credential `account`. `conversation` is what the answer is added to."""
 
@@ -43,20 +45,37 @@ async def create(app: App, call: Call, reply: Reply) -> None:
     """`POST /v1/responses`. Raises `GatewayError` where the client has got nothing yet."""
     call.fields = scanned(call.body)
     call.head = call.dialect.head(call.fields)
-    chain = await _chained(app, call)
+    asked = call.fields
+    chain = await chained(app, call)
     plan = call.planner.plan(call.key, call.head.model)
-    if chain.upstream or call.fields.get("background") == b"true":
-        plan = _only(plan, call, chain)
+    if chain.upstream:
+        plan = only(plan, call, chain)
+    elif call.fields.get("background") == b"true":
+        if not any(_may_have(target, chain) and target.dialect_for(call.dialect.name) == call.dialect.name for target in plan.targets):
+            await _begun(app, call, reply, chain, asked)
+            return
+        plan = only(plan, call, chain)
     if chain.conversation is not None or _is_kept(call):
         reply.through(lambda client: KeepingClient(client, partial(_keep, app, call, chain)))
     await through(app, call, plan, reply, prepare)
+
+
+async def _begun(app: App, call: Call, reply: Reply, chain: Chain, asked: Fields) -> None:
+    """Begins a response that the gateway itself waits for. Raises `GatewayError`."""
+    if not _is_kept(call):
+        raise bad_request("`background` needs a response that is kept: leave `store: false` out, or `background`.", "background")
+    if call.head.stream:
+        raise unsupported("`background` with `stream` needs a provider that keeps responses, and this model has none.", "stream")
+    said = [*chain.before, *items_of(chain.input, call.id)]
+    call.fields = asked
+    await background.begin(app, call, reply, said, background.unstored(call), call.at + call.snapshot.server.days_kept(call.key.org) * DAY)
 
 
 def _is_kept(call: Call) -> bool:
     return call.fields.get("store") != b"false" and call.snapshot.server.days_kept(call.key.org) > 0
 
 
-async def _chained(app: App, call: Call) -> _Chain:
+async def chained(app: App, call: Call) -> Chain:
     """Looks up what the request refers to, and puts into it what Tidegate holds of that."""
     fields = call.fields
     said = fields.get("input")
@@ -67,19 +86,21 @@ async def _chained(app: App, call: Call) -> _Chain:
     if previous:
         if row is None or row.kind != "response":
             raise no_such("Previous response", previous, _PREVIOUS, "previous_response_not_found")
+        if row.state == background.ACTIVE:
+            raise bad_request("The previous response is still in progress: wait until it has ended.", _PREVIOUS, "response_in_progress")
         if row.upstream:
-            return _Chain(said, upstream=row.upstream, account=row.account)
+            return Chain(said, upstream=row.upstream, account=row.account)
         found = held(row.body)
-        return _go_on(call, _Chain(said, [*found.input, *output_of(found.response)]), _PREVIOUS)
+        return _go_on(call, Chain(said, [*found.input, *output_of(found.response)]), _PREVIOUS)
     if conversation:
         if row is None or row.kind != "conversation":
             raise no_such("Conversation", conversation, _CONVERSATION)
         before = items_of_parts(await app.conversations.parts(row.org, row.id))
-        return _go_on(call, _Chain(said, before, conversation=row), _CONVERSATION)
-    return _Chain(said)
+        return _go_on(call, Chain(said, before, conversation=row), _CONVERSATION)
+    return Chain(said)
 
 
-def _go_on(call: Call, chain: _Chain, field: str) -> _Chain:
+def _go_on(call: Call, chain: Chain, field: str) -> Chain:
     call.body = continued(call.fields, chain.before, items_of(chain.input, call.id), field)
     call.fields = scanned(call.body)
     return chain
@@ -97,7 +118,7 @@ def _id_of(raw: bytes | None, field: str) -> str:
     return value
 
 
-def _only(plan: Plan, call: Call, chain: _Chain) -> Plan:
+def only(plan: Plan, call: Call, chain: Chain) -> Plan:
     """The plan's targets whose provider keeps responses, or the one that keeps what the request goes on from."""
     own = call.dialect.name
     targets = tuple(target for target in plan.targets if target.dialect_for(own) == own and _may_have(target, chain))
@@ -109,17 +130,17 @@ def _only(plan: Plan, call: Call, chain: _Chain) -> Plan:
             "send what was said before in `input`.",
             _PREVIOUS,
         )
-    raise unsupported("`background` needs a provider that keeps responses itself, and this model has none: leave it out.", "background")
+    raise unsupported("This model's provider keeps no responses.", "background")
 
 
-def _may_have(target: Target, chain: _Chain) -> bool:
+def _may_have(target: Target, chain: Chain) -> bool:
     if not chain.upstream:
         return target.upstream.spec.keeps
     account = "" if target.account is None else target.account.id
     return target.upstream.name == chain.upstream and account == chain.account
 
 
-def _keep(app: App, call: Call, chain: _Chain, response: JsonObject) -> None:
+def _keep(app: App, call: Call, chain: Chain, response: JsonObject) -> None:
     """Writes down who owns the response, or holds it. Called when it begins and when it ends."""
     target, id = call.target, text_or_empty(response["id"])
     ended = response.get("status") in _ENDS
@@ -147,7 +168,7 @@ def _keep(app: App, call: Call, chain: _Chain, response: JsonObject) -> None:
     )
 
 
-def _said(call: Call, chain: _Chain) -> list[JsonObject]:
+def _said(call: Call, chain: Chain) -> list[JsonObject]:
     """What the client said now. A provider may have understood what is no list of items to us."""
     try:
         return items_of(chain.input, call.id)

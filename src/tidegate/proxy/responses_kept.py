@@ -1,4 +1,4 @@
-"""What the Responses API has beside the call: reading, deleting and cancelling what is kept, its input, counting, compaction.
+"""What the Responses API has beside the call: reading, deleting and cancelling what is kept, its input, and counting.
 
 Another tenant's id and one that never was are the same 404.
 """
@@ -9,9 +9,10 @@ from urllib.parse import parse_qs
 from tidegate.dialects.base import Stamp
 from tidegate.dialects.values import dump
 from tidegate.ir.content import Origin
-from tidegate.ir.errors import bad_request, unsupported
+from tidegate.ir.errors import bad_request
 from tidegate.ir.fold import unfold
 from tidegate.ports.kept import Kept
+from tidegate.proxy import background
 from tidegate.proxy.app import App
 from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
@@ -45,6 +46,8 @@ async def get(app: App, call: Call, reply: Reply) -> None:
     if query.get("stream", [""])[0] != "true":
         await reply.whole(200, JSON, dump(found.response), [])
         return
+    if row.state == background.ACTIVE:
+        raise bad_request("This response is still in progress: its events can be had once it has ended.", "stream", "response_in_progress")
     after = query.get("starting_after", ["-1"])[0]
     if not after.removeprefix("-").isdigit():
         raise bad_request("`starting_after` must be the number of an event.", "starting_after")
@@ -78,7 +81,10 @@ async def cancel(app: App, call: Call, reply: Reply) -> None:
     if row.upstream:
         await forwarded(app, call, reply, row, method="POST", suffix="/cancel")
         return
-    raise bad_request("Only a response that was made with `background` can be cancelled, and this one is complete.")
+    response = await background.stop(app, row) if row.state == background.ACTIVE else None
+    if response is None:
+        raise bad_request("Only a response that was made with `background` can be cancelled, and this one is complete.")
+    await reply.whole(200, JSON, dump(response), [])
 
 
 async def input_items(app: App, call: Call, reply: Reply) -> None:
@@ -98,10 +104,3 @@ async def input_tokens(app: App, call: Call, reply: Reply) -> None:
     count = await asyncio.to_thread(estimate, call.asked(body), app.tokens, target.model)
     headers = [(b"x-tidegate-target", header_value(target.name)), (b"x-tidegate-receipt", b"emulated:input_tokens")]
     await reply.whole(200, JSON, dump({"object": "response.input_tokens", "input_tokens": count}), headers)
-
-
-async def compact(app: App, call: Call, reply: Reply) -> None:
-    """Compacted items can be read by the provider that made them only, and no call of this kind is passed on yet."""
-    del app, reply
-    call.fields = scanned(call.body)
-    raise unsupported("Compaction is not offered here: send the items that matter in `input`.", "input", "unsupported_operation")

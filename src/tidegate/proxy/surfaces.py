@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from tidegate.proxy import (
     batches,
+    compact,
     conversations,
     counting,
     explain,
@@ -56,7 +57,7 @@ SURFACES = Paths(
         Surface("gemini_models", "GET", b"/v1beta/models", "gemini", listing.models, body=False),
         Surface("gemini_model", "GET", b"/v1beta/models/{model}", "gemini", listing.model, body=False),
         Surface("response_tokens", "POST", b"/v1/responses/input_tokens", "openai_responses", responses_kept.input_tokens),
-        Surface("response_compact", "POST", b"/v1/responses/compact", "openai_responses", responses_kept.compact),
+        Surface("response_compact", "POST", b"/v1/responses/compact", "openai_responses", compact.compact),
         Surface("response", "GET", b"/v1/responses/{id}", "openai_responses", responses_kept.get, body=False),
         Surface("response_delete", "DELETE", b"/v1/responses/{id}", "openai_responses", responses_kept.delete, body=False),
         Surface("response_cancel", "POST", b"/v1/responses/{id}/cancel", "openai_responses", responses_kept.cancel),

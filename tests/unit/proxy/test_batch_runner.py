@@ -12,6 +12,7 @@ from tests.unit.proxy.test_files import upload
 from tests.unit.proxy.values import GPT, WHOLE, Given, Memory
 
 from tidegate.proxy import batch_call, batch_runner
+from tidegate.proxy.background import Answerer
 from tidegate.proxy.batch_call import LineCaller
 from tidegate.proxy.batch_runner import BatchRunner
 from tidegate.proxy.surfaces import SURFACES
@@ -48,7 +49,8 @@ def lines(count: int, model: str = GPT, **fields: Any) -> bytes:
 
 @contextlib.asynccontextmanager
 async def running(memory: Memory, owner: str = "one") -> AsyncGenerator[BatchRunner]:
-    runner = BatchRunner(memory.app, LineCaller(memory.app, SURFACES), owner, look=0.01, tick=0.01)
+    surface, _ = SURFACES.match("POST", b"/v1/responses")
+    runner = BatchRunner(memory.app, LineCaller(memory.app, SURFACES), Answerer(memory.app, surface), owner, look=0.01, tick=0.01)
     memory.app.late.batched = runner.poke
     task = asyncio.create_task(runner.run())
     try:

@@ -1,7 +1,9 @@
 """The Responses API with a provider in memory: what is owned, what is held, and what a chain becomes."""
 
 import asyncio
+import contextlib
 import json
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
@@ -13,6 +15,10 @@ from tidegate.policy.secret import Secret
 from tidegate.policy.snapshot import Account, ServerSettings
 from tidegate.ports import StorageUnavailable
 from tidegate.proxy import responses
+from tidegate.proxy.background import Answerer
+from tidegate.proxy.batch_call import LineCaller
+from tidegate.proxy.batch_runner import BatchRunner
+from tidegate.proxy.surfaces import SURFACES
 
 SAYS: dict[str, Any] = {
     "id": "msg_up",
@@ -51,7 +57,7 @@ def speaking(*given: Given, server: ServerSettings | None = None) -> Memory:
     snapshot = memory.app.live.snapshot
     for name in ("openai", "second"):
         up = snapshot.upstreams[name]
-        spec = msgspec.structs.replace(up.spec, also=("openai_responses",), keeps=True)
+        spec = msgspec.structs.replace(up.spec, also=("openai_responses",), keeps=True, compacts=True)
         snapshot.upstreams[name] = msgspec.structs.replace(up, spec=spec)  # type: ignore[index]  # the test's own
     return memory
 
@@ -242,7 +248,8 @@ async def test_a_conversation_grows_with_each_answer() -> None:
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"background": True}, "background"),
+        ({"background": True, "store": False}, "background"),
+        ({"background": True, "stream": True}, "stream"),
         ({"prompt": {"id": "p"}}, "prompt"),
         ({"previous_response_id": "a", "conversation": "b"}, "previous_response_id"),
         ({"previous_response_id": 5}, "previous_response_id"),
@@ -261,9 +268,126 @@ async def test_tokens_are_estimated() -> None:
     assert got.headers["x-tidegate-receipt"] == "emulated:input_tokens"
 
 
-async def test_compaction_is_refused_and_pages_are_checked() -> None:
+async def test_pages_are_checked() -> None:
     memory = speaking(claude())
-    assert (await memory.call("/v1/responses/compact", {"model": CLAUDE, "input": "Hi"})).status == 400
     path = f"/v1/responses/{(await ask(memory)).json()['id']}/input_items"
     for query in ("limit=0", "order=up", "after=nobody"):
         assert (await memory.call(f"{path}?{query}", method="GET")).status == 400
+
+
+@contextlib.asynccontextmanager
+async def answering(memory: Memory) -> AsyncGenerator[None]:
+    surface, _ = SURFACES.match("POST", b"/v1/responses")
+    runner = BatchRunner(memory.app, LineCaller(memory.app, SURFACES), Answerer(memory.app, surface), "one", look=0.01)
+    memory.app.late.batched = runner.poke
+    task = asyncio.create_task(runner.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def kept_ids(memory: Memory) -> set[str]:
+    await memory.app.conversations.parts("default", "any")  # reading parts writes what waits
+    return {id for _, id in memory.kept.rows}
+
+
+async def settled(memory: Memory, id: str) -> Any:
+    async def look() -> Any:
+        while True:
+            found = (await memory.call(f"/v1/responses/{id}", method="GET")).json()
+            if found["status"] not in ("queued", "in_progress"):
+                return found
+            await asyncio.sleep(0)
+
+    return await asyncio.wait_for(look(), 20)
+
+
+async def test_the_gateway_waits_for_what_a_provider_does_not_keep() -> None:
+    memory = speaking(claude("one"), claude("two"))
+    first = (await ask(memory)).json()
+    made = (await ask(memory, background=True, input="And?", previous_response_id=first["id"], metadata={"a": "b"})).json()
+    assert (made["status"], made["background"], made["output"], made["metadata"]) == ("queued", True, [], {"a": "b"})
+    early = await ask(memory, previous_response_id=made["id"])
+    assert (early.status, early.json()["error"]["code"]) == (400, "response_in_progress")
+    assert (await memory.call(f"/v1/responses/{made['id']}?stream=true", method="GET")).status == 400
+    async with answering(memory):
+        done = await settled(memory, made["id"])
+    assert (done["id"], done["status"], done["background"], done["store"]) == (made["id"], "completed", True, True)
+    assert done["output"][0]["content"][0]["text"] == "two"
+    assert [turn["content"] for turn in said(memory)] == ["Hi", "one", "And?"]
+    assert await kept_ids(memory) == {first["id"], made["id"]}
+    memory.provider.given.append(claude("three"))
+    await ask(memory, previous_response_id=made["id"], input="So?")
+    assert [turn["content"] for turn in said(memory)] == ["Hi", "one", "And?", "two", "So?"]
+    assert len(memory.ledger.events) == 3
+
+
+async def test_a_failure_in_the_background_is_told() -> None:
+    memory = speaking(Given(b'{"type":"error","error":{"type":"invalid_request_error","message":"no"}}', status=400))
+    made = (await ask(memory, background=True)).json()
+    async with answering(memory):
+        done = await settled(memory, made["id"])
+    assert (done["status"], done["error"]["message"]) == ("failed", "no")
+
+
+async def test_what_waits_in_the_background_can_be_cancelled() -> None:
+    memory = speaking()
+    made = (await ask(memory, background=True)).json()
+    cancelled = (await memory.call(f"/v1/responses/{made['id']}/cancel")).json()
+    assert (cancelled["id"], cancelled["status"]) == (made["id"], "cancelled")
+    assert (await memory.call(f"/v1/responses/{made['id']}/cancel")).status == 400
+    async with answering(memory):
+        assert (await settled(memory, made["id"]))["status"] == "cancelled"
+    assert not memory.provider.sent
+
+
+async def test_what_runs_in_the_background_is_cut_when_it_is_cancelled() -> None:
+    memory = speaking()
+    begun, cut = asyncio.Event(), asyncio.Event()
+
+    async def slow(*_args: Any, **_kwargs: Any) -> Given:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cut.set()
+        raise AssertionError
+
+    memory.provider.open = slow  # type: ignore[method-assign]  # the test's own
+    made = (await ask(memory, background=True)).json()
+    async with answering(memory):
+        await asyncio.wait_for(begun.wait(), 20)
+        assert (await memory.call(f"/v1/responses/{made['id']}/cancel")).json()["status"] == "cancelled"
+        await asyncio.wait_for(cut.wait(), 20)
+    assert (await settled(memory, made["id"]))["status"] == "cancelled"
+    assert memory.ledger.events[0].status == 499
+
+
+async def test_a_conversation_is_compacted_by_its_model() -> None:
+    memory = speaking(claude("one"), claude("All in short."))
+    first = (await ask(memory)).json()
+    got = await memory.call("/v1/responses/compact", {"model": CLAUDE, "previous_response_id": first["id"], "input": "And?"})
+    body = got.json()
+    assert (body["object"], got.headers["x-tidegate-receipt"]) == ("response.compaction", "emulated:compaction")
+    texts = [(item["role"], item["content"][0]["text"]) for item in body["output"]]
+    assert texts == [("user", "Hi"), ("user", "And?"), ("assistant", "All in short.")]
+    assert [turn["content"] for turn in said(memory)][:2] == ["Hi", "one"]
+    assert said(memory)[2]["content"][0]["text"] == "And?"
+    assert body["usage"]["total_tokens"] == 4
+    assert await kept_ids(memory) == {first["id"]}
+    memory.provider.given.append(claude())
+    assert (await ask(memory, input=[*body["output"], {"role": "user", "content": "Go on"}])).status == 200
+    assert (await memory.call("/v1/responses/compact", {"model": CLAUDE, "input": []})).status == 400
+
+
+async def test_a_provider_that_compacts_does_so_itself() -> None:
+    answer = b'{"id":"c","object":"response.compaction","output":[],"usage":{"input_tokens":5,"output_tokens":2,"total_tokens":7}}'
+    memory = speaking(Given(answer))
+    got = await memory.call("/v1/responses/compact", {"model": GPT, "input": "Hi"})
+    sent = memory.provider.sent[0]
+    assert (got.body, sent.url.rpartition("/v1")[2]) == (answer, "/responses/compact")
+    assert json.loads(sent.body) == {"model": "gpt-9", "input": "Hi"}
+    assert memory.ledger.events[0].usage == {"input": 5, "output": 2}

@@ -1,0 +1,132 @@
+"""Responses in the background for providers that keep none: the client gets an id at once, the gateway asks the model and keeps the answer.
+
+A response that is not answered is work in the store, so that it outlives the process: the runner of batches finds it and calls `Answerer`.
+"""
+
+import msgspec
+import structlog
+
+from tidegate.dialects.values import dump, object_or_empty, parse
+from tidegate.ir.errors import GatewayError
+from tidegate.ir.json import Json, JsonObject
+from tidegate.ports.kept import Append, Kept, KeptStore, Put
+from tidegate.proxy.app import App
+from tidegate.proxy.call import Call
+from tidegate.proxy.inside import Told, ask, our_call
+from tidegate.proxy.kept import Held, held
+from tidegate.proxy.paths import Surface
+from tidegate.proxy.reply import JSON, Reply
+from tidegate.records import Tenant
+from tidegate.wire.splice import splice
+
+ACTIVE = "active"
+_ECHOED = ("model", "instructions", "metadata", "previous_response_id", "tools", "tool_choice", "temperature", "top_p", "max_output_tokens")
+
+_LOG = structlog.get_logger("tidegate.background")
+
+
+async def begin(app: App, call: Call, reply: Reply, said: list[JsonObject], asked: bytes, expires: float) -> None:
+    """Writes the response down as work and tells its id. `asked` is the request as it came, `said` everything that its chain says."""
+    tenant = Tenant(call.key.org)
+    response = _begun(call)
+    row = Kept(
+        org=tenant.org_id,
+        id=f"resp_{call.id}",
+        key=call.key.id,
+        kind="response",
+        upstream="",
+        at=call.at,
+        expires=expires,
+        body=dump(Held(said, response)),
+        state=ACTIVE,
+    )
+    store = await app.conversations.store()
+    await store.write(tenant, [Put(row), Append(row.org, row.id, asked, row.expires)])
+    if app.late.batched is not None:
+        app.late.batched()
+    await reply.whole(200, JSON, dump(response), [])
+
+
+def _begun(call: Call) -> JsonObject:
+    echoed: JsonObject = {name: None if (raw := call.fields.get(name)) is None else parse(raw) for name in _ECHOED}
+    return {
+        "id": f"resp_{call.id}",
+        "object": "response",
+        "created_at": int(call.at),
+        "status": "queued",
+        "background": True,
+        "error": None,
+        "incomplete_details": None,
+        "output": [],
+        "parallel_tool_calls": True,
+        "store": True,
+        "usage": None,
+        **echoed,
+        "tools": echoed["tools"] or [],
+        "tool_choice": echoed["tool_choice"] or "auto",
+        "metadata": echoed["metadata"] or {},
+    }
+
+
+async def stop(app: App, row: Kept) -> JsonObject | None:
+    """The response, cancelled; None where it has ended meanwhile."""
+    found = held(row.body)
+    found.response["status"] = "cancelled"
+    store = await app.conversations.store()
+    if not await store.change(Tenant(row.org), msgspec.structs.replace(row, state="", body=dump(found))):
+        return None
+    if app.late.batched is not None:
+        app.late.batched()
+    return found.response
+
+
+class Answerer:
+    """Answers one response that waits in the store. `surface` is that of `POST /v1/responses`."""
+
+    def __init__(self, app: App, surface: Surface) -> None:
+        self._app = app
+        self._surface = surface
+
+    async def __call__(self, store: KeptStore, row: Kept) -> None:
+        tenant = Tenant(row.org)
+        parts = await store.parts(tenant, row.id)
+        found = held(row.body)
+        if found.response.get("status") != "in_progress":
+            found.response["status"] = "in_progress"
+            if not await store.change(tenant, msgspec.structs.replace(row, body=dump(found))):
+                return
+            row = msgspec.structs.replace(row, revision=row.revision + 1)
+        told = await self._asked(row, parts[0][1])
+        found.response |= _outcome(told)
+        await store.change(tenant, msgspec.structs.replace(row, state="", body=dump(found)))
+
+    async def _asked(self, row: Kept, asked: bytes) -> Told:
+        app = self._app
+        try:
+            key = app.live.current.callers.named(row.key, row.org, app.clock.now())
+        except GatewayError as gone:
+            return Told(gone.error.http_status, dump({"error": {"message": gone.error.message, "code": gone.error.code}}), "")
+        call = our_call(app, key, self._surface, asked)
+        try:
+            return await ask(app, call, self._surface)
+        except Exception:
+            _LOG.exception("a response in the background failed", request_id=call.request_id, response=row.id)
+            return Told(500, b'{"error":{"message":"The gateway failed on this request.","code":"server_error"}}', call.request_id)
+
+
+def unstored(call: Call) -> bytes:
+    """The request as it is asked later: what becomes of its answer is not decided again."""
+    return splice(call.fields, {"store": b"false"}, drop=["background"])
+
+
+def _outcome(told: Told) -> JsonObject:
+    try:
+        answer = object_or_empty(parse(told.body))
+    except ValueError:
+        answer = {}
+    if told.status == 200:
+        kept: JsonObject = {name: value for name, value in answer.items() if name not in ("id", "created_at", "previous_response_id")}
+        return {**kept, "background": True, "store": True}
+    error = object_or_empty(answer.get("error"))
+    code: Json = error.get("code") or "server_error"
+    return {"status": "failed", "error": {"code": code, "message": error.get("message") or "The provider gave no answer."}}
