@@ -12,6 +12,7 @@ import openai
 import pytest
 from tests.e2e.conftest import CLAUDE, GPT, configuration
 from tests.e2e.wire import Provider
+from tests.support import fake_files
 from tests.support.gateway import GatewayProcess
 
 LINES = 30
@@ -94,3 +95,28 @@ def test_message_batches(own: GatewayProcess) -> None:
     assert client.messages.batches.delete(made.id).id == made.id
     with pytest.raises(anthropic.NotFoundError):
         client.messages.batches.retrieve(made.id)
+
+
+def test_batches_of_one_model_are_run_by_their_provider(tmp_path: Path) -> None:
+    """At half the price, and under ids of the gateway's own."""
+    with fake_files.running() as provider:
+        upstream = {"base_url": f"{provider.url}/v1", "api_key": "env:UPSTREAM_KEY"}
+        setup = {"providers": {"openai": upstream, "anthropic": upstream}}
+        with GatewayProcess(tmp_path, setup, {"UPSTREAM_KEY": "the-providers-key"}) as own:
+            client, claude = clients(own)
+            data = "\n".join(line(number, GPT) for number in range(3)).encode()
+            file = client.files.create(file=("in.jsonl", data), purpose="batch")
+            made = client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+            params: Any = {"model": CLAUDE, "max_tokens": 20, "messages": [{"role": "user", "content": "Hi"}]}
+            messages = claude.messages.batches.create(requests=[{"custom_id": "a", "params": params}])
+            done = until(lambda: client.batches.retrieve(made.id), lambda batch: batch.status == "completed")
+            answers = [json.loads(found) for found in client.files.content(done.output_file_id).text.splitlines()]
+            assert [one["custom_id"] for one in answers] == ["c0", "c1", "c2"]
+            until(lambda: claude.messages.batches.retrieve(messages.id), lambda batch: batch.processing_status == "ended")
+            assert [one.custom_id for one in claude.messages.batches.results(messages.id)] == ["a"]
+            events = own.usage(4, within=30)
+            assert {event["surface"] for event in events} == {"batch", "message_batch"}
+            assert all("batch at 50 %" in event["price_source"] for event in events)
+    assert {"POST /v1/files", "POST /v1/batches", "POST /v1/messages/batches"} <= {" ".join(seen) for seen in provider.seen}
+    assert provider.keys == {"Bearer the-providers-key", "the-providers-key"}
+    assert not {file.id, made.id, messages.id} & {*provider.files, *provider.batches}

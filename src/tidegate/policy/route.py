@@ -99,6 +99,11 @@ class Planner:
             self._allow(key, model, plan)
         return plan
 
+    def target(self, provider: str, model: str) -> Target | None:
+        """A model of a provider, whoever asks; None where the provider is not configured."""
+        upstream = self.snapshot.upstreams.get(provider)
+        return None if upstream is None else self._models.targets(upstream, model)[0]
+
     def models(self, key: Key | None = None) -> list[PublicModel]:
         """Every public name in a stable order: routes, then `provider/model` of what the catalogue or the operator lists for the usable
         providers. With a key, only what it allows."""

@@ -122,7 +122,8 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     identity that the provider takes. `free` are its free tiers. `retired` says since when it is no more at its own address, and what to
     use instead. `strip` are beginnings of model names that say where a model runs and not what it is.
     `also` are dialects that it speaks besides `dialect`, at the same address, `keeps` says that it stores what its Responses API
-    answers, and `compacts` that it makes long conversations short there.
+    answers, and `compacts` that it makes long conversations short there. `batch_percent` is what a line of its own batches costs, of the
+    price of a call; 0: it has none.
 
     `operations` are the kinds of request beside generations, each with its rows, first match wins. None: a provider of `openai_chat` is
     taken to have OpenAI's as they are (and says so itself where it has not), one of another dialect has none."""
@@ -146,6 +147,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     also: tuple[str, ...] = ()
     keeps: bool = False
     compacts: bool = False
+    batch_percent: int = 0
     framing: str = ""
     operations: dict[str, tuple[OperationRow, ...]] | None = None
     wires: dict[str, Wire] = {}

@@ -26,7 +26,9 @@ class Flaw(msgspec.Struct, frozen=True):
 
 class Batch(msgspec.Struct):
     """`input` is the file of the lines; those of a message batch are its own parts. `output` and `failures` are the files of the answers, a
-    part for each line. `stamps` are when a status began, all times in Unix seconds."""
+    part for each line. A batch that its provider runs says which (`provider`, with the credential `account`), as which `model` there and
+    by which `route`, and its id there (`theirs`); `is_handed_over` is written before it is. `stamps` are when a status began, all times in
+    Unix seconds."""
 
     endpoint: str
     created: int
@@ -43,6 +45,12 @@ class Batch(msgspec.Struct):
     expired: int = 0
     stamps: dict[str, int] = {}
     flaws: list[Flaw] = []
+    provider: str = ""
+    account: str = ""
+    model: str = ""
+    route: str = ""
+    theirs: str = ""
+    is_handed_over: bool = False
 
     def become(self, status: Status, now: float) -> None:
         self.status = status

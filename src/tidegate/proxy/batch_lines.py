@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from tidegate.dialects.values import dump, object_or_empty, parse
+from tidegate.dialects.values import dump, object_or_empty, parse, text_or_empty
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ports.kept import Kept, KeptStore, Kind
 from tidegate.proxy.batch import Batch, Flaw
@@ -42,9 +42,10 @@ async def lines_of(store: KeptStore, row: Kept, batch: Batch, limit: int) -> Asy
         yield _line(row.kind, batch, place, raw)
 
 
-async def flaws_of(store: KeptStore, row: Kept, batch: Batch, limit: int) -> tuple[int, list[Flaw]]:
-    """(number of lines, the first of what is wrong with them)."""
+async def flaws_of(store: KeptStore, row: Kept, batch: Batch, limit: int) -> tuple[int, list[Flaw], set[str]]:
+    """(number of lines, the first of what is wrong with them, the models that they name)."""
     seen: set[str] = set()
+    models: set[str] = set()
     flaws: list[Flaw] = []
     count = 0
     try:
@@ -55,6 +56,7 @@ async def flaws_of(store: KeptStore, row: Kept, batch: Batch, limit: int) -> tup
                 if line.id in seen:
                     raise BadLine("duplicate_custom_id", "The `custom_id` stands in the batch twice.")
                 seen.add(line.id)
+                models.add(text_or_empty(line.body.get("model")))
             except BadLine as wrong:
                 if len(flaws) < _SHOWN:
                     flaws.append(Flaw(place + 1, wrong.code, str(wrong)))
@@ -64,7 +66,7 @@ async def flaws_of(store: KeptStore, row: Kept, batch: Batch, limit: int) -> tup
         flaws.append(Flaw(0, wrong.code, str(wrong)))
     if not count and not flaws:
         flaws.append(Flaw(0, "empty_file", "The input file has no lines, or is gone."))
-    return count, flaws
+    return count, flaws, models
 
 
 async def _raw(store: KeptStore, row: Kept, batch: Batch, limit: int) -> AsyncGenerator[tuple[int, bytes]]:

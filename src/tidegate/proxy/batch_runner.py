@@ -15,8 +15,10 @@ import structlog
 from tidegate.ports import StorageUnavailable
 from tidegate.ports.kept import Kept, KeptStore, Kind
 from tidegate.proxy.app import App
-from tidegate.proxy.batch import ENDED, Batch, batch_of, stored
+from tidegate.proxy.batch import ENDED, Batch, Status, batch_of, stored
+from tidegate.proxy.batch_handed import HandedOver
 from tidegate.proxy.batch_lines import Line, Outcome, answered, flaws_of, lines_of
+from tidegate.proxy.batch_theirs import Refused, chosen
 from tidegate.records import Tenant
 
 KINDS: tuple[Kind, ...] = ("batch", "message_batch", "response")
@@ -134,10 +136,12 @@ class _Job:
         if self._batch.status == "validating":
             await self._validate()
         if self._batch.status in ENDED:
-            for id in (self._batch.output, self._batch.failures):
-                await self._store.remove(self._tenant, id)
+            await self._no_files()
             return
         done = await self._done()
+        if self._batch.provider:
+            await self._by_provider(done)
+            return
         ticking = asyncio.create_task(self._ticks())
         try:
             await self._lines(done)
@@ -147,8 +151,13 @@ class _Job:
                 await ticking
         await self._end()
 
+    async def _no_files(self) -> None:
+        for id in (self._batch.output, self._batch.failures):
+            await self._store.remove(self._tenant, id)
+
     async def _validate(self) -> None:
-        total, flaws = await flaws_of(self._store, self._row, self._batch, self._app.live.snapshot.server.body_limit)
+        total, flaws, models = await flaws_of(self._store, self._row, self._batch, self._app.live.snapshot.server.body_limit)
+        target = None if flaws else chosen(self._app, self._row, self._batch, models)
 
         def checked(batch: Batch) -> None:
             batch.total, batch.flaws = total, flaws
@@ -156,8 +165,27 @@ class _Job:
                 batch.become("failed", self._app.clock.now())
             elif batch.status == "validating":
                 batch.become("in_progress", self._app.clock.now())
+            if target is not None:
+                batch.provider, batch.model, batch.route = target.upstream.name, target.model, next(iter(models))
+                batch.account = "" if target.account is None else target.account.id
 
         await self._change(checked)
+
+    async def _by_provider(self, done: set[int]) -> None:
+        handed = HandedOver(self._app, self._row, self._batch, self._all_lines, self._change)
+        try:
+            async for place, answer in handed.answers(done):
+                await self._keep_raw(place, answer.raw, good=answer.status == 200)
+        except Refused as refused:
+            await self._change(handed.failed(str(refused)))
+            await self._no_files()
+            return
+        self._batch.completed, self._batch.failed = handed.completed, handed.failures
+        self._batch.expired, self._batch.cancelled = 0, 0
+        await self._end(handed.status)
+
+    def _all_lines(self) -> AsyncGenerator[Line]:
+        return lines_of(self._store, self._row, self._batch, self._app.live.snapshot.server.body_limit)
 
     async def _done(self) -> set[int]:
         """The lines that have an answer, counted."""
@@ -204,9 +232,12 @@ class _Job:
             self._batch.failed += 1
 
     async def _keep(self, line: Line, data: bytes, *, good: bool) -> None:
+        await self._keep_raw(line.place, data, good=good)
+
+    async def _keep_raw(self, place: int, data: bytes, *, good: bool) -> None:
         # All answers of a message batch are in one list.
         id = self._batch.output if good or self._row.kind == "message_batch" else self._batch.failures
-        if await self._store.put_part(self._tenant, id, line.place, data):
+        if await self._store.put_part(self._tenant, id, place, data):
             self._sizes[id] += len(data)
 
     async def _unanswered(self, line: Line) -> None:
@@ -226,7 +257,7 @@ class _Job:
             with contextlib.suppress(StorageUnavailable):
                 await self._change(lambda batch: None)
 
-    async def _end(self) -> None:
+    async def _end(self, status: Status = "completed") -> None:
         for id, purpose in ((self._batch.output, "batch_output"), (self._batch.failures, "batch_output")):
             await self._finish_file(id, purpose)
         over = self._batch.expired > 0
@@ -235,7 +266,7 @@ class _Job:
             now = self._app.clock.now()
             if batch.status != "cancelling":
                 batch.become("finalizing", now)
-            batch.become("expired" if over else "cancelled" if batch.status == "cancelling" else "completed", now)
+            batch.become("expired" if over else "cancelled" if batch.status == "cancelling" else status, now)
 
         await self._change(ended)
 

@@ -28,7 +28,7 @@ async def forwarded(app: App, call: Call, reply: Reply, row: Kept, *, method: st
     url = f"{upstream.base_url}/responses/{quote(row.id, safe='')}{suffix}{'?' if asked else ''}{asked}"
     stream = "stream=true" in asked
     try:
-        answer = await app.upstream.open(upstream, url, _headers(upstream), b"", stream=stream, method=method)
+        answer = await app.upstream.open(upstream, url, own_headers(upstream), b"", stream=stream, method=method)
         try:
             headers = [(b"x-tidegate-target", header_value(upstream.name)), *returned(answer.headers)]
             if stream and answer.status == 200:
@@ -48,7 +48,8 @@ async def forwarded(app: App, call: Call, reply: Reply, row: Kept, *, method: st
     return answer.status
 
 
-def _headers(upstream: Upstream) -> Mapping[str, str]:
+def own_headers(upstream: Upstream) -> Mapping[str, str]:
+    """What a call of our own to a provider has. Raises `GatewayError` where the credential cannot be sent."""
     try:
         own = auth_headers(upstream.spec, upstream.credential.reveal() if upstream.credential is not None else None, upstream.auth)
     except ValueError as unusable:
