@@ -27,6 +27,7 @@ from tidegate.proxy.app import App
 from tidegate.proxy.body import checked
 from tidegate.proxy.call import Call
 from tidegate.proxy.credentials import prove
+from tidegate.proxy.defaults import WITHIN, put_within
 from tidegate.proxy.headers import outbound, outbound_query
 from tidegate.wire.framings import SSE
 from tidegate.wire.splice import Fields, scan, splice
@@ -181,6 +182,8 @@ def with_defaults(call: Call, plan: Plan) -> Fields:
     fields = call.fields
     if not plan.defaults:
         return fields
+    if call.dialect.name in WITHIN:
+        return put_within(fields, call.dialect.name, plan.defaults)
     missing = {
         name: msgspec.json.encode(value)
         for name, value in plan.defaults.items()
