@@ -52,6 +52,10 @@ def test_a_batch_outlives_a_gateway_that_is_killed(own: GatewayProcess, sandbox_
     data = "\n".join(line(number, (GPT, CLAUDE)[number % 2]) for number in range(LINES)).encode()
     file = client.files.create(file=("in.jsonl", data), purpose="batch")
     assert client.files.content(file.id).read() == data
+    facts: Any = {"filename": "in.jsonl", "bytes": len(data), "mime_type": "application/jsonl", "purpose": "batch"}
+    again = client.uploads.upload_file_chunked(file=data, **facts)
+    assert again.file is not None
+    assert client.files.content(again.file.id).read() == data
     made = client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h", metadata={"a": "b"})
 
     def look() -> Any:

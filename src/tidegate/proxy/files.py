@@ -88,18 +88,23 @@ async def keep(app: App, call: Call, id: str, facts: Facts, data: AsyncGenerator
         state=_UNFINISHED,
     )
     await store.write(tenant, [Put(row)])
-    held, place = bytearray(), 0
-    async for piece in data:
-        held += piece
-        while len(held) >= CHUNK:
-            await store.put_part(tenant, id, place, bytes(held[:CHUNK]))
-            del held[:CHUNK]
-            place += 1
-    if held:
-        await store.put_part(tenant, id, place, bytes(held))
+    await put_chunks(store, row, data)
     done = msgspec.structs.replace(row, state=facts.purpose, expires=expires)
     await store.change(tenant, done)
     return done
+
+
+async def put_chunks(store: KeptStore, row: Kept, data: AsyncGenerator[bytes]) -> None:
+    """Stores bytes as the parts of a row."""
+    tenant, held, place = Tenant(row.org), bytearray(), 0
+    async for piece in data:
+        held += piece
+        while len(held) >= CHUNK:
+            await store.put_part(tenant, row.id, place, bytes(held[:CHUNK]))
+            del held[:CHUNK]
+            place += 1
+    if held:
+        await store.put_part(tenant, row.id, place, bytes(held))
 
 
 async def get(app: App, call: Call, reply: Reply) -> None:

@@ -17,6 +17,7 @@ from tidegate.proxy import (
     pipeline,
     responses,
     responses_kept,
+    uploads,
 )
 from tidegate.proxy.paths import Paths, Surface
 from tidegate.proxy.quota import quota
@@ -67,6 +68,10 @@ SURFACES = Paths(
         Surface("file", "GET", b"/v1/files/{id}", "openai_chat", files.get, body=False),
         Surface("file_delete", "DELETE", b"/v1/files/{id}", "openai_chat", files.delete, body=False),
         Surface("file_content", "GET", b"/v1/files/{id}/content", "openai_chat", files.content, body=False),
+        Surface("upload_create", "POST", b"/v1/uploads", "openai_chat", uploads.create),
+        Surface("upload_part", "POST", b"/v1/uploads/{id}/parts", "openai_chat", uploads.add, form=True),
+        Surface("upload_complete", "POST", b"/v1/uploads/{id}/complete", "openai_chat", uploads.complete),
+        Surface("upload_cancel", "POST", b"/v1/uploads/{id}/cancel", "openai_chat", uploads.cancel),
         Surface("batch_create", "POST", b"/v1/batches", "openai_chat", batches.create),
         Surface("batches", "GET", b"/v1/batches", "openai_chat", batches.batches, body=False),
         Surface("batch", "GET", b"/v1/batches/{id}", "openai_chat", batches.get, body=False),
