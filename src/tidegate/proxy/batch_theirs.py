@@ -21,6 +21,7 @@ from tidegate.ports.kept import Kept
 from tidegate.proxy.app import App
 from tidegate.proxy.batch import Batch
 from tidegate.proxy.batch_lines import Line
+from tidegate.proxy.headers import without_secrets
 from tidegate.proxy.provider_kept import own_headers
 
 Lines = Callable[[], AsyncGenerator[Line]]
@@ -143,7 +144,7 @@ class Theirs:
         answer = await self._asked("GET", path)
         try:
             if answer.status != 200:
-                raise Refused(_message(await answer.read(1 << 20)))
+                raise Refused(self._message(await answer.read(1 << 20)))
             rest = b""
             while piece := await answer.piece():
                 *lines, rest = (rest + piece).split(b"\n")
@@ -180,7 +181,7 @@ class Theirs:
         if not 200 <= answer.status < 300:
             if answer.status in (408, 429) or answer.status >= 500:
                 raise UpstreamFailure("headers", f"status {answer.status}")
-            raise Refused(_message(found))
+            raise Refused(self._message(found))
         try:
             return object_or_empty(parse(found))
         except ValueError:
@@ -191,6 +192,14 @@ class Theirs:
         dialect = DIALECTS["anthropic" if self._is_messages else "openai_chat"]
         headers = {**dialect.headers, **own_headers(upstream), "content-type": content_type}
         return await self._app.upstream.open(upstream, upstream.base_url + path, headers, body, stream=False, method=method)
+
+    def _message(self, body: bytes) -> str:
+        """Some providers repeat the key that they refuse."""
+        try:
+            error = object_or_empty(object_or_empty(parse(without_secrets(body, own_headers(self._upstream())))).get("error"))
+        except ValueError:
+            error = {}
+        return text_or_empty(error.get("message"))[:500] or "The provider refused the batch."
 
 
 class _Sent:
@@ -219,11 +228,3 @@ def _messages() -> str:
 
 def _count(value: Json) -> int:
     return value if type(value) is int else 0
-
-
-def _message(body: bytes) -> str:
-    try:
-        error = object_or_empty(object_or_empty(parse(body)).get("error"))
-    except ValueError:
-        error = {}
-    return text_or_empty(error.get("message"))[:500] or "The provider refused the batch."

@@ -12,14 +12,11 @@ from tidegate.policy.attempts import Stage
 from tidegate.ports import UpstreamAnswer, UpstreamFailure
 from tidegate.proxy.attempt import Attempt
 from tidegate.proxy.failure import Failure, failure_of
-from tidegate.proxy.headers import returned
+from tidegate.proxy.headers import returned, without_secrets
 from tidegate.proxy.relay import BrokenOff, is_object, passed, streamed, whole
 
 ERROR_LIMIT = 1 << 20
 """Bytes of a provider's error body."""
-_SECRET_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key"})
-_SHORTEST_SECRET = 8
-"""Bytes: a shorter one is no key, and its letters may stand in any text."""
 
 
 async def run(attempt: Attempt) -> Failure | None:
@@ -78,16 +75,7 @@ async def _refused(attempt: Attempt, answer: UpstreamAnswer) -> Failure:
             ),
             stage=Stage.ANSWERED,
         )
-    body = _without_secrets(await answer.read(ERROR_LIMIT), prepared.headers)
+    body = without_secrets(await answer.read(ERROR_LIMIT), prepared.headers)
     error = prepared.dialect.decode_error(answer.status, body)
     same = prepared.identity and prepared.framing == attempt.call.dialect.framing
     return Failure(error, returned(answer.headers), body if same and is_object(body) else None, Stage.ANSWERED)
-
-
-def _without_secrets(body: bytes, headers: Mapping[str, str]) -> bytes:
-    """Some providers repeat the key that they refuse, and the client must not learn it."""
-    for name in _SECRET_HEADERS & headers.keys():
-        secret = headers[name].rpartition(" ")[2].encode()
-        if len(secret) >= _SHORTEST_SECRET:
-            body = body.replace(secret, b"***")
-    return body

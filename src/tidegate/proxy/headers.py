@@ -17,6 +17,10 @@ _KEPT_NAMES = {
 }
 """What the official clients act on when they retry, and what it may be: a day at most, or a date."""
 
+_SECRET_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key"})
+_SHORTEST_SECRET = 8
+"""Bytes: a shorter one is no key, and its letters may stand in any text."""
+
 
 def header_value(text: str) -> bytes:
     """`text` as a header value. Model names and field paths come from clients: what is not printable ASCII becomes `?`."""
@@ -77,3 +81,12 @@ def own(call: Call) -> RawHeaders:
     if call.dialect.name == "anthropic":
         headers.append((b"request-id", request_id))
     return headers
+
+
+def without_secrets(body: bytes, headers: Mapping[str, str]) -> bytes:
+    """Some providers repeat the key that they refuse, and the client must not learn it."""
+    for name in _SECRET_HEADERS & headers.keys():
+        secret = headers[name].rpartition(" ")[2].encode()
+        if len(secret) >= _SHORTEST_SECRET:
+            body = body.replace(secret, b"***")
+    return body

@@ -11,7 +11,7 @@ from tidegate.ports.kept import Kept
 from tidegate.providers.auth import auth_headers
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
-from tidegate.proxy.headers import header_value, returned
+from tidegate.proxy.headers import header_value, returned, without_secrets
 from tidegate.proxy.kept import no_such
 from tidegate.proxy.relay import WHOLE_LIMIT
 from tidegate.proxy.reply import JSON, Reply
@@ -28,7 +28,8 @@ async def forwarded(app: App, call: Call, reply: Reply, row: Kept, *, method: st
     url = f"{upstream.base_url}/responses/{quote(row.id, safe='')}{suffix}{'?' if asked else ''}{asked}"
     stream = "stream=true" in asked
     try:
-        answer = await app.upstream.open(upstream, url, own_headers(upstream), b"", stream=stream, method=method)
+        sent = own_headers(upstream)
+        answer = await app.upstream.open(upstream, url, sent, b"", stream=stream, method=method)
         try:
             headers = [(b"x-tidegate-target", header_value(upstream.name)), *returned(answer.headers)]
             if stream and answer.status == 200:
@@ -38,7 +39,8 @@ async def forwarded(app: App, call: Call, reply: Reply, row: Kept, *, method: st
                         await reply.drained()
                 reply.end_stream()
             else:
-                await reply.whole(answer.status, JSON, await answer.read(WHOLE_LIMIT), headers)
+                body = await answer.read(WHOLE_LIMIT)
+                await reply.whole(answer.status, JSON, body if answer.status == 200 else without_secrets(body, sent), headers)
         finally:
             answer.close()
     except UpstreamFailure as broken:

@@ -149,6 +149,7 @@ async def test_cancelling_is_told_to_the_provider() -> None:
     ("given", "why"),
     [
         ([Given(b'{"error":{"message":"no batches for you"}}', status=403)], "no batches for you"),
+        ([Given(b'{"error":{"message":"the key upstream-secret is wrong"}}', status=401)], "the key *** is wrong"),
         ([told(id="f"), UpstreamFailure("headers", "reset")], "did not say"),
         ([told(id="f"), told(id="b"), told(status="failed", errors={"data": [{"message": "line 1 is bad"}]})], "line 1 is bad"),
     ],

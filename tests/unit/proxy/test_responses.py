@@ -132,6 +132,13 @@ async def test_what_the_provider_keeps_is_owned_and_asked_of_it() -> None:
     assert (await memory.call("/v1/responses/resp_up", method="GET")).status == 404
 
 
+async def test_a_provider_that_repeats_its_key_does_not_tell_it_to_the_client() -> None:
+    memory = speaking(openai(), Given(b'{"error":{"message":"upstream-secret is wrong"}}', status=401))
+    await ask(memory, GPT)
+    got = await memory.call("/v1/responses/resp_up", method="GET")
+    assert (got.status, got.json()["error"]["message"]) == (401, "*** is wrong")
+
+
 async def test_a_kept_chain_does_not_leave_its_provider() -> None:
     memory = speaking(openai())
     await ask(memory, GPT)

@@ -105,6 +105,10 @@ class SqlKept:
         free = or_(table.c.claimed_until.is_(None), table.c.claimed_until < _micros(now), table.c.claimed_by == owner)
         query = select(*_COLUMNS).where(table.c.state == ACTIVE, table.c.kind.in_(kinds), free).order_by(table.c.created_at).limit(most)
         with told_when_away():
+            # Mostly there is nothing, and then nobody's writing is put off.
+            async with self._database.read(EVERYONE) as connection:
+                if (await connection.execute(query)).first() is None:
+                    return []
             async with self._database.write(EVERYONE) as connection:
                 rows = (await connection.execute(query.with_for_update(skip_locked=True))).all()
                 for row in rows:
