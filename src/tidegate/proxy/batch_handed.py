@@ -1,6 +1,7 @@
 """Looks after one batch at its provider: hands it over, waits, cancels, and gives its answers, told to the ledger before they are kept."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TypeVar
 
@@ -104,7 +105,8 @@ class HandedOver:
         stopped = False
         while True:
             if self._batch.status == "cancelling" and not stopped:
-                await self._again(self._theirs.cancel)
+                with contextlib.suppress(Refused):  # it has ended meanwhile
+                    await self._again(self._theirs.cancel)
                 stopped = True
             state = await self._again(self._theirs.look)
             if state.ended:

@@ -126,7 +126,7 @@ async def test_cancelling_is_told_to_the_provider() -> None:
         told(id="f"),
         told(id="b"),
         told(id="b", status="in_progress"),
-        told(id="b", status="cancelling"),
+        Given(b'{"error":{"message":"it has ended"}}', status=400),
         told(id="b", status="cancelled", output_file_id="out", request_counts={}),
         Given(answers(1)),
     )
