@@ -81,5 +81,8 @@ async def running(
             free=MemoryFreeQuota(clock),
             scratch=FileScratch(started.settings.home / SCRATCH),
         )
-        async with running_batches(app, started.settings):
-            yield Gateway(app)
+        try:
+            async with running_batches(app, started.settings):
+                yield Gateway(app)
+        finally:
+            await app.onces.aclose()

@@ -195,6 +195,7 @@ class RouteEntry(msgspec.Struct, frozen=True, kw_only=True):
     fallback_on: list[Literal["context_length", "content_filter"]] = []
     circuit_breaker: bool = True
     hedge: HedgeEntry | None = None
+    single_flight: bool = False
     caller_keys: bool = False
     limits: LimitsEntry | None = None
     budget: BudgetEntry | None = None

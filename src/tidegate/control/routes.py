@@ -132,6 +132,7 @@ class Routes:
             on_context_length="context_length" in entry.fallback_on,
             on_content_filter="content_filter" in entry.fallback_on,
             guarded=entry.circuit_breaker,
+            single_flight=entry.single_flight,
             hedge=self._hedge(entry.hedge, (*path, "hedge")),
         )
 

@@ -48,6 +48,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     on_context_length: bool = False
     on_content_filter: bool = False
     guarded: bool = False
+    single_flight: bool = False
+    """Equal calls of one key at the same time are one."""
     hedge: Hedge | None = None
 
 
@@ -60,6 +62,11 @@ class Step(msgspec.Struct, frozen=True):
     at: int
     wait: float = 0.0
     again: bool = False
+
+
+def may_have_begun(error: Error, stage: Stage) -> bool:
+    """Whether the provider may have done something of what an attempt asked, or may charge for it."""
+    return stage is Stage.SENT or (stage >= Stage.ANSWERED and error.kind not in _REFUSED)
 
 
 class Course:
@@ -98,7 +105,7 @@ class Course:
     def _goes_on(self, error: Error, stage: Stage) -> bool:
         if stage is Stage.PLANNED:
             return may_try_next(error)
-        if self._effects and not (stage is Stage.CONNECTING or (stage >= Stage.ANSWERED and error.kind in _REFUSED)):
+        if self._effects and may_have_begun(error, stage):
             return False
         if stage is Stage.SENT:
             self._unanswered += 1

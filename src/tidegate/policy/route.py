@@ -80,6 +80,8 @@ class Planner:
         self.callers = general.callers if general is not None else Callers(snapshot, directory)
         self.limits = general.limits if general is not None else Book(snapshot)
         self._models = Models(snapshot, general._models if general is not None else None)
+        self.shares = any(route.rules.single_flight for route in (*snapshot.routes.values(), *snapshot.prefix_routes))
+        """Whether there are routes on which equal calls are one."""
         self._special: dict[str, Planner] = {}
         self._plans: dict[str, Plan] = {}
         self._allowed: set[tuple[str, int, str]] = set()

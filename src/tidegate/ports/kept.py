@@ -11,7 +11,7 @@ import msgspec
 
 from tidegate.records import Tenant
 
-Kind: TypeAlias = Literal["response", "conversation", "file", "upload", "batch", "message_batch"]
+Kind: TypeAlias = Literal["response", "conversation", "file", "upload", "batch", "message_batch", "answer"]
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):

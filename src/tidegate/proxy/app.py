@@ -23,6 +23,7 @@ from tidegate.ports import (
 from tidegate.ports.kept import Conversations
 from tidegate.ports.limits import Counters
 from tidegate.ports.scratch import Scratch
+from tidegate.proxy.onces import Onces
 
 
 class Live(msgspec.Struct):
@@ -61,4 +62,6 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     conversations: Conversations
     late: Late
     free: FreeQuota
+    onces: Onces = msgspec.field(default_factory=Onces)
+    """Answers of calls that are made once."""
     scratch: Scratch

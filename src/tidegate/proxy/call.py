@@ -40,6 +40,8 @@ class Call(msgspec.Struct, kw_only=True, gc=False):
     head: Head = Head("", False)
     request: Request | None = None
     target: Target | None = None
+    was_sent: bool = False
+    """A provider may have done something for it."""
     why: str = ""
     """What chose the order of the targets, and what it left out."""
     attempts: int = 0

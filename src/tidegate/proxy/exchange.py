@@ -11,9 +11,9 @@ from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.policy.attempts import Stage
 from tidegate.ports import UpstreamAnswer, UpstreamFailure
 from tidegate.proxy.attempt import Attempt
-from tidegate.proxy.failure import Failure, failure_of
+from tidegate.proxy.failure import BrokenOff, Failure, failure_of
 from tidegate.proxy.headers import returned, without_secrets
-from tidegate.proxy.relay import BrokenOff, is_object, passed, streamed, whole
+from tidegate.proxy.relay import is_object, passed, streamed, whole
 
 ERROR_LIMIT = 1 << 20
 """Bytes of a provider's error body."""

@@ -13,7 +13,7 @@ from tidegate.policy.limits.estimate import asked_output
 from tidegate.policy.when import Ask, Facts
 from tidegate.proxy.call import Call
 
-_GENERATIONS = frozenset(
+GENERATIONS = frozenset(
     {
         *("chat_completions", "responses", "messages", "converse", "converse_stream", "invoke", "invoke_stream"),
         *("generate_content", "stream_content"),
@@ -50,7 +50,7 @@ def facts(call: Call, wanted: frozenset[Ask]) -> Facts:
         user=key.user,
         key=key.name,
         tags=key.tags,
-        asks=_asks(call, wanted) if wanted and call.surface in _GENERATIONS else frozenset(),
+        asks=_asks(call, wanted) if wanted and call.surface in GENERATIONS else frozenset(),
         tokens=tokens_about(call),
         output=asked_output(call.fields),
         stream=call.head.stream,

@@ -18,6 +18,10 @@ UNRECORDED = Error(
 _STAGES = {"connect": Stage.CONNECTING, "headers": Stage.SENT}
 
 
+class BrokenOff(Exception):
+    """An answer that no event can end broke off under way: the client's connection is closed, so that it does not look complete."""
+
+
 class Failure(msgspec.Struct, frozen=True):
     """`body` is the provider's own error body, where the client speaks its dialect and can have it as it came."""
 

@@ -18,9 +18,9 @@ from tidegate.proxy.forms import Form
 from tidegate.proxy.headers import outbound
 from tidegate.proxy.operate import row_of, url_of
 from tidegate.proxy.paths import Handler
-from tidegate.proxy.pipeline import through
 from tidegate.proxy.prepare import Prepared
 from tidegate.proxy.reply import Reply
+from tidegate.proxy.through import through
 
 
 def handler(name: str) -> Handler:

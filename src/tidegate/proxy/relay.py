@@ -14,7 +14,7 @@ from tidegate.ir.fold import Fold, unfold
 from tidegate.ir.response import Response
 from tidegate.ports import UpstreamAnswer, UpstreamFailure
 from tidegate.proxy.attempt import Attempt
-from tidegate.proxy.failure import Failure, failure_of
+from tidegate.proxy.failure import BrokenOff, Failure, failure_of
 from tidegate.proxy.gate import Gate
 from tidegate.proxy.headers import header_value, returned
 from tidegate.proxy.prepare import Prepared
@@ -29,10 +29,6 @@ WHOLE_LIMIT = 32 << 20
 LIMIT = 16 << 20
 """Bytes of one event of a stream: images and search results come in one piece."""
 NO_JSON = Error(kind=ErrorKind.UPSTREAM, message="the provider's answer is no JSON object", code="upstream_invalid_response")
-
-
-class BrokenOff(Exception):
-    """An answer that no event can end broke off under way: the client's connection is closed, so that it does not look complete."""
 
 
 async def whole(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:

@@ -14,13 +14,17 @@ from tidegate.ports import Client, StorageUnavailable
 from tidegate.proxy import pipeline
 from tidegate.proxy.app import App
 from tidegate.proxy.attempt import CLIENT_GONE
-from tidegate.proxy.body import received
+from tidegate.proxy.body import received, scanned
 from tidegate.proxy.call import Call
 from tidegate.proxy.cors import allowed, preflight
+from tidegate.proxy.facts import GENERATIONS
+from tidegate.proxy.failure import BrokenOff
 from tidegate.proxy.headers import own
-from tidegate.proxy.relay import BrokenOff
+from tidegate.proxy.once import HEADER, once, shared
+from tidegate.proxy.paths import Surface
 from tidegate.proxy.reply import JSON, Reply
 from tidegate.proxy.surfaces import SURFACES, spoken_dialect
+from tidegate.proxy.transcript import Transcript
 
 _LOG = structlog.get_logger("tidegate.proxy")
 NO_STORAGE = Error(
@@ -82,23 +86,55 @@ class Gateway:
             elif surface.body:
                 call.body = await received(client, headers, call.snapshot.server.body_limit)
             pipeline.proved(call, surface.method)
-            await surface.handle(app, call, reply)
-        except GatewayError as refused:
-            await self._refuse(call, reply, refused.error)
-        except StorageUnavailable:
-            await self._refuse(call, reply, NO_STORAGE)
-        except BrokenOff:
-            pass  # the server closes the connection of an answer that was not ended
+            if call.planner.shares or HEADER in headers:
+                await self._perhaps_shared(call, client, surface, reply)
+            else:
+                await surface.handle(app, call, reply)
         except asyncio.CancelledError:
-            if not call.attempts:
-                app.metrics.refused(call.surface, CLIENT_GONE)
+            self._left(call)
             raise
-        except Exception:  # the last net: a client gets an error in its dialect, whatever we did wrong
-            _LOG.exception("call failed", request_id=call.request_id, surface=call.surface)
-            error = Error(
-                kind=ErrorKind.INTERNAL, message="The gateway failed on this request; its log has the details under this request id."
-            )
-            await self._refuse(call, reply, error)
+        except Exception as error:
+            await self._failed(call, reply, error)
+
+    async def _perhaps_shared(self, call: Call, client: Client, surface: Surface, reply: Reply) -> None:
+        """A call that is made once for its key, or is one with an equal call that runs. Raises `GatewayError`."""
+        app = self._app
+
+        async def run(transcript: Transcript) -> None:
+            answer = Reply(transcript, own(call) + allowed(call.snapshot.server.cors, call.headers))
+            try:
+                await surface.handle(app, call, answer)
+            except asyncio.CancelledError:
+                self._left(call)
+                raise
+            except Exception as error:
+                await self._failed(call, answer, error)
+
+        if surface.name not in GENERATIONS:
+            await surface.handle(app, call, reply)
+        elif HEADER in call.headers:
+            await once(app, call, client, run)
+        else:
+            model = call.head.model or call.dialect.head(scanned(call.body)).model
+            if call.planner.plan(call.key, model).rules.single_flight:
+                await shared(app, call, client, run)
+            else:
+                await surface.handle(app, call, reply)
+
+    def _left(self, call: Call) -> None:
+        if not call.attempts:
+            self._app.metrics.refused(call.surface, CLIENT_GONE)
+
+    async def _failed(self, call: Call, reply: Reply, error: Exception) -> None:
+        if isinstance(error, GatewayError):
+            await self._refuse(call, reply, error.error)
+        elif isinstance(error, StorageUnavailable):
+            await self._refuse(call, reply, NO_STORAGE)
+        elif not isinstance(error, BrokenOff):  # the server closes the connection of an answer that was not ended
+            # The last net: a client gets an error in its dialect, whatever we did wrong.
+            _LOG.error("call failed", request_id=call.request_id, surface=call.surface, exc_info=error)
+            message = "The gateway failed on this request; its log has the details under this request id."
+            await self._refuse(call, reply, Error(kind=ErrorKind.INTERNAL, message=message))
 
     async def _refuse(self, call: Call, reply: Reply, error: Error) -> None:
         self._app.metrics.refused(call.surface, error.http_status)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeAlias
 
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
-from tidegate.policy.attempts import Course, Stage, Step
+from tidegate.policy.attempts import Course, Stage, Step, may_have_begun
 from tidegate.policy.credentials import spread
 from tidegate.policy.health import Place
 from tidegate.policy.pace import Hedge
@@ -208,6 +208,8 @@ async def _run(attempt: Attempt, place: Place) -> Failure | None:
         failure = await run(attempt)
         known = True
     finally:
+        if failure is None or may_have_begun(failure.error, failure.stage):
+            attempt.call.was_sent = True
         error = attempt.error
         if not known and (attempt.gone or error is None or error.kind is ErrorKind.INTERNAL):
             place.left(attempt.started)

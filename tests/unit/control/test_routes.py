@@ -105,8 +105,9 @@ def test_a_broken_provider_is_told_once_and_not_again_for_each_route(place: Plac
 
 
 def test_what_a_route_allows_when_attempts_fail(place: Place) -> None:
-    text = "routes:\n  a: {targets: [anthropic/x], retries: 1, timeout: 30, fallback_on: [content_filter], circuit_breaker: false}\n"
-    assert place.load(text).snapshot.routes["a"].rules == Rules(retries=1, seconds=30.0, on_content_filter=True)
+    rest = "fallback_on: [content_filter], circuit_breaker: false, single_flight: true"
+    text = f"routes:\n  a: {{targets: [anthropic/x], retries: 1, timeout: 30, {rest}}}\n"
+    assert place.load(text).snapshot.routes["a"].rules == Rules(retries=1, seconds=30.0, on_content_filter=True, single_flight=True)
 
 
 def test_hedges(place: Place) -> None:

@@ -1,0 +1,71 @@
+"""The calls of this process that are made once for their key, and their answers, bounded. What is done with them is in `once`."""
+
+import asyncio
+
+import msgspec
+
+from tidegate.proxy.transcript import Transcript
+
+MOST_SIZE = 64 << 20
+MOST_CALLS = 10_000
+"""Bytes of answers in memory, and their number."""
+MOST_ALONE = 64
+"""Calls that may go on without any client."""
+
+
+class Entry(msgspec.Struct, eq=False):
+    """One call and its answer. `is_once`: it is kept after it has ended."""
+
+    print: bytes
+    transcript: Transcript
+    until: float
+    is_once: bool
+    task: asyncio.Task[None] | None = None
+    timer: asyncio.TimerHandle | None = None
+    size: int = 0
+    is_free: bool = False
+    """It has ended without anything that may not be done again."""
+
+
+class Onces:
+    """What runs and what was answered, in this process. Bounded: the oldest answers are forgotten first."""
+
+    def __init__(self) -> None:
+        self._entries: dict[bytes, Entry] = {}
+        self._size = 0
+        self.alone = 0
+
+    def find(self, name: bytes, now: float) -> Entry | None:
+        entry = self._entries.get(name)
+        if entry is not None and entry.task is None and entry.until <= now:
+            self.forget(name, entry)
+            return None
+        return entry
+
+    def add(self, name: bytes, entry: Entry) -> None:
+        self._entries[name] = entry
+
+    def keep(self, name: bytes, entry: Entry, size: int) -> None:
+        """An answer of that size is there now."""
+        if self._entries.get(name) is not entry:
+            return
+        entry.size = size
+        self._size += size
+        while self._size > MOST_SIZE or len(self._entries) > MOST_CALLS:
+            oldest = next((key for key, found in self._entries.items() if found.task is None), None)
+            if oldest is None:
+                return
+            self.forget(oldest, self._entries[oldest])
+
+    async def aclose(self) -> None:
+        """Ends the calls that run, whose clients are gone by now."""
+        tasks = [entry.task for entry in self._entries.values() if entry.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def forget(self, name: bytes, entry: Entry) -> None:
+        """Another one that has taken its place stays."""
+        if self._entries.get(name) is entry:
+            del self._entries[name]
+            self._size -= entry.size

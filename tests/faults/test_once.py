@@ -1,0 +1,90 @@
+"""T-ST-7 at its small size: calls with keys, each sent several times at once and again, also over a kill -9, by the provider's own log."""
+
+import json
+import signal
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from tests.e2e.wire import Answer, Provider, call
+from tests.support.gateway import GatewayProcess
+
+from tidegate.sandbox.server import running
+
+KEYS = 20
+TIMES = 4
+
+
+@pytest.fixture(scope="module")
+def provider() -> Generator[Provider]:
+    with running() as sandbox:
+        yield Provider(sandbox)
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Generator[GatewayProcess]:
+    config = {
+        "providers": {"openai": {"base_url": f"{provider.url}/v1", "api_key": "a-key"}},
+        "routes": {"one": {"targets": ["openai/gpt-4o"], "single_flight": True, "retries": 0}},
+    }
+    with GatewayProcess(tmp_path_factory.mktemp("once"), config) as started:
+        started.admin()  # the database is there
+        yield started
+
+
+def ask(gateway: GatewayProcess, name: str | None, model: str = "openai/gpt-4o", *, stream: bool = False, **script: Any) -> Answer:
+    body = {"model": model, "stream": stream, "messages": [{"role": "user", "content": json.dumps({"sandbox": script})}]}
+    headers = {**gateway.headers, **({"idempotency-key": name} if name is not None else {})}
+    return call(f"{gateway.url}/v1/chat/completions", "POST", headers, body)
+
+
+def made(provider: Provider, seed: int) -> int:
+    return sum(f'\\"seed\\": {seed}'.encode() in request.raw for request in provider.requests())
+
+
+def test_each_key_is_one_call_however_often_it_is_sent(gateway: GatewayProcess, provider: Provider) -> None:
+    provider.forget()
+
+    def one(number: int) -> Answer:
+        key = number % KEYS
+        return ask(gateway, f"key-{key}", stream=key % 2 == 0, n=20, gap_ms=5, seed=1000 + key)
+
+    with ThreadPoolExecutor(KEYS) as pool:
+        answers = list(pool.map(one, range(KEYS * TIMES)))
+    for key in range(KEYS):
+        same = answers[key::KEYS]
+        assert {answer.status for answer in same} == {200}
+        assert len({answer.body for answer in same}) == 1
+        assert made(provider, 1000 + key) == 1
+    assert sum("idempotency-replayed" in answer.headers for answer in answers) == KEYS * (TIMES - 1)
+    assert ask(gateway, "key-1", seed=7).status == 422
+
+
+def test_a_kill_makes_no_call_twice(gateway: GatewayProcess, provider: Provider) -> None:
+    provider.forget()
+    before = [ask(gateway, f"done-{key}", stream=key % 2 == 0, n=5, seed=2000 + key) for key in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        running_calls = [pool.submit(ask, gateway, f"cut-{key}", n=1, header_delay_ms=30_000, seed=3000 + key) for key in range(4)]
+        while provider.open() < 4:
+            pass
+        gateway.stop(signal.SIGKILL)
+        assert all(broken.exception() is not None for broken in running_calls)
+    gateway.start()
+    gateway.admin()
+    for key, first in enumerate(before):
+        again = ask(gateway, f"done-{key}", stream=key % 2 == 0, n=5, seed=2000 + key)
+        assert (again.status, again.body, again.headers["idempotency-replayed"]) == (200, first.body, "true")
+        assert made(provider, 2000 + key) == 1
+    for key in range(4):
+        refused = ask(gateway, f"cut-{key}", n=1, header_delay_ms=30_000, seed=3000 + key)
+        assert (refused.status, refused.json()["error"]["code"]) == (422, "idempotent_call_broken_off")
+        assert made(provider, 3000 + key) == 1
+
+
+def test_equal_calls_at_the_same_time_are_one(gateway: GatewayProcess, provider: Provider) -> None:
+    provider.forget()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: ask(gateway, None, "one", n=5, ttft_ms=3000, seed=4000), range(8)))
+    assert len({answer.body for answer in answers}) == 1
+    assert made(provider, 4000) == 1
