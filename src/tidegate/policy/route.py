@@ -54,12 +54,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Of a configured route."""
     chooses: bool = False
     """The order of the targets differs from call to call: the groups are asked for each."""
-    asks: frozenset[Ask] = frozenset()
-    """What of a call the groups ask for."""
+    is_sticky: bool = False
+    """Some group holds on to sessions or prompts."""
     lacking: frozenset[Ask] = frozenset()
     """What some of several targets cannot do."""
+    asks: frozenset[Ask] = frozenset()
+    """The same, and what of a call the groups ask for."""
     context: int | None = None
-    """The tokens that the least of several targets takes."""
+    """The tokens that the least of several targets takes; None where there are not several."""
     spread: bool = False
     """Whether some targets differ in their accounts only, so that `credentials.spread` orders them for each call."""
 
@@ -202,6 +204,7 @@ class Planner:
             return _not_configured(model, missing)
         groups = self._groups(route, rest)
         several = len({target.name for target in targets}) > 1
+        lacking = _lacking(targets) if several else frozenset[Ask]()
         if route.strategy == "free_first":
             targets.sort(key=lambda target: target.free is None)
         return Plan(
@@ -216,8 +219,9 @@ class Planner:
             rules=route.rules,
             groups=groups,
             chooses=bool(route.groups),
-            asks=_asked(groups),
-            lacking=_lacking(targets) if several else frozenset(),
+            is_sticky=any(group.strategy == "sticky" for group in groups),
+            lacking=lacking,
+            asks=_asked(groups) | lacking,
             context=min(target.profile.capabilities.context or _NO_END for target in targets) if several else None,
             spread=any(target.account is not None for target in targets),
         )

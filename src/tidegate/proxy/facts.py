@@ -41,8 +41,14 @@ def tokens_about(call: Call) -> int:
     return len(call.body) // _BYTES_PER_TOKEN
 
 
-def facts(call: Call, wanted: frozenset[Ask]) -> Facts:
-    """`wanted` is what a choice depends on of what a call may ask for."""
+def may_ask(call: Call, wanted: frozenset[Ask]) -> bool:
+    """Whether a call may ask for any of that: a look at its bytes, which is wrong in one direction only."""
+    body = call.body
+    return any(sign in body for ask in wanted for sign in _SIGNS[ask])
+
+
+def facts(call: Call, wanted: frozenset[Ask], *, is_sticky: bool) -> Facts:
+    """`wanted` is what a choice depends on of what a call may ask for, `is_sticky` that it holds on to something."""
     key = call.key
     return Facts(
         org=key.org,
@@ -55,8 +61,8 @@ def facts(call: Call, wanted: frozenset[Ask]) -> Facts:
         output=asked_output(call.fields),
         stream=call.head.stream,
         at=call.at,
-        session=_session(call),
-        prefix=_prefix(call),
+        session=_session(call) if is_sticky else b"",
+        prefix=_prefix(call) if is_sticky else b"",
     )
 
 

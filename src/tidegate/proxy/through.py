@@ -26,7 +26,7 @@ from tidegate.proxy.call import Call
 from tidegate.proxy.credentials import CALLER_KEY
 from tidegate.proxy.effects import has_effects
 from tidegate.proxy.exchange import run
-from tidegate.proxy.facts import facts, tokens_about
+from tidegate.proxy.facts import facts, may_ask, tokens_about
 from tidegate.proxy.failure import UNRECORDED, Failure, cooling, drained, told
 from tidegate.proxy.headers import header_value
 from tidegate.proxy.prepare import Prepared
@@ -123,7 +123,7 @@ def _ordered(app: App, call: Call, plan: Plan) -> Sequence[Target]:
     """The targets in the order in which they are tried. Raises `GatewayError` where none can take the call. Of targets that differ in their
     accounts only, one is enough where the caller brings the credential."""
     targets = plan.targets
-    if plan.chooses or plan.lacking or (plan.context is not None and tokens_about(call) > plan.context):
+    if plan.chooses or (plan.context is not None and (tokens_about(call) > plan.context or may_ask(call, plan.lacking))):
         targets = _chosen(app, call, plan)
     if not plan.spread:
         return targets
@@ -144,7 +144,7 @@ def _chosen(app: App, call: Call, plan: Plan) -> list[Target]:
 
 def choice(app: App, call: Call, plan: Plan) -> Selection:
     """What the groups of the plan choose for the call."""
-    found = facts(call, plan.lacking | plan.asks)
+    found = facts(call, plan.asks, is_sticky=plan.is_sticky)
     return select(plan.groups, found, app.live.health, salt=call.id, now=app.clock.monotonic())
 
 

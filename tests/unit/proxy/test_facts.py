@@ -46,22 +46,22 @@ def said(*content: Any) -> list[dict[str, Any]]:
     ],
 )
 def test_what_a_call_asks_for(fields: dict[str, Any], asks: set[str]) -> None:
-    assert facts(call(**fields), frozenset(ASKS)).asks == asks
+    assert facts(call(**fields), frozenset(ASKS), is_sticky=True).asks == asks
 
 
 def test_images_within_the_results_of_tools() -> None:
     source = {"type": "base64", "media_type": "image/png", "data": PIXEL}
     result = {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "image", "source": source}]}
-    assert facts(call("anthropic", "messages", max_tokens=9, messages=said(result)), frozenset(ASKS)).asks == {"vision"}
+    assert facts(call("anthropic", "messages", max_tokens=9, messages=said(result)), frozenset(ASKS), is_sticky=True).asks == {"vision"}
 
 
 def test_only_what_matters_is_looked_for_and_only_in_generations() -> None:
-    assert facts(call(messages=said(IMAGE)), frozenset({"tools"})).asks == frozenset()
-    assert facts(call(surface="embeddings", input=[IMAGE]), frozenset(ASKS)).asks == frozenset()
+    assert facts(call(messages=said(IMAGE)), frozenset({"tools"}), is_sticky=True).asks == frozenset()
+    assert facts(call(surface="embeddings", input=[IMAGE]), frozenset(ASKS), is_sticky=True).asks == frozenset()
 
 
 def test_who_calls_and_how_much() -> None:
-    found = facts(call(messages=[], max_tokens=7, stream=True), frozenset())
+    found = facts(call(messages=[], max_tokens=7, stream=True), frozenset(), is_sticky=True)
     assert (found.key, found.org, found.output, found.stream, found.at) == ("ci", "default", 7, True, 5.0)
     assert tokens_about(call(messages=said({"type": "text", "text": "x" * 4000}))) >= 1000
 
@@ -69,10 +69,10 @@ def test_who_calls_and_how_much() -> None:
 def test_sessions_and_beginnings() -> None:
     first = call(messages=[{"role": "system", "content": "s" * 3000}, {"role": "user", "content": "one"}])
     second = call(messages=[{"role": "system", "content": "s" * 3000}, {"role": "user", "content": "two"}])
-    assert facts(first, frozenset()).prefix == facts(second, frozenset()).prefix != b""
-    assert facts(first, frozenset()).session == b""
-    assert facts(call(messages=[], prompt_cache_key="k"), frozenset()).session == b'"k"'
+    assert facts(first, frozenset(), is_sticky=True).prefix == facts(second, frozenset(), is_sticky=True).prefix != b""
+    assert facts(first, frozenset(), is_sticky=True).session == b""
+    assert facts(call(messages=[], prompt_cache_key="k"), frozenset(), is_sticky=True).session == b'"k"'
     told = call(messages=[], user="u")
-    assert facts(told, frozenset()).session == b'"u"'
+    assert facts(told, frozenset(), is_sticky=True).session == b'"u"'
     told.headers = {b"x-tidegate-session": b"mine"}
-    assert facts(told, frozenset()).session == b"mine"
+    assert facts(told, frozenset(), is_sticky=True).session == b"mine"
