@@ -192,6 +192,7 @@ class RouteEntry(msgspec.Struct, frozen=True, kw_only=True):
     sticky_by: Literal["session", "prompt_prefix"] = "session"
     retries: int = 2
     timeout: int | float = 900
+    first_token_timeout: int | float | None = None
     fallback_on: list[Literal["context_length", "content_filter"]] = []
     circuit_breaker: bool = True
     hedge: HedgeEntry | None = None

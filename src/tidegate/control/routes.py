@@ -129,12 +129,18 @@ class Routes:
         return Rules(
             retries=entry.retries,
             seconds=float(entry.timeout),
+            first_token=self._wait(entry.first_token_timeout, (*path, "first_token_timeout")),
             on_context_length="context_length" in entry.fallback_on,
             on_content_filter="content_filter" in entry.fallback_on,
             guarded=entry.circuit_breaker,
             single_flight=entry.single_flight,
             hedge=self._hedge(entry.hedge, (*path, "hedge")),
         )
+
+    def _wait(self, seconds: float | None, path: Path) -> float | None:
+        if seconds is not None and not 0 < seconds <= _LONGEST_CALL:
+            self._problems.error(path, f"a wait is a number of seconds above 0 and up to {_LONGEST_CALL}")
+        return None if seconds is None else float(seconds)
 
     def _hedge(self, entry: HedgeEntry | None, path: Path) -> Hedge | None:
         if entry is None:

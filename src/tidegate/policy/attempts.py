@@ -45,6 +45,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
     retries: int = 0
     seconds: float = 900.0
+    first_token: float | None = None
+    """Seconds that a stream may be without content where another attempt can follow; None for what its model mostly needs."""
     on_context_length: bool = False
     on_content_filter: bool = False
     guarded: bool = False
@@ -54,6 +56,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NO_RULES = Rules()
+FIRST_TOKEN, FIRST_TOKEN_THINKING = 30.0, 120.0
+"""Seconds until the first content of a stream, of models that do not think and that do."""
 
 
 class Step(msgspec.Struct, frozen=True):

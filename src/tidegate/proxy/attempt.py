@@ -3,6 +3,7 @@
 Filled while it runs, told to the client in headers, and emitted once as a usage event.
 """
 
+from asyncio import TimerHandle
 from functools import lru_cache
 from typing import Protocol
 
@@ -53,6 +54,9 @@ class Attempt:
     has_lost = False
     """Another attempt of the call was faster."""
     race: Race | None = None
+    has_expired = False
+    """It gave no content in its time."""
+    timer: TimerHandle | None = None
     model: str | None = None
     usage: Usage | None = None
     _first_byte: float | None = None
@@ -100,6 +104,8 @@ class Attempt:
 
     def claims(self) -> bool:
         """Whether it may answer the client, who has got nothing yet."""
+        if self.timer is not None:
+            self.timer.cancel()
         return self.race is None or self.race.claim(self)
 
     def first_byte(self) -> None:

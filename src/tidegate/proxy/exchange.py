@@ -11,7 +11,7 @@ from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.policy.attempts import Stage
 from tidegate.ports import UpstreamAnswer, UpstreamFailure
 from tidegate.proxy.attempt import Attempt
-from tidegate.proxy.failure import BrokenOff, Failure, failure_of
+from tidegate.proxy.failure import BrokenOff, Failure, failure_of, no_content
 from tidegate.proxy.headers import returned, without_secrets
 from tidegate.proxy.relay import is_object, passed, streamed, whole
 
@@ -42,25 +42,40 @@ async def run(attempt: Attempt) -> Failure | None:
             raise
         failure = Failure(unreadable.error)
     except asyncio.CancelledError:
-        attempt.gone = True
-        raise
+        failure = _too_slow(attempt, Stage.SENT if answer is None else Stage.HELD)
+        if failure is None:
+            raise
     except BrokenOff:
         raise
     except Exception as bug:
         attempt.error = Error(kind=ErrorKind.INTERNAL, message=f"the gateway failed: {type(bug).__name__}")
         raise
     finally:
-        if answer is not None:
-            answer.close()
-        if failure is not None:
-            attempt.error = failure.error
-        if attempt.target.free is not None:
-            usage = attempt.usage
-            tokens = 0 if usage is None else usage.prompt + (usage.output or 0)
-            headers: Mapping[str, str] = {} if answer is None else answer.headers
-            attempt.app.free.settle(attempt.target, tokens, attempt.upstream_status or 0, headers)
-        attempt.settle()
+        _ended(attempt, answer, failure)
     return failure
+
+
+def _ended(attempt: Attempt, answer: UpstreamAnswer | None, failure: Failure | None) -> None:
+    """The way out of every attempt."""
+    if answer is not None:
+        answer.close()
+    if failure is not None:
+        attempt.error = failure.error
+    if attempt.target.free is not None:
+        usage = attempt.usage
+        tokens = 0 if usage is None else usage.prompt + (usage.output or 0)
+        headers: Mapping[str, str] = {} if answer is None else answer.headers
+        attempt.app.free.settle(attempt.target, tokens, attempt.upstream_status or 0, headers)
+    attempt.settle()
+
+
+def _too_slow(attempt: Attempt, stage: Stage) -> Failure | None:
+    """Of a task that was cancelled: the failure where that was because the attempt gave no content in its time, and for nothing else."""
+    task = asyncio.current_task()
+    if attempt.has_expired and task is not None and task.uncancel() == 0:
+        return no_content(attempt.target, stage)
+    attempt.gone = True
+    return None
 
 
 async def _refused(attempt: Attempt, answer: UpstreamAnswer) -> Failure:

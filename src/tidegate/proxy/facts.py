@@ -29,7 +29,7 @@ _SIGNS: Mapping[Ask, tuple[bytes, ...]] = {
 """What stands in the bytes of any dialect that asks for it. A quote within a text is escaped there, so that texts about these are none."""
 _BYTES_PER_TOKEN = 4
 _SESSION_HEADER = b"x-tidegate-session"
-_SESSION_FIELDS = ("prompt_cache_key", "metadata", "safety_identifier", "user")
+_SESSION_FIELDS = ("prompt_cache_key", "safety_identifier", "user")
 _PREFIX_FIELDS = ("system", "instructions", "systemInstruction", "tools")
 _CONVERSATION = ("messages", "input", "contents")
 _PREFIX = 2048
@@ -108,6 +108,8 @@ def _session(call: Call) -> bytes:
     said = call.headers.get(_SESSION_HEADER)
     if said is not None:
         return said
+    if call.dialect.name == "anthropic":
+        return call.fields.get("metadata") or b""
     return next((raw for name in _SESSION_FIELDS if (raw := call.fields.get(name)) is not None), b"")
 
 

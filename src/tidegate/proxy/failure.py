@@ -45,6 +45,12 @@ def failure_of(broken: UpstreamFailure, target: Target) -> Failure:
     return Failure(Error(kind=ErrorKind.UPSTREAM, message=f"{name} broke off: {broken}", code="upstream_broken"), stage=stage)
 
 
+def no_content(target: Target, stage: Stage) -> Failure:
+    """A stream that had no content in its time, while another attempt could follow."""
+    message = f"{target.upstream.name} gave no content in time."
+    return Failure(Error(kind=ErrorKind.TIMEOUT, message=message, code="upstream_timeout"), stage=stage)
+
+
 def cooling(target: Target, seconds: float) -> Failure:
     """The target was not tried, because it lately failed or asked to be left alone for that long."""
     wait = max(1, math.ceil(seconds))

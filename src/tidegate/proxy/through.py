@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeAlias
 
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
-from tidegate.policy.attempts import Course, Stage, Step, may_have_begun
+from tidegate.policy.attempts import FIRST_TOKEN, FIRST_TOKEN_THINKING, Course, Stage, Step, may_have_begun
 from tidegate.policy.credentials import spread
 from tidegate.policy.health import Place
 from tidegate.policy.pace import Hedge
@@ -176,7 +176,22 @@ async def _try(
     if race is not None:
         attempt.race = race
         race.entered(attempt)
+    if not last and call.head.stream:
+        thinks = target.profile.capabilities.thinking != "none"
+        _expires(attempt, plan.rules.first_token or (FIRST_TOKEN_THINKING if thinks else FIRST_TOKEN))
     return await _run(attempt, place)
+
+
+def _expires(attempt: Attempt, seconds: float) -> None:
+    """Cancels the task that runs the attempt where that has given no content by then."""
+    task = asyncio.current_task()
+
+    def expire() -> None:
+        attempt.has_expired = True
+        if task is not None:
+            task.cancel()
+
+    attempt.timer = asyncio.get_running_loop().call_later(seconds, expire)
 
 
 async def _admitted(
@@ -208,10 +223,12 @@ async def _run(attempt: Attempt, place: Place) -> Failure | None:
         failure = await run(attempt)
         known = True
     finally:
+        if attempt.timer is not None:
+            attempt.timer.cancel()
         if failure is None or may_have_begun(failure.error, failure.stage):
             attempt.call.was_sent = True
         error = attempt.error
-        if not known and (attempt.gone or error is None or error.kind is ErrorKind.INTERNAL):
+        if (not known and (attempt.gone or error is None or error.kind is ErrorKind.INTERNAL)) or error is UNRECORDED:
             place.left(attempt.started)
         elif error is None:
             place.succeeded(attempt.started, attempt.ended, attempt.latency)

@@ -89,6 +89,7 @@ def test_a_target_twice_is_kept_once(place: Place) -> None:
         ("a: {targets: [{target: anthropic/x, when: {hours: [{time_zone: Berlin}]}}]}", "there is no time zone `Berlin`"),
         ("a: {targets: [anthropic/x], hedge: {after: 0}}", "routes.a.hedge.after: a wait is `p95`, or a number of seconds"),
         ("a: {targets: [anthropic/x], hedge: {budget: 101}}", "routes.a.hedge.budget: second attempts are for a percentage"),
+        ("a: {targets: [anthropic/x], first_token_timeout: 0}", "routes.a.first_token_timeout: a wait is a number of seconds above 0"),
         ("a: {targets: [anthropic/x], retries: 6}", "routes.a.retries: a call is retried 0 to 5 times"),
         ("a: {targets: [anthropic/x], timeout: 0}", "routes.a.timeout: a call takes a number of seconds above 0"),
         ("a: {targets: [anthropic/x], defaults: {messages: []}}", "`messages` cannot have a default"),

@@ -10,7 +10,7 @@ import pytest
 from tests.support.client import MemoryClient
 from tests.unit.policy.values import key, snapshot, upstream
 from tests.unit.proxy.test_through import Still
-from tests.unit.proxy.values import GPT, KEY, SSE, STREAM, WHOLE, Given, Memory, chunk
+from tests.unit.proxy.values import GPT, KEY, SSE, STREAM, WHOLE, Given, Memory, Slow, chunk
 
 from tidegate.policy.attempts import Rules
 from tidegate.policy.route import Planner
@@ -60,22 +60,6 @@ class Scene:
     @property
     def made(self) -> int:
         return len(self.memory.provider.sent)
-
-
-class Slow(Given):
-    """Its pieces come as they are let through."""
-
-    def __init__(self, *pieces: bytes, **more: Any) -> None:
-        super().__init__(*pieces, **more)
-        self.let = asyncio.Semaphore(0)
-
-    async def piece(self) -> bytes:
-        await self.let.acquire()
-        return await super().piece()
-
-    def go(self, count: int = 100) -> None:
-        for _ in range(count):
-            self.let.release()
 
 
 async def until(what: Callable[[], bool]) -> None:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from tests.unit.policy.values import key, snapshot, upstream
 from tests.unit.proxy.test_through import Still
-from tests.unit.proxy.values import KEY, SSE, STREAM, WHOLE, Given, Got, Memory
+from tests.unit.proxy.values import KEY, SSE, STREAM, WHOLE, Given, Got, Memory, Slow
 
 from tidegate.policy.attempts import Rules
 from tidegate.policy.pace import Hedge
@@ -43,12 +43,12 @@ class Doors:
 
 
 class Scene:
-    def __init__(self, first: Given | Exception, second: Given | Exception, hedge: Hedge = AT_ONCE) -> None:
+    def __init__(self, first: Given | Exception, second: Given | Exception, hedge: Hedge = AT_ONCE, rules: Rules | None = None) -> None:
         self.memory = Memory()
         self.doors = Doors(openai=first, second=second)
         self.memory.app = msgspec.structs.replace(self.memory.app, clock=Still(), upstream=self.doors)
         self.memory.gateway = Gateway(self.memory.app)
-        route = Route(name="r", targets=(("openai", "gpt-9"), ("second", "gpt-9")), rules=Rules(hedge=hedge))
+        route = Route(name="r", targets=(("openai", "gpt-9"), ("second", "gpt-9")), rules=rules or Rules(hedge=hedge))
         made = snapshot(upstream("openai"), upstream("second", "openai"), routes=(route,), keys=(key("tests", token=KEY),))
         self.memory.app.live.current = Planner(made)
 
@@ -156,3 +156,54 @@ async def test_a_client_that_leaves_ends_both() -> None:
     await asyncio.gather(task, return_exceptions=True)
     assert scene.rows() == {"openai": (499, "client_disconnect"), "second": (499, "client_disconnect")}
     assert scene.in_flight() == 0
+
+
+class Held(Given):
+    """Begins, and gives no content."""
+
+    async def piece(self) -> bytes:
+        await asyncio.Event().wait()
+        return b""
+
+
+@pytest.mark.parametrize("first", [None, Held(headers=SSE)], ids=["silent", "held"])
+async def test_a_stream_without_content_goes_on_to_the_next_target_after_its_time(first: Given | None) -> None:
+    scene = Scene(first or Given(), Given(*STREAM, headers=SSE), rules=Rules(first_token=0.01))
+    scene.doors.open_doors["second"].set()
+    if first is not None:
+        scene.doors.open_doors["openai"].set()
+    got = await scene.begin(stream=True)
+    assert (got.status, got.headers["x-tidegate-target"], got.complete) == (200, "second/gpt-9", True)
+    assert scene.rows() == {"openai": (504, None), "second": (200, None)}
+    assert scene.in_flight() == 0
+
+
+async def test_a_client_that_leaves_is_not_taken_for_slowness() -> None:
+    scene = Scene(Given(), Given(*STREAM, headers=SSE), rules=Rules(first_token=30.0))
+    task = scene.begin(stream=True)
+    await scene.doors.reached["openai"].wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert scene.rows() == {"openai": (499, "client_disconnect")}
+
+
+async def test_the_last_target_is_not_cut_nor_is_one_that_has_begun() -> None:
+    slow = Slow(*STREAM, headers=SSE)
+    scene = Scene(Given(b"{}", status=500), slow, rules=Rules(first_token=0.01))
+    for door in scene.doors.open_doors.values():
+        door.set()
+    task = scene.begin(stream=True)
+    await scene.doors.reached["second"].wait()
+    await asyncio.sleep(0.05)
+    slow.go()
+    assert (await task).complete
+    quick = Slow(*STREAM, headers=SSE)
+    scene = Scene(quick, Given(), rules=Rules(first_token=0.01))
+    scene.doors.open_doors["openai"].set()
+    task = scene.begin(stream=True)
+    quick.go(2)
+    await scene.doors.reached["openai"].wait()
+    await asyncio.sleep(0.05)
+    quick.go()
+    assert (await task).complete
+    assert set(scene.rows()) == {"openai"}

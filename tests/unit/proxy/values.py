@@ -1,5 +1,6 @@
 """A gateway in memory: a provider that answers as the test says, and a client in memory."""
 
+import asyncio
 import json
 import tempfile
 from collections.abc import Callable, Mapping
@@ -64,6 +65,22 @@ class Given:
 
     def close(self) -> None:
         self.closed = True
+
+
+class Slow(Given):
+    """Its pieces come as they are let through."""
+
+    def __init__(self, *pieces: bytes, **more: Any) -> None:
+        super().__init__(*pieces, **more)
+        self.let = asyncio.Semaphore(0)
+
+    async def piece(self) -> bytes:
+        await self.let.acquire()
+        return await super().piece()
+
+    def go(self, count: int = 100) -> None:
+        for _ in range(count):
+            self.let.release()
 
 
 class Sent(msgspec.Struct):
