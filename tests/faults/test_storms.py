@@ -1,0 +1,69 @@
+"""T-OV-3 at its small size: a provider that refuses everything is not asked more than it would be without retries, is left alone for as
+long as it asks, and is tried by one call at a time when it comes back."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from tests.e2e.wire import Answer, Provider, call
+from tests.support.gateway import GatewayProcess
+
+from tidegate.sandbox.server import running
+
+CLIENTS = 8
+CALLS = 200
+
+
+@pytest.fixture
+def provider() -> Generator[Provider]:
+    with running() as sandbox:
+        yield Provider(sandbox)
+
+
+@pytest.fixture
+def gateway(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Generator[GatewayProcess]:
+    config = {
+        "providers": {"openai": {"base_url": f"{provider.url}/v1", "api_key": "a-key"}},
+        "routes": {"only": {"targets": ["openai/gpt-4o"]}, "once": {"targets": ["openai/gpt-4o"], "retries": 0}},
+    }
+    with GatewayProcess(tmp_path_factory.mktemp("storm"), config) as started:
+        yield started
+
+
+def ask(gateway: GatewayProcess, model: str, **script: Any) -> Answer:
+    body = {"model": model, "messages": [{"role": "user", "content": json.dumps({"sandbox": script})}]}
+    return call(f"{gateway.url}/v1/chat/completions", "POST", gateway.headers, body)
+
+
+def storm(gateway: GatewayProcess, model: str, count: int, **script: Any) -> Counter[int]:
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        return Counter(answer.status for answer in pool.map(lambda _: ask(gateway, model, **script), range(count)))
+
+
+def test_a_provider_that_fails_everything_is_asked_no_more_than_without_retries(gateway: GatewayProcess, provider: Provider) -> None:
+    statuses = storm(gateway, "only", CALLS, status=503)
+    assert statuses == {503: CALLS}
+    asked = len(provider.attempts())
+    assert 3 <= asked <= 1.2 * CALLS + 3
+    # Its circuit was open for most of the time.
+    assert asked < CALLS / 2
+
+
+def test_a_provider_that_asks_to_be_left_alone_is_and_comes_back_by_one_call(gateway: GatewayProcess, provider: Provider) -> None:
+    began = time.monotonic()
+    assert ask(gateway, "once", status=429, retry_after=4).status == 429
+    statuses = storm(gateway, "once", 50)
+    if time.monotonic() - began < 4:
+        assert statuses == {503: 50}
+        assert len(provider.attempts()) == 1
+    # What is tested is that time passes: a fifth is the most by which a wait is drawn longer.
+    time.sleep(max(0.0, began + 4 * 1.2 + 0.1 - time.monotonic()))
+    # While the one call that tries it is under way, all others are turned away.
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        answers = list(pool.map(lambda _: ask(gateway, "once", n=1, ttft_ms=1500), range(CLIENTS)))
+    assert Counter(answer.status for answer in answers) in ({200: 1, 503: CLIENTS - 1}, {200: 2, 503: CLIENTS - 2})
+    assert ask(gateway, "once").status == 200
