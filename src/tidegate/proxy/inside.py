@@ -12,8 +12,8 @@ from tidegate.policy.snapshot import Key
 from tidegate.ports import RawHeaders
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
+from tidegate.proxy.failure import BrokenOff
 from tidegate.proxy.paths import Surface
-from tidegate.proxy.relay import BrokenOff
 from tidegate.proxy.reply import Reply
 
 

@@ -63,7 +63,7 @@ async def once(app: App, call: Call, client: Client, run: Run) -> None:
             raise _another()
         await _again(app, entry, client)
         return
-    entry = Entry(print=mark, transcript=Transcript(client), until=call.at + LASTS, is_once=True)
+    entry = Entry(name=name, print=mark, transcript=Transcript(client), until=call.at + LASTS, is_once=True)
     await _begin(app, call, name, entry, run)
     await _follow(app, entry, client, first=True)
 
@@ -74,7 +74,7 @@ async def shared(app: App, call: Call, client: Client, run: Run) -> None:
     name = hashlib.sha256(b"shared\0" + call.key.id.encode() + b"\0" + mark).digest()
     entry = app.onces.find(name, call.at)
     if entry is None or not entry.transcript.can_join:
-        entry = Entry(print=mark, transcript=Transcript(client), until=0.0, is_once=False)
+        entry = Entry(name=name, print=mark, transcript=Transcript(client), until=0.0, is_once=False)
         await _begin(app, call, name, entry, run)
         await _follow(app, entry, client, first=True)
     else:
@@ -88,7 +88,7 @@ def _print(call: Call) -> bytes:
 
 
 async def _begin(app: App, call: Call, name: bytes, entry: Entry, run: Run) -> None:
-    app.onces.add(name, entry)
+    app.onces.add(entry)
 
     async def made() -> None:
         try:
@@ -103,9 +103,9 @@ async def _begin(app: App, call: Call, name: bytes, entry: Entry, run: Run) -> N
                 await (_free(app, call, name) if entry.is_free else _write(app, call, name, _Row(entry.print, said), _ENDED))
             entry.task = None
             if entry.is_free or not entry.is_once:
-                app.onces.forget(name, entry)
+                app.onces.forget(entry)
             else:
-                app.onces.keep(name, entry, len(said.body) if said is not None else 0)
+                app.onces.keep(entry, len(said.body) if said is not None else 0)
 
     entry.task = asyncio.create_task(made())
 
@@ -141,6 +141,8 @@ def _left_alone(app: App, entry: Entry) -> None:
     if task is None or entry.transcript.followers or entry.timer is not None:
         return
     if not entry.is_once or app.onces.alone >= MOST_ALONE:
+        if not entry.is_once:
+            app.onces.forget(entry)  # whoever comes now makes a call of its own
         task.cancel()
         return
 
@@ -187,9 +189,9 @@ def _from_kept(app: App, name: bytes, kept: _Row, client: Client, mark: bytes, n
         transcript.end()
     else:
         transcript.whole(said.status, said.headers, said.body)
-    entry = Entry(print=kept.print, transcript=transcript, until=now + LASTS, is_once=True)
-    app.onces.add(name, entry)
-    app.onces.keep(name, entry, len(said.body))
+    entry = Entry(name=name, print=kept.print, transcript=transcript, until=now + LASTS, is_once=True)
+    app.onces.add(entry)
+    app.onces.keep(entry, len(said.body))
     return entry
 
 

@@ -16,6 +16,7 @@ MOST_ALONE = 64
 class Entry(msgspec.Struct, eq=False):
     """One call and its answer. `is_once`: it is kept after it has ended."""
 
+    name: bytes
     print: bytes
     transcript: Transcript
     until: float
@@ -38,24 +39,24 @@ class Onces:
     def find(self, name: bytes, now: float) -> Entry | None:
         entry = self._entries.get(name)
         if entry is not None and entry.task is None and entry.until <= now:
-            self.forget(name, entry)
+            self.forget(entry)
             return None
         return entry
 
-    def add(self, name: bytes, entry: Entry) -> None:
-        self._entries[name] = entry
+    def add(self, entry: Entry) -> None:
+        self._entries[entry.name] = entry
 
-    def keep(self, name: bytes, entry: Entry, size: int) -> None:
+    def keep(self, entry: Entry, size: int) -> None:
         """An answer of that size is there now."""
-        if self._entries.get(name) is not entry:
+        if self._entries.get(entry.name) is not entry:
             return
         entry.size = size
         self._size += size
         while self._size > MOST_SIZE or len(self._entries) > MOST_CALLS:
-            oldest = next((key for key, found in self._entries.items() if found.task is None), None)
+            oldest = next((found for found in self._entries.values() if found.task is None), None)
             if oldest is None:
                 return
-            self.forget(oldest, self._entries[oldest])
+            self.forget(oldest)
 
     async def aclose(self) -> None:
         """Ends the calls that run, whose clients are gone by now."""
@@ -64,8 +65,8 @@ class Onces:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def forget(self, name: bytes, entry: Entry) -> None:
+    def forget(self, entry: Entry) -> None:
         """Another one that has taken its place stays."""
-        if self._entries.get(name) is entry:
-            del self._entries[name]
+        if self._entries.get(entry.name) is entry:
+            del self._entries[entry.name]
             self._size -= entry.size
