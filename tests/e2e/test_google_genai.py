@@ -104,6 +104,22 @@ def test_counting(google_client: genai.Client, provider: Provider, model: str) -
     assert (google_client.models.count_tokens(model=model, contents="How many tokens are these?").total_tokens or 0) > 3
 
 
+def test_embeddings(google_client: genai.Client, provider: Provider) -> None:
+    told = google_client.models.embed_content(
+        model="openai/text-embedding-3-small",
+        contents=["tide", "gate"],
+        config=types.EmbedContentConfig(output_dimensionality=8, task_type="RETRIEVAL_QUERY"),
+    )
+    assert [len(embedding.values or []) for embedding in told.embeddings or []] == [8, 8]
+    sent = provider.request()
+    assert (sent.path, sent.body) == ("/v1/embeddings", {"model": "text-embedding-3-small", "input": ["tide", "gate"], "dimensions": 8})
+
+
+def test_a_provider_without_embeddings_says_so(google_client: genai.Client) -> None:
+    with pytest.raises(errors.ClientError, match="has no embeddings"):
+        google_client.models.embed_content(model="anthropic/claude-sonnet-4-5", contents="tide")
+
+
 def test_models(google_client: genai.Client, provider: Provider, model: str) -> None:
     assert google_client.models.get(model=model).name == f"models/{model}"
     assert f"models/{model}" in {listed.name for listed in google_client.models.list()}

@@ -92,5 +92,5 @@ async def _refused(attempt: Attempt, answer: UpstreamAnswer) -> Failure:
         )
     body = without_secrets(await answer.read(ERROR_LIMIT), prepared.headers)
     error = prepared.dialect.decode_error(answer.status, body)
-    same = prepared.identity and prepared.framing == attempt.call.dialect.framing
+    same = prepared.identity and prepared.convert is None and prepared.framing == attempt.call.dialect.framing
     return Failure(error, returned(answer.headers), body if same and is_object(body) else None, Stage.ANSWERED)

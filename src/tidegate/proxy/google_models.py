@@ -17,6 +17,7 @@ from tidegate.proxy.reply import JSON, Reply
 _PREFIX = "models/"
 _PAGE = 1000
 _METHODS = ("generateContent", "streamGenerateContent", "countTokens")
+_EMBEDDING = ("embedContent", "batchEmbedContents")
 
 
 async def models(call: Call, reply: Reply) -> None:
@@ -38,7 +39,7 @@ async def models(call: Call, reply: Reply) -> None:
 async def model(call: Call, reply: Reply) -> None:
     """One model, by any name that a request may use. Raises `GatewayError` NOT_FOUND with near names."""
     name = call.params["model"]
-    if ":" in name and name.rpartition(":")[2] in _METHODS:
+    if ":" in name and name.rpartition(":")[2] in (*_METHODS, *_EMBEDDING):
         message = f"{name.rpartition(':')[2]} is asked for with POST."
         raise GatewayError(Error(kind=ErrorKind.METHOD_NOT_ALLOWED, message=message, code="method_not_allowed"))
     await reply.whole(200, JSON, msgspec.json.encode(_model(find(call, name))), [])

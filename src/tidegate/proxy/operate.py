@@ -40,7 +40,7 @@ async def _operate(operation: Operation, app: App, call: Call, reply: Reply) -> 
     call.fields = scanned(call.body)
     call.head = _head(call.fields)
     plan = call.planner.plan(call.key, call.head.model)
-    await through(app, call, plan, reply, partial(_prepare, operation))
+    await through(app, call, plan, reply, partial(prepare_operation, operation))
 
 
 def _head(fields: Fields) -> Head:
@@ -52,7 +52,7 @@ def _head(fields: Fields) -> Head:
     return Head(model, stream)
 
 
-def _prepare(operation: Operation, _app: App, call: Call, plan: Plan, target: Target) -> Prepared:
+def prepare_operation(operation: Operation, _app: App, call: Call, plan: Plan, target: Target) -> Prepared:
     """Raises `GatewayError` where the provider does not have the operation, or cannot honour the call."""
     row = row_of(operation, target)
     shape = operation.shapes.get(row.shape)

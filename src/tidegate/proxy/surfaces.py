@@ -10,6 +10,7 @@ from tidegate.proxy import (
     explain,
     files,
     gemini,
+    gemini_embed,
     listing,
     message_batches,
     operate,
@@ -52,6 +53,8 @@ SURFACES = Paths(
             for surface in (
                 Surface("generate_content", "POST", f"{place}:generateContent".encode(), "gemini", gemini.generate, stream=False),
                 Surface("stream_content", "POST", f"{place}:streamGenerateContent".encode(), "gemini", gemini.generate, stream=True),
+                Surface("embed_content", "POST", f"{place}:embedContent".encode(), "gemini", gemini_embed.one, stream=False),
+                Surface("batch_embed", "POST", f"{place}:batchEmbedContents".encode(), "gemini", gemini_embed.batch, stream=False),
                 Surface("gemini_count_tokens", "POST", f"{place}:countTokens".encode(), "gemini", counting.count_tokens, stream=False),
             )
         ),

@@ -1,0 +1,54 @@
+"""Embeddings on Google's surfaces: the operation of `operate`, asked and answered in Google's shape. Where the provider is Google's, the
+client's own words go there, and the provider's come back."""
+
+from functools import partial
+
+import msgspec
+
+from tidegate.dialects.operations import gemini_embeddings as wire
+from tidegate.dialects.operations.table import OPERATIONS
+from tidegate.policy.route import Plan
+from tidegate.policy.snapshot import Target
+from tidegate.proxy.app import App
+from tidegate.proxy.body import scanned
+from tidegate.proxy.call import Call
+from tidegate.proxy.operate import prepare_operation, row_of
+from tidegate.proxy.prepare import Prepared, refuse
+from tidegate.proxy.reply import Reply
+from tidegate.proxy.through import through
+
+_OPERATION = OPERATIONS["embeddings"]
+_GOOGLE = "gemini"
+
+
+async def one(app: App, call: Call, reply: Reply) -> None:
+    """`embedContent`. Raises `GatewayError` where the client has got nothing yet."""
+    await _embed(app, call, reply, wire.read(call.body, batch=False))
+
+
+async def batch(app: App, call: Call, reply: Reply) -> None:
+    """`batchEmbedContents`."""
+    await _embed(app, call, reply, wire.read(call.body, batch=True))
+
+
+async def _embed(app: App, call: Call, reply: Reply, asked: wire.Asked) -> None:
+    plan = call.planner.plan(call.key, call.head.model)
+    await through(app, call, plan, reply, partial(_prepare, asked))
+
+
+def _prepare(asked: wire.Asked, app: App, call: Call, plan: Plan, target: Target) -> Prepared:
+    shape = row_of(_OPERATION, target).shape
+    body, losses = wire.encode(asked, target.model, shape)
+    call.fields = scanned(body)
+    prepared = prepare_operation(_OPERATION, app, call, plan, target)
+    if shape == _GOOGLE:
+        single = None if asked.batch else wire.decode_own
+        return msgspec.structs.replace(prepared, body=wire.encode_own(asked, target.model), convert=single, losses=[])
+    if plan.on_loss == "refuse":
+        refuse(losses)
+    inner, is_batch = prepared.convert, asked.batch
+
+    def convert(answer: bytes) -> bytes:
+        return wire.decode(answer if inner is None else inner(answer), batch=is_batch)
+
+    return msgspec.structs.replace(prepared, convert=convert, losses=[*losses, *prepared.losses])
