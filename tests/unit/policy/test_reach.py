@@ -31,7 +31,7 @@ def test_a_key_ends_at_its_time() -> None:
     ],
 )
 def test_a_key_works_at_its_hours(hours: dict[str, object], works: bool) -> None:
-    reach = Reach(times=(Hours(**hours),))  # pyright: ignore[reportArgumentType]
+    reach = Reach(times=(Hours(**hours),))  # pyright: ignore[reportArgumentType]  free fields for tests
     found = outside(reach, "k", WEDNESDAY_NOON)
     assert (found is None) == works
     assert found is None or (found.http_status, found.code) == (403, "outside_hours")

@@ -59,7 +59,7 @@ def gateway(seen: list[str], *given: Any) -> tuple[Memory, Ordered]:
         seen.append("opened")
         return await opened(*args, **named)
 
-    memory.provider.open = noted  # pyright: ignore[reportAttributeAccessIssue]
+    memory.provider.open = noted  # pyright: ignore[reportAttributeAccessIssue]  the test's own
     memory.gateway = Gateway(msgspec.structs.replace(memory.app, events=events))
     return memory, events
 

@@ -1,4 +1,5 @@
 import sqlite3
+from typing import Any
 
 import pytest
 from tests.support.usage import usage_event
@@ -13,16 +14,16 @@ TABLES = [ledger, *(table for _, table in WRITTEN)]
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 @pytest.mark.parametrize("is_sqlite", [True, False])
-def test_every_row_that_is_posted_names_its_tenant(table: object, is_sqlite: bool) -> None:
+def test_every_row_that_is_posted_names_its_tenant(table: Any, is_sqlite: bool) -> None:
     """T-ISO-2, for the statements that are text."""
-    posting = Posting(table, is_sqlite=is_sqlite)  # pyright: ignore[reportArgumentType]
+    posting = Posting(table, is_sqlite=is_sqlite)
     columns = posting.nothing.partition("(")[2].partition(")")[0].split(", ")
     assert columns[0] == "org_id"
 
 
 @pytest.mark.parametrize(("seconds", "table"), ROLLUPS)
-def test_sums_are_added_under_the_tenants_key(seconds: int, table: object) -> None:
-    posting = Posting(table, is_sqlite=True)  # pyright: ignore[reportArgumentType]
+def test_sums_are_added_under_the_tenants_key(seconds: int, table: Any) -> None:
+    posting = Posting(table, is_sqlite=True)
     sums = rollups([row_of(usage_event())])[[length for length, _ in ROLLUPS].index(seconds)]
     text = posting.adding(sums, MEASURES)
     assert " ON CONFLICT (org_id, bucket, dims) DO UPDATE SET requests = " in text
