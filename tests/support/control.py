@@ -182,6 +182,7 @@ class World:
 async def world(database: Database) -> AsyncGenerator[World]:
     """A new one on a migrated, empty database."""
     clock = SetClock()
+    vault = Vault(EnvelopeSealer(Keyring((KEK,), lambda: (KEK,))), clock)
     services = Services(
         store=SqlControlStore(Changes(database, clock)),
         ledger=LedgerStore(database),
@@ -190,7 +191,7 @@ async def world(database: Database) -> AsyncGenerator[World]:
         secrets=SeededSecrets(),
         peppers=Peppers(1, {1: PEPPER}),
         origin_of={"anthropic": "https://api.anthropic.com", "lab": "http://10.0.0.5:8000"}.get,
-        vault=Vault(EnvelopeSealer(Keyring((KEK,), lambda: (KEK,))), clock),
+        vault=lambda: vault,
     )
     token = await first_admin(services)
     assert token is not None

@@ -1,18 +1,13 @@
-"""What is known of the database's keys, kept in a file for a start while the database is away: digests and rules, no tokens.
-
-The file is written whole and put in place at once, with mode 0600. A MAC under the pepper says that it is ours and unharmed; one that is
-not, or is too old, is no file.
-"""
+"""What is known of the database's keys, kept in a file for a start while the database is away: digests and rules, no tokens."""
 
 import asyncio
-import hmac
-import os
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
+from tidegate.adapters.mac_file import MacFile
 from tidegate.policy.directory import Delta, Directory, Listed, Owner
 
 NAME = "keys.snapshot"
@@ -21,7 +16,6 @@ MOST_AGE = 86_400.0
 """Seconds that what was kept counts."""
 _VERSION = 1
 _SLICE = 500
-_PURPOSE = b"tidegate keys snapshot"
 
 
 class _Head(msgspec.Struct, frozen=True, array_like=True):
@@ -40,8 +34,7 @@ class KeysFile:
     """One writer. `pepper` makes the MAC's key."""
 
     def __init__(self, home: Path, pepper: bytes) -> None:
-        self._path = home / NAME
-        self._secret = hmac.digest(pepper, _PURPOSE, "sha256")
+        self._file = MacFile(home / NAME, pepper, b"tidegate keys snapshot")
 
     async def save(self, directory: Directory) -> None:
         """Encoded in slices, so that others may run, and written by a thread. Raises `OSError`."""
@@ -50,16 +43,12 @@ class KeysFile:
         for some in _sliced([listed for _, listed in keys]):
             parts.append(_framed(_ENCODE(some)))
             await asyncio.sleep(0)
-        await asyncio.to_thread(self._write, b"".join(parts))
+        await asyncio.to_thread(self._file.write, b"".join(parts))
 
     def load(self) -> Delta | None:
         """What was kept; None where there is nothing that counts."""
-        try:
-            data = self._path.read_bytes()
-        except OSError:
-            return None
-        mac, body = data[:32], data[32:]
-        if not hmac.compare_digest(mac, hmac.digest(self._secret, body, "sha256")):
+        body = self._file.read()
+        if body is None:
             return None
         frames = _frames(body)
         try:
@@ -70,15 +59,6 @@ class KeysFile:
         except (msgspec.DecodeError, StopIteration):
             return None
         return Delta(generation=head.generation, keys=keys, off=frozenset(head.off), whole=True)
-
-    def _write(self, body: bytes) -> None:
-        temporary = self._path.with_name(f".{NAME}.{os.getpid()}")
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(hmac.digest(self._secret, body, "sha256") + body)
-            file.flush()
-            os.fsync(fd)
-        temporary.replace(self._path)
 
 
 def _sliced(found: list[Listed]) -> Iterable[list[Listed]]:

@@ -13,6 +13,7 @@ from tidegate.adapters.leases import LeasedCounters
 from tidegate.adapters.spool.spool import Spool
 from tidegate.app.noticed import Noticed
 from tidegate.app.started import Started
+from tidegate.control.watch import Watcher
 from tidegate.proxy.app import Late, Live
 
 LONGEST_END = 10.0
@@ -39,6 +40,7 @@ async def in_background(
     late: Late,
     conversations: WriteBehind,
     noticed: Noticed,
+    watcher: Watcher,
 ) -> AsyncGenerator[None]:
     """Runs while the context lasts, from when `serving` is set; the control API listens on `admin`. `failed` is told what can never
     work."""
@@ -49,7 +51,7 @@ async def in_background(
         storage = await asyncio.to_thread(import_module, "tidegate.app.storage")
         pepper = started.loaded.snapshot.pepper
         needs = storage.Needs(
-            started.settings, spool, counters, pepper, admin, closing, live, late, noticed, started.directory, conversations
+            started.settings, spool, counters, pepper, admin, closing, live, late, noticed, started.directory, conversations, watcher
         )
         await storage.stored(needs)
 

@@ -19,17 +19,19 @@ from tidegate.control.api.bootstrap import first_admin
 from tidegate.control.api.call import Services, nobody_signs
 from tidegate.control.api.identify import Peppers
 from tidegate.control.greeting import control_greeting
+from tidegate.control.watch import Watcher
+from tidegate.policy.credentials import provider_origin
 from tidegate.policy.snapshot import BillingSettings
 from tidegate.ports import Ledger, StorageUnavailable
+from tidegate.proxy.app import Live
 
 RETRY = 2.0
 """Seconds until a database that went away is asked again."""
 
 
-def services(
-    database: Database, ledger: Ledger, pepper: bytes, changed: Callable[[], None], billing: BillingSettings | None = None
-) -> Services:
+def services(database: Database, ledger: Ledger, pepper: bytes, changed: Callable[[], None], live: Live, watcher: Watcher) -> Services:
     clock = SystemClock()
+    billing = live.snapshot.billing
     return Services(
         store=SqlControlStore(Changes(database, clock)),
         ledger=ledger,
@@ -40,6 +42,9 @@ def services(
         changed=changed,
         billed=billing is not None,
         signed=nobody_signs if billing is None else partial(_signed, billing, clock),
+        origin_of=lambda provider: provider_origin(live.snapshot, provider),
+        vault=lambda: watcher.vault,
+        health=live.health,
     )
 
 

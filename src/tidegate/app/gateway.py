@@ -57,9 +57,21 @@ async def running(
     async with (
         usage_spool(started.settings) as spool,
         counters(started.settings, clock, failed, noticed) as limits,
-        in_background(started, spool, limits, admin, serving, failed, live=live, late=late, noticed=noticed, conversations=conversations),
+        watching(started, live) as watcher,
+        in_background(
+            started,
+            spool,
+            limits,
+            admin,
+            serving,
+            failed,
+            live=live,
+            late=late,
+            noticed=noticed,
+            conversations=conversations,
+            watcher=watcher,
+        ),
         upstreams() as upstream,
-        watching(started, live),
     ):
         app = App(
             live=live,

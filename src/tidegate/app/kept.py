@@ -10,16 +10,26 @@ from tidegate.adapters.sealing.keys import open_keyring
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.kept_store import SqlKept
 from tidegate.adapters.sql.sealed import SealedRows
+from tidegate.adapters.sql.statements import told_when_away
 from tidegate.adapters.system import SystemClock
 from tidegate.control.settings import Settings
 from tidegate.ports import Sealer, StorageUnavailable
 from tidegate.records import EVERYONE
 
+RETRY = 1.0
+"""Seconds until a database that went away is asked again."""
+
 
 async def sealer(database: Database, settings: Settings) -> Sealer:
-    """Raises `KekError` where a key is gone that something is sealed with."""
-    used = await SealedRows(database).kek_ids(EVERYONE)
-    return EnvelopeSealer(await asyncio.to_thread(open_keyring, settings.environ, settings.home, used))
+    """Waits for a database that is away. Raises `KekError` where a key is gone that something is sealed with."""
+    while True:
+        try:
+            with told_when_away():
+                used = await SealedRows(database).kek_ids(EVERYONE)
+        except StorageUnavailable:
+            await asyncio.sleep(RETRY)
+        else:
+            return EnvelopeSealer(await asyncio.to_thread(open_keyring, settings.environ, settings.home, used))
 
 
 @contextlib.asynccontextmanager

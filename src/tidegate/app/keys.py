@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 import structlog
 
@@ -21,6 +21,8 @@ POLL_BESIDE_NOTICES = 5.0
 """Seconds between two looks at PostgreSQL, which tells of changes."""
 KEEP = 10.0
 """Seconds that pass between two writes of the file at least."""
+REFRESH = 3600.0
+"""Seconds after which it is written again without a change, so that it is never old while the database is there."""
 
 _LOG = structlog.get_logger("tidegate.keys")
 
@@ -38,7 +40,12 @@ class Keeping:
 
     async def run(self) -> None:
         while True:
-            await self._changed.wait()
+            try:
+                await asyncio.wait_for(self._changed.wait(), REFRESH)
+            except TimeoutError:
+                if not self._directory.is_current:
+                    continue
+                self._changed.set()
             await self.now()
             await asyncio.sleep(KEEP)
 
@@ -61,8 +68,6 @@ async def watching_keys(database: Database, directory: Directory, file: KeysFile
     source = SqlDirectories(Changes(database, clock), listed)
     watcher = KeyWatcher(source, directory, interval=interval, kept=keeping.changed, now=clock.now)
     tasks = [asyncio.create_task(watcher.run()), asyncio.create_task(keeping.run())]
-    if not database.is_sqlite:
-        tasks.append(asyncio.create_task(listen(database, watcher.poke)))
     try:
         yield watcher
     finally:
@@ -70,3 +75,17 @@ async def watching_keys(database: Database, directory: Directory, file: KeysFile
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await keeping.now()
+
+
+@contextlib.asynccontextmanager
+async def hearing(database: Database, changed: Callable[[], None]) -> AsyncGenerator[None]:
+    """While the context lasts, `changed` is called for every change that the database tells of."""
+    if database.is_sqlite:
+        yield
+        return
+    task = asyncio.create_task(listen(database, changed))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

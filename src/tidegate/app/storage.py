@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import random
 import socket
+from collections.abc import Callable
 
 import msgspec
 import structlog
 
 from tidegate.adapters.kept_behind import WriteBehind
+from tidegate.adapters.kept_file import KeptFile
 from tidegate.adapters.keys_file import KeysFile
 from tidegate.adapters.leases import LeasedCounters
 from tidegate.adapters.spool.spool import Spool
@@ -29,16 +31,18 @@ from tidegate.app.alerts import alerting, webhook_handlers
 from tidegate.app.billing import billing
 from tidegate.app.control import control_api, greet, services
 from tidegate.app.kept import keeping, sealer
-from tidegate.app.keys import watching_keys
+from tidegate.app.kept_rows import as_kept, watching_kept
+from tidegate.app.keys import hearing, watching_keys
 from tidegate.app.limits import caught_up, owner, watching_limits
 from tidegate.app.noticed import Noticed
 from tidegate.app.outbox import delivering
 from tidegate.app.retention import forgetting
 from tidegate.app.usage import draining
 from tidegate.control.api.call import Services
-from tidegate.control.directory import KeyWatcher
 from tidegate.control.settings import Settings
+from tidegate.control.watch import Watcher
 from tidegate.policy.directory import Directory
+from tidegate.ports import Sealer
 from tidegate.proxy.app import Late, Live
 
 LONGEST_WAIT = 4.0
@@ -48,7 +52,8 @@ _LOG = structlog.get_logger("tidegate.storage")
 
 
 class Needs(msgspec.Struct, frozen=True):
-    """What the database's part of a gateway works with. `admin` is where the control API listens, None where it does not."""
+    """What the database's part of a gateway works with. `admin` is where the control API listens, None where it does not. `watcher`
+    compiles what the database defines."""
 
     settings: Settings
     spool: Spool
@@ -61,6 +66,7 @@ class Needs(msgspec.Struct, frozen=True):
     noticed: Noticed
     directory: Directory
     conversations: WriteBehind
+    watcher: Watcher
 
 
 async def stored(needs: Needs) -> None:
@@ -71,29 +77,32 @@ async def stored(needs: Needs) -> None:
     clock = SystemClock()
     name = await asyncio.to_thread(owner, needs.spool.folder)
     ledger = LedgerStore(database, windows=Spent(database, name), on_moved=needs.counters.moved)
-    file = KeysFile(settings.home, needs.pepper)
-    watchers: list[KeyWatcher] = []
+    pokes: list[Callable[[], None]] = []
 
     def changed() -> None:
-        for watcher in watchers:
-            watcher.poke()
+        for poke in pokes:
+            poke()
 
-    made = services(database, ledger, needs.pepper, changed, needs.live.snapshot.billing)
-    made = msgspec.structs.replace(made, health=needs.live.health)
+    made = services(database, ledger, needs.pepper, changed, needs.live, needs.watcher)
+    keys, kept = KeysFile(settings.home, needs.pepper), KeptFile(settings.home, needs.pepper)
     try:
         async with control_api(made, needs.admin):
-            if await _prepared(needs, database, file):
-                async with watching_keys(database, needs.directory, file) as watcher:
-                    watchers.append(watcher)
-                    await _used(needs, database, ledger, made, SqlWindows(database, name, clock))
+            if await _prepared(needs, database, keys, kept):
+                sealed = await sealer(database, settings)
+                async with (
+                    watching_kept(database, needs.watcher, kept, sealed) as kept_watcher,
+                    watching_keys(database, needs.directory, keys) as key_watcher,
+                    hearing(database, changed),
+                ):
+                    pokes += (kept_watcher.poke, key_watcher.poke)
+                    await _used(needs, database, ledger, made, SqlWindows(database, name, clock), sealed)
     finally:
         await ledger.aclose()
         await database.aclose()
 
 
-async def _used(needs: Needs, database: Database, ledger: LedgerStore, made: Services, windows: SqlWindows) -> None:
+async def _used(needs: Needs, database: Database, ledger: LedgerStore, made: Services, windows: SqlWindows, sealed: Sealer) -> None:
     needs.late.ledger = ledger
-    sealed = await sealer(database, needs.settings)
     async with (
         draining(needs.spool, ledger, needs.settings),
         forgetting(database, lambda: needs.live.snapshot.usage_days),
@@ -109,7 +118,7 @@ async def _used(needs: Needs, database: Database, ledger: LedgerStore, made: Ser
     await needs.counters.aclose()
 
 
-async def _prepared(needs: Needs, database: Database, file: KeysFile) -> bool:
+async def _prepared(needs: Needs, database: Database, keys: KeysFile, kept: KeptFile) -> bool:
     """Whether the database can be used; False where the gateway ends before. Raises `Behind`, `OtherPepper`, and `BadAddress` where the
     server does not take what the address names."""
     wait, told = 0.1, False
@@ -125,7 +134,8 @@ async def _prepared(needs: Needs, database: Database, file: KeysFile) -> bool:
                 raise BadAddress(f"{VARIABLE} names a user, a password or a database that the server does not take: {reason}") from error
             if not told:
                 _LOG.error("the database cannot be used; usage waits in the spool", error=reason)
-                await _as_kept(needs.directory, file)
+                await as_kept(needs.watcher, kept, needs.settings)
+                await _as_kept(needs.directory, keys)
             told = True
         else:
             if told:

@@ -17,7 +17,7 @@ _LOG = structlog.get_logger("tidegate")
 
 
 @contextlib.asynccontextmanager
-async def watching(started: Started, live: Live) -> AsyncGenerator[None]:
+async def watching(started: Started, live: Live) -> AsyncGenerator[Watcher]:
     """The watcher ends with the context."""
 
     def publish(loaded: Loaded) -> None:
@@ -29,13 +29,14 @@ async def watching(started: Started, live: Live) -> AsyncGenerator[None]:
         for problem in problems:
             _LOG.error("configuration refused; the old one stays", problem=str(problem))
 
-    watcher = asyncio.create_task(Watcher(started.loader, started.loaded, publish=publish, refused=refused).run())
+    watcher = Watcher(started.loader, started.loaded, publish=publish, refused=refused)
+    task = asyncio.create_task(watcher.run())
     try:
-        yield
+        yield watcher
     finally:
-        watcher.cancel()
+        task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await watcher
+            await task
 
 
 def warn(problems: tuple[Problem, ...]) -> None:

@@ -59,7 +59,7 @@ tidegate sandbox --port 9999
 ```
 """
 
-CREDENTIALS = """Keep, list, change and delete the keys of providers (in the making: `tidegate serve` does not use them yet).
+CREDENTIALS = """Keep, list, change and delete the keys of providers. A gateway takes every change within two seconds.
 
 They are sealed in the database with a key of yours: `TIDEGATE_KEK`, or the file `kek` under `TIDEGATE_HOME`. No command shows them.
 """

@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from tidegate.control.config import Config, ProviderEntry, RouteEntry
-from tidegate.control.problems import Path, Problems
+from tidegate.control.problems import Path, Problem, Problems, shown
 from tidegate.control.secrets import is_reference
 from tidegate.control.shape import shape
 from tidegate.ir.json import JsonObject
@@ -32,6 +32,21 @@ def merged(config: Config, kept: Kept, problems: Problems) -> Config:
     providers = {**config.providers, **_rows(kept.providers, ProviderEntry, "providers", set(config.providers), problems)}
     routes = {**config.routes, **_rows(kept.routes, RouteEntry, "routes", set(config.routes), problems)}
     return msgspec.structs.replace(config, providers=providers, routes=routes)
+
+
+def without(kept: Kept, problems: Sequence[Problem]) -> Kept:
+    """What the database defines but for the rows that these problems are about."""
+    wrong = [problem.where for problem in problems if problem.file == PLACE]
+
+    def is_right(section: str, name: str) -> bool:
+        place = shown((section, name))
+        return not any(where == place or where.startswith((place + ".", place + "[")) for where in wrong)
+
+    return msgspec.structs.replace(
+        kept,
+        providers=tuple(row for row in kept.providers if is_right("providers", row.name)),
+        routes=tuple(row for row in kept.routes if is_right("routes", row.name)),
+    )
 
 
 def of_database(config: Config, kept: Kept) -> frozenset[str]:

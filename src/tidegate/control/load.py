@@ -9,6 +9,7 @@ import msgspec
 from tidegate.control.compile import NOTHING_KEPT, compile_snapshot
 from tidegate.control.config import Config
 from tidegate.control.document import read
+from tidegate.control.kept import PLACE, without
 from tidegate.control.problems import ConfigError, Problem, Problems
 from tidegate.control.secrets import Secrets
 from tidegate.control.settings import Settings
@@ -34,7 +35,8 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 class Loader:
     """`stored` reads the key store (raising OSError or ValueError), whose file is `key_file`.
 
-    `kept` is what the database defines, set by whoever reads it; `vault` opens its credentials.
+    `kept` is what the database defines, set by whoever reads it; `vault` opens its credentials. A provider or a route of the database that
+    does not fit what the file says is left out, with a warning.
     `files` are those that the last load, good or bad, depended on: existing or not, a change of one may change the outcome.
     """
 
@@ -57,27 +59,52 @@ class Loader:
             stored = self._keys()
             text = self._text(file, problems)
             config = Config() if text is None else _config(text, problems)
-            snapshot = compile_snapshot(
-                config,
-                catalogue=self._catalogue,
-                stored=stored,
-                secrets=secrets,
-                problems=problems,
-                generation=generation,
-                own_port=self._settings.port,
-                kept=self.kept,
-                vault=self.vault,
-            )
+            loaded = self._compiled(config, stored, secrets, problems, generation, file if text is not None else None)
         finally:
             self.files = tuple(dict.fromkeys((file, self._key_file, *secrets.files)))
         # A file that was there once may not vanish: without it, everything it forbade would be open.
         self._required = self._required or text is not None
+        return loaded
+
+    def with_kept(self, last: Loaded, generation: int) -> Loaded:
+        """`last` with what the database defines now; the file is not read again, so that no mistake in it keeps a credential alive. Raises
+        `ConfigError` where a secret that the file names is gone."""
+        file = self._settings.config_file
+        secrets = Secrets(self._settings.environ, file.parent)
+        return self._compiled(last.config, self._keys(), secrets, Problems(str(file)), generation, last.config_file)
+
+    def _compiled(
+        self, config: Config, stored: StoredKeys, secrets: Secrets, read: Problems, generation: int, config_file: Path | None
+    ) -> Loaded:
+        kept = self.kept
+        left_out: list[Problem] = []
+        while True:
+            problems = read.copy()
+            try:
+                snapshot = compile_snapshot(
+                    config,
+                    catalogue=self._catalogue,
+                    stored=stored,
+                    secrets=secrets,
+                    problems=problems,
+                    generation=generation,
+                    own_port=self._settings.port,
+                    kept=kept,
+                    vault=self.vault,
+                )
+                break
+            except ConfigError as error:
+                fewer = without(kept, error.problems)
+                if fewer == kept or any(problem.file != PLACE for problem in error.problems):
+                    raise
+                kept = fewer
+                left_out += [msgspec.structs.replace(problem, message=f"{problem.message} (left out)") for problem in error.problems]
         made = _active(stored)
         return Loaded(
             snapshot=snapshot,
             config=config,
-            warnings=tuple(problems.warnings),
-            config_file=file if text is not None else None,
+            warnings=(*left_out, *problems.warnings),
+            config_file=config_file,
             file_keys={public: key for public, key in snapshot.keys_by_id.items() if made.get(public) != key},
         )
 

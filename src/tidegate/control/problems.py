@@ -39,6 +39,12 @@ class Problems:
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
 
+    def copy(self) -> "Problems":
+        """Others of the same file that begin with what was found so far."""
+        made = Problems(self.file, self.lines)
+        made.errors, made.warnings = list(self.errors), list(self.warnings)
+        return made
+
     def error(self, path: Path, message: str) -> None:
         _add(self.errors, self._problem(path, message))
 

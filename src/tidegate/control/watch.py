@@ -1,8 +1,9 @@
-"""Watches the files behind the configuration and hands each new snapshot over. Run by `app` as one background task.
+"""Watches the files behind the configuration and hands each new snapshot over. Run by `app` as one background task; what the database
+defines is handed in by `take`.
 
 A file counts as edited when its content changes; the change is loaded once it has held still for one look, so that no half-written file
 goes live. A configuration that cannot be used changes nothing: the old one stays, and one line per mistake says why. Only keys that were
-made or revoked meanwhile count at once.
+made or revoked meanwhile, and what the database defines, count at once.
 """
 
 import asyncio
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from tidegate.control.load import Loaded, Loader
 from tidegate.control.problems import ConfigError, Problem
+from tidegate.control.vault import Vault
+from tidegate.records import Kept
 
 INTERVAL = 0.5
 """Seconds between two looks: an edit is live after two of them and the compilation."""
@@ -49,6 +52,26 @@ class Watcher:
         self._live = self._look()
         self._last = self._live
         self._unstable = 0
+        self._turn = asyncio.Lock()
+
+    @property
+    def vault(self) -> Vault | None:
+        """What opens the credentials of the database, once that can be used."""
+        return self._loader.vault
+
+    async def take(self, kept: Kept, vault: Vault) -> None:
+        """What the database defines from now on: it is live when this returns."""
+        async with self._turn:
+            before, self._loader.kept, self._loader.vault = self._loader.kept, kept, vault
+            if kept == before:
+                return
+            try:
+                loaded = await asyncio.to_thread(self._loader.with_kept, self._current, self._current.snapshot.generation + 1)
+            except ConfigError as error:
+                self._refused(error.problems)
+            else:
+                self._current = loaded
+                self._publish(loaded)
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -58,6 +81,10 @@ class Watcher:
 
     async def step(self) -> bool:
         """One look. True if a new snapshot was published."""
+        async with self._turn:
+            return await self._step()
+
+    async def _step(self) -> bool:
         seen = self._look()
         if seen == self._live:
             self._last, self._unstable = seen, 0

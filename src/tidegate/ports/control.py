@@ -13,6 +13,7 @@ from tidegate.records import (
     Credential,
     Customer,
     Invoice,
+    Kept,
     LimitRule,
     ListQuery,
     Message,
@@ -137,6 +138,18 @@ class ControlStore(Protocol):
 
     async def touch(self, tenant: Tenant, key_id: str, at: int) -> None:
         """Notes when a key was last used, in microseconds. No change of configuration."""
+        ...
+
+
+class KeptSource(Protocol):
+    """What the database defines besides keys, for the snapshot. Any of it may raise `StorageUnavailable`."""
+
+    async def since(self, reached: int) -> tuple[int, Kept] | None:
+        """Everything with the generation that it is of; None where that is `reached`."""
+        ...
+
+    async def touch(self, tenant: Tenant, used: Mapping[str, int]) -> None:
+        """Notes when credentials (by id) were last used, in microseconds."""
         ...
 
 

@@ -54,8 +54,9 @@ async def test_a_secret_goes_in_and_never_comes_out(each: World) -> None:
         seen.append(answer.body)
     org, row = await stored(each, id)
     assert (row.version, row.weight, row.limits, row.last4) == (2, 3, {"requests_per_minute": 5}, "a-ks")
-    assert each.services.vault is not None
-    assert each.services.vault.open(org, row).reveal() == CANARY[::-1]
+    vault = each.services.vault()
+    assert vault is not None
+    assert vault.open(org, row).reveal() == CANARY[::-1]
     for text in (CANARY, CANARY[::-1]):
         assert not any(text.encode() in body or text[6:16].encode() in body for body in seen)
     async with each.database.read(EVERYONE) as connection:
@@ -117,12 +118,13 @@ async def test_the_provider_moved_so_the_secret_is_given_again(api: World) -> No
     moved = await api.rebuilt().ask("POST", f"{PATH}/{id}/rotate", custodian, {"secret": CANARY})
     assert moved.json["origin"] == "https://eu.anthropic.com"
     _, after = await stored(api, id)
-    assert api.services.vault is not None
-    assert api.services.vault.open(org, after).reveal() == CANARY
+    vault = api.services.vault()
+    assert vault is not None
+    assert vault.open(org, after).reveal() == CANARY
 
 
 async def test_without_a_key_nothing_is_kept(api: World) -> None:
-    api.services = msgspec.structs.replace(api.services, vault=None)
+    api.services = msgspec.structs.replace(api.services, vault=lambda: None)
     answer = await api.rebuilt().ask("POST", PATH, await api.admin("a", "key-custodian"), NEW)
     assert (answer.status, answer.kind) == (503, "no-vault")
 
@@ -130,6 +132,6 @@ async def test_without_a_key_nothing_is_kept(api: World) -> None:
 async def test_when_it_was_last_used(api: World) -> None:
     custodian = await api.admin("a", "key-custodian")
     id = str((await created(api, custodian))["id"])
-    await KeptRows(api.database).touch_credentials(Tenant("a"), {id: 1_800_000_000_000_000})
-    await KeptRows(api.database).touch_credentials(Tenant("a"), {id: 1_700_000_000_000_000})
+    await KeptRows(api.database).touch(Tenant("a"), {id: 1_800_000_000_000_000})
+    await KeptRows(api.database).touch(Tenant("a"), {id: 1_700_000_000_000_000})
     assert (await api.ask("GET", f"{PATH}/{id}", custodian)).json["last_used_at"] == "2027-01-15T08:00:00Z"

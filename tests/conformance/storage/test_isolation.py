@@ -146,7 +146,7 @@ async def everything(database: Database) -> None:
     await everything_of_the_control_plane(SqlControlStore(made.changes))
     kept = KeptRows(database)
     await kept.load(OWN)
-    await kept.touch_credentials(OWN, {"c1": 1})
+    await kept.touch(OWN, {"c1": 1})
     sealed = SealedRows(database)
     await sealed.kek_ids(OWN)
     await sealed.rewrap(made.changes, OWN, ALICE, SEALER)

@@ -6,7 +6,6 @@ import pytest
 from tests.unit.control.configs import Place
 from tests.unit.control.test_accounts import load, provider
 
-from tidegate.control.problems import ConfigError
 from tidegate.policy.egress import Allowed
 from tidegate.records import Kept
 
@@ -43,29 +42,23 @@ def test_mistakes(place: Place, entry: str, words: str) -> None:
 @pytest.mark.parametrize(
     "url", ["http://169.254.169.254/v1", "https://10.0.0.5/v1", "http://10.0.0.5:8000/v1", "https://0x7f.1/v1", "https://127.1/v1"]
 )
-def test_a_provider_of_the_database_inside_is_refused_when_it_is_made(place: Place, url: str) -> None:
-    with pytest.raises(ConfigError) as refused:
-        load(place, "", Kept(providers=(provider("lab", base_url=url, **LAB),)))
-    assert [problem.where for problem in refused.value.problems] == ["providers.lab.base_url"]
+def test_a_provider_of_the_database_inside_is_left_out(place: Place, url: str) -> None:
+    found = load(place, "", Kept(providers=(provider("lab", base_url=url, **LAB),)))
+    assert "lab" not in found.snapshot.upstreams
+    assert [problem.where for problem in found.warnings] == ["providers.lab.base_url"]
 
 
 def test_unless_the_operator_allows_it(place: Place) -> None:
     kept = Kept(providers=(provider("lab", base_url="http://10.0.0.5:8000/v1", **LAB),))
     found = load(place, "egress_allow: [{cidr: 10.0.0.0/8, ports: [8000]}]", kept).snapshot
     assert found.upstreams["lab"].egress == found.egress
-    with pytest.raises(ConfigError, match="nothing may reach"):
-        load(
-            place,
-            "egress_allow: [{cidr: 169.254.0.0/16, ports: [80, 443]}]",
-            Kept(providers=(provider("lab", base_url="http://169.254.169.254/v1", **LAB),)),
-        )
+    metadata = Kept(providers=(provider("lab", base_url="http://169.254.169.254/v1", **LAB),))
+    left = load(place, "egress_allow: [{cidr: 169.254.0.0/16, ports: [80, 443]}]", metadata)
+    assert "lab" not in left.snapshot.upstreams
+    assert "nothing may reach" in left.warnings[0].message
 
 
 def test_the_machines_own_identity_goes_nowhere_else(place: Place) -> None:
     kept = Kept(providers=(provider("lab", base_url="https://attacker.example/v1", auth="aws", **LAB),))
-    try:
-        found = load(place, "", kept).snapshot.upstreams["lab"]
-    except ConfigError:
-        return
-    assert found.credential is None
-    assert found.missing is not None
+    found = load(place, "", kept).snapshot.upstreams.get("lab")
+    assert found is None or (found.credential is None and found.missing is not None)

@@ -3,13 +3,21 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.support.clock import FixedClock
+from tests.support.control import KEK
 from tests.unit.control.configs import Place
 from tests.unit.policy.values import PEPPER
 
+from tidegate.adapters.sealing.envelope import EnvelopeSealer
+from tidegate.adapters.sealing.keys import Keyring
 from tidegate.control.load import Loaded
 from tidegate.control.problems import Problem
+from tidegate.control.vault import Vault
 from tidegate.control.watch import Watcher
 from tidegate.policy.keys import StoredKey, StoredKeys, format_token
+from tidegate.records import Kept, StoredProvider, StoredRoute
+
+VAULT = Vault(EnvelopeSealer(Keyring((KEK,), lambda: (KEK,))), FixedClock(1_800_000_000.0))
 
 
 class Watched:
@@ -154,3 +162,40 @@ async def test_a_file_that_appears_is_taken(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "tidegate.yaml").write_text("server: {bodies_in_log: true}")
     assert [await watcher.step(), await watcher.step()] == [False, True]
     assert published[0].config_file == Path("tidegate.yaml")
+
+
+async def test_what_the_database_defines_is_live_at_once_and_outlives_edits_of_the_file(watched: Watched) -> None:
+    kept = Kept(routes=(StoredRoute(id="r1", name="smart", entry={"targets": ["sandbox/echo"]}),))
+    await watched.watcher.take(kept, VAULT)
+    assert watched.watcher.vault is VAULT
+    assert [sorted(loaded.snapshot.routes) for loaded in watched.published] == [["smart"]]
+    await watched.watcher.take(kept, VAULT)
+    assert len(watched.published) == 1
+    watched.place.file.write_text("server: {bodies_in_log: true}")
+    assert await watched.looks() == 1
+    assert sorted(watched.published[-1].snapshot.routes) == ["smart"]
+    assert [loaded.snapshot.generation for loaded in watched.published] == [2, 3]
+
+
+async def test_a_mistake_in_the_file_keeps_nothing_of_the_database_alive(watched: Watched) -> None:
+    await watched.watcher.take(Kept(routes=(StoredRoute(id="r1", name="smart", entry={"targets": ["sandbox/echo"]}),)), VAULT)
+    watched.place.file.write_text("server: {bodies_in_lag: true}")
+    assert await watched.looks() == 0
+    await watched.watcher.take(Kept(), VAULT)
+    assert watched.published[-1].snapshot.routes == {}
+
+
+async def test_a_row_that_does_not_fit_the_file_is_left_out_and_told(watched: Watched) -> None:
+    good = StoredRoute(id="r1", name="good", entry={"targets": ["sandbox/echo"]})
+    bad = StoredRoute(id="r2", name="bad", entry={"targets": ["lab/x"]})
+    lost = StoredProvider(id="p1", name="lost", entry={"kind": "custom", "dialect": "nonsense", "base_url": "https://lost.example"})
+    await watched.watcher.take(Kept(providers=(lost,), routes=(good, bad)), VAULT)
+    loaded = watched.published[-1]
+    assert sorted(loaded.snapshot.routes) == ["good"]
+    assert {(problem.file, problem.where) for problem in loaded.warnings} == {
+        ("the database", "routes.bad.targets[0]"),
+        ("the database", "providers.lost.dialect"),
+    }
+    watched.place.file.write_text('providers: {lab: {kind: custom, dialect: openai_chat, base_url: "http://10.0.0.5/v1"}}')
+    assert await watched.looks() == 1
+    assert sorted(watched.published[-1].snapshot.routes) == ["bad", "good"]

@@ -45,15 +45,21 @@ def kek(key: bytes) -> Kek:
 
 
 class Keyring:
-    """Keys by id. An id that is not known is looked for once more at the source, because another process may have added a key."""
+    """Keys by id. An id that is not known is looked for once more at the source, because another process may have added a key. Where there
+    is none, `make` gives the first one when something is sealed."""
 
-    def __init__(self, keys: tuple[Kek, ...], read: Callable[[], tuple[Kek, ...]]) -> None:
+    def __init__(
+        self, keys: tuple[Kek, ...], read: Callable[[], tuple[Kek, ...]], make: Callable[[], tuple[Kek, ...]] | None = None
+    ) -> None:
         self._keys = keys
         self._read = read
+        self._make = make
 
     @property
     def current(self) -> Kek:
-        """The key that seals."""
+        """The key that seals, as the source has it now: another process may have begun to change it."""
+        if not self._again() and self._make is not None:
+            self._keys = self._make()
         return self._keys[0]
 
     @property
@@ -144,7 +150,7 @@ class KeyFile:
 
 def open_keyring(environ: Mapping[str, str], home: Path, used: Iterable[str]) -> Keyring:
     """The keys of this installation. `used` are the ids of the keys with which something is sealed: one that is missing is an error, and
-    only where there is none is a first key made. Raises `KekError` and `OSError`."""
+    only where there is none is a first key made, once something is sealed with it. Raises `KekError` and `OSError`."""
     given = environ.get(VARIABLE, "").strip()
     file = KeyFile(home)
 
@@ -162,7 +168,7 @@ def open_keyring(environ: Mapping[str, str], home: Path, used: Iterable[str]) ->
             "second line or value if there is a newer one. Where it is lost for good, "
             f"`tidegate keys forget-kek {missing[0]} --yes` deletes what it sealed"
         )
-    return Keyring(keys or file.make(), read)
+    return Keyring(keys, read, file.make)
 
 
 def is_given(environ: Mapping[str, str]) -> bool:

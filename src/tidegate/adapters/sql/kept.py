@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 
+import msgspec
 from sqlalchemy import bindparam, or_, select, update
 
+from tidegate.adapters.sql.changes import generation
 from tidegate.adapters.sql.engine import Database, within
 from tidegate.adapters.sql.rows import record_of
 from tidegate.adapters.sql.schema import credential, stored_provider, stored_route
-from tidegate.records import Credential, Kept, Scope, StoredProvider, StoredRoute, Tenant
+from tidegate.adapters.sql.statements import told_when_away
+from tidegate.records import EVERYONE, Credential, Kept, Scope, StoredProvider, StoredRoute, Tenant
 
 _CREDENTIAL = [credential.c[name] for name in Credential.__struct_fields__]
 _PROVIDER = [stored_provider.c[name] for name in StoredProvider.__struct_fields__]
@@ -15,11 +18,20 @@ _ROUTE = [stored_route.c[name] for name in StoredRoute.__struct_fields__]
 
 
 class KeptRows:
+    """Implements `ports.KeptSource`."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    async def since(self, reached: int) -> tuple[int, Kept] | None:
+        """As `ports.KeptSource`."""
+        with told_when_away():
+            # The generation first: rows that are newer are read once more.
+            now = await generation(self._database)
+            return None if now == reached else (now, await self.load(EVERYONE))
+
     async def load(self, scope: Scope) -> Kept:
-        """Everything, in the order in which it was made."""
+        """Everything, in the order in which it was made, but for when it was used."""
         providers = select(*_PROVIDER).where(*within(scope, stored_provider)).order_by(stored_provider.c.created_at, stored_provider.c.id)
         routes = select(*_ROUTE).where(*within(scope, stored_route)).order_by(stored_route.c.created_at, stored_route.c.id)
         sealed = select(credential.c.org_id, *_CREDENTIAL).where(*within(scope, credential))
@@ -28,16 +40,18 @@ class KeptRows:
                 providers=tuple(record_of(StoredProvider, row) for row in await connection.execute(providers)),
                 routes=tuple(record_of(StoredRoute, row) for row in await connection.execute(routes)),
                 credentials=tuple(
-                    (row[0], record_of(Credential, row[1:]))
+                    (row[0], msgspec.structs.replace(record_of(Credential, row[1:]), last_used_at=None))
                     for row in await connection.execute(sealed.order_by(credential.c.created_at, credential.c.id))
                 ),
             )
 
-    async def touch_credentials(self, tenant: Tenant, used: Mapping[str, int]) -> None:
-        """Notes when credentials (by id) were last used, in microseconds. No change of configuration."""
+    async def touch(self, tenant: Tenant, used: Mapping[str, int]) -> None:
+        """As `ports.KeptSource`. No change of configuration."""
         later = or_(credential.c.last_used_at.is_(None), credential.c.last_used_at < bindparam("at"))
         statement = update(credential).where(*within(tenant, credential), credential.c.id == bindparam("used"), later)
         values = [{"used": id, "at": at} for id, at in sorted(used.items())]
-        if values:
+        if not values:
+            return
+        with told_when_away():
             async with self._database.write(tenant) as connection:
                 await connection.execute(statement.values(last_used_at=bindparam("at")), values)

@@ -35,6 +35,10 @@ def nobody_signs(_header: str, _body: bytes) -> bool:
     return False
 
 
+def no_vault() -> Vault | None:
+    """Where no credentials are kept."""
+
+
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """What the control API needs; `app` makes it. `changed` is called after a change was stored. `origin_of` is where a provider (by name)
     is reached at present, and `vault` seals its credentials."""
@@ -51,9 +55,9 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     signed: Callable[[str, bytes], bool] = nobody_signs
     """(header, body) -> whether the payment provider signed the body, now."""
     origin_of: Callable[[str], str | None] = no_provider
-    vault: Vault | None = None
     health: Health = msgspec.field(default_factory=Health)
     """What the data plane of the same process has seen of its targets."""
+    vault: Callable[[], Vault | None] = no_vault
 
     def now(self) -> int:
         """Microseconds since 1970."""

@@ -163,9 +163,10 @@ async def delete_credential(call: Call, _asked: Nothing) -> None:
 
 
 def _vault(call: Call) -> Vault:
-    if call.services.vault is None:
+    vault = call.services.vault()
+    if vault is None:
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "no-vault", "This gateway keeps no credentials: it has no key to seal them with.")
-    return call.services.vault
+    return vault
 
 
 def _origin(call: Call, provider: str, given: str | None) -> str:

@@ -88,12 +88,13 @@ def test_another_key_opens_nothing(sealer: EnvelopeSealer, tmp_path: Path) -> No
 
 def test_rewrapping_changes_the_key_and_keeps_the_ciphertext(sealer: EnvelopeSealer, tmp_path: Path) -> None:
     sealed = sealer.seal("p", "t", "i", CANARY)
+    old = sealer.kek_id
     assert sealer.rewrap("p", "t", "i", sealed) is sealed
     KeyFile(tmp_path).add()
     newer = EnvelopeSealer(open_keyring({}, tmp_path, (sealer.kek_id,)))
     again = newer.rewrap("p", "t", "i", sealed)
     assert again[69:] == sealed[69:]
-    assert kek_id_of(again) == newer.kek_id != sealer.kek_id
+    assert kek_id_of(again) == newer.kek_id == sealer.kek_id != old
     # The running process has not restarted since the key was added.
     assert sealer.open("p", "t", "i", again) == CANARY
     KeyFile(tmp_path).retire(kek_id_of(sealed))

@@ -18,6 +18,9 @@ ID_OF_TWO = kek(bytes(range(1, 33))).id
 def test_the_first_use_makes_a_private_file(tmp_path: Path) -> None:
     home = tmp_path / "home"
     made = open_keyring({}, home, ())
+    assert not home.exists()
+    assert made.ids == ()
+    made.current  # noqa: B018 - it is made by asking for it
     assert stat.S_IMODE((home / FILE).stat().st_mode) == 0o600
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     assert open_keyring({}, home, made.ids).ids == made.ids
@@ -36,7 +39,7 @@ def test_processes_that_start_at_once_share_one_key(tmp_path: Path) -> None:
 
 
 def test_a_lost_key_is_named_and_never_made_anew(tmp_path: Path) -> None:
-    used = open_keyring({}, tmp_path, ()).ids
+    used = (open_keyring({}, tmp_path, ()).current.id,)
     (tmp_path / FILE).unlink()
     with pytest.raises(KekError, match=f"{used[0]}.*put it back from the backup"):
         open_keyring({}, tmp_path, used)
@@ -74,7 +77,7 @@ def test_what_is_no_key_is_refused_without_being_repeated(tmp_path: Path, text: 
 
 
 def test_a_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
-    open_keyring({}, tmp_path, ())
+    KeyFile(tmp_path).make()
     (tmp_path / FILE).chmod(0o644)
     with pytest.raises(KekError, match="chmod 600"):
         open_keyring({}, tmp_path, ())
@@ -84,9 +87,18 @@ def test_a_key_that_another_process_adds_is_found_without_a_restart(tmp_path: Pa
     ring = open_keyring({}, tmp_path, ())
     old = ring.current.id
     added = KeyFile(tmp_path).add()
-    assert ring.current.id == old
+    assert ring.ids == (old,)
     assert ring.find(added[0].id) == added[0]
     assert ring.ids == (added[0].id, old)
+
+
+def test_a_key_that_another_process_adds_seals_from_then_on(tmp_path: Path) -> None:
+    ring = open_keyring({}, tmp_path, ())
+    old = ring.current.id
+    added = KeyFile(tmp_path).add()
+    KeyFile(tmp_path).retire(old)
+    assert ring.current == added[0]
+    assert ring.find(old) is not None
     assert ring.find("0" * 16) is None
 
 

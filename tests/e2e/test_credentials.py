@@ -1,0 +1,164 @@
+"""Credentials that the database keeps, through a gateway that runs: made by the control API, carried by calls, rotated under load, gone."""
+
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from tests.e2e.wire import Provider
+from tests.support.gateway import GatewayProcess
+
+LIVE = 10.0
+"""Seconds that an edit may take here, where other tests have the machine too; the promise is two."""
+SHARED, SECOND, OF_ACME = "sk-shared-0123456789-abcd", "sk-second-0123456789-efgh", "sk-of-acme-0123456789-ijkl"
+
+
+class Api:
+    """The control API of a gateway, asked as its first admin."""
+
+    def __init__(self, gateway: GatewayProcess) -> None:
+        self.gateway = gateway
+        self.url, self.token = gateway.admin()
+
+    def ask(self, method: str, path: str, body: Any = None) -> httpx2.Response:
+        return httpx2.request(method, self.url + path, headers={"authorization": f"Bearer {self.token}", "if-match": "*"}, json=body)
+
+    def credential(self, org: str, secret: str, **more: Any) -> str:
+        body = {"name": secret[:12], "provider": "openai", "secret": secret, **more}
+        made = self.ask("POST", f"/orgs/{org}/credentials", body)
+        assert made.status_code == 201, made.text
+        assert secret not in made.text
+        return made.json()["id"]
+
+    def key(self, org: str) -> str:
+        made = self.ask("POST", f"/orgs/{org}/keys", {"name": "k", "owner_kind": "org", "owner_id": org})
+        assert made.status_code == 201, made.text
+        return made.json()["token"]
+
+
+def config(provider: Provider, folder: str = "") -> dict[str, Any]:
+    return {"providers": {"openai": {"base_url": f"{provider.url}{folder}/v1"}}}
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, provider: Provider) -> Iterator[GatewayProcess]:
+    with GatewayProcess(tmp_path, config(provider)) as started:
+        yield started
+
+
+def ask(gateway: GatewayProcess, token: str) -> httpx2.Response:
+    body = {"model": "openai/gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}
+    return httpx2.post(f"{gateway.url}/v1/chat/completions", headers={"authorization": f"Bearer {token}"}, json=body)
+
+
+def until(holds: Callable[[], bool], within: float = LIVE) -> None:
+    end = time.monotonic() + within
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def carried(provider: Provider) -> str:
+    return provider.request().headers["authorization"].removeprefix("Bearer ")
+
+
+def test_a_credential_opens_its_provider_is_rotated_and_closes_it(gateway: GatewayProcess, provider: Provider) -> None:
+    api = Api(gateway)
+    refused = ask(gateway, gateway.key)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "provider_not_configured")
+    id = api.credential("default", SHARED, shared=True)
+    until(lambda: ask(gateway, gateway.key).status_code == 200)
+    assert carried(provider) == SHARED
+
+    statuses: list[int] = []
+    ended = threading.Event()
+
+    def calls() -> None:
+        while not ended.is_set():
+            statuses.append(ask(gateway, gateway.key).status_code)
+
+    caller = threading.Thread(target=calls)
+    caller.start()
+    assert api.ask("POST", f"/orgs/default/credentials/{id}/rotate", {"secret": SECOND}).status_code == 200
+    until(lambda: carried(provider) == SECOND)
+    ended.set()
+    caller.join()
+    assert set(statuses) == {200}
+
+    assert api.ask("DELETE", f"/orgs/default/credentials/{id}").status_code == 204
+    until(lambda: ask(gateway, gateway.key).status_code == 400)
+
+
+def test_the_credential_of_one_organisation_is_never_used_for_another(gateway: GatewayProcess, provider: Provider) -> None:
+    api = Api(gateway)
+    for org in ("acme", "other"):
+        assert api.ask("POST", "/orgs", {"id": org, "name": org}).status_code == 201
+    acme, other = api.key("acme"), api.key("other")
+    own = api.credential("acme", OF_ACME)
+    until(lambda: ask(gateway, acme).status_code == 200)
+    until(lambda: ask(gateway, other).status_code == 400)
+    api.credential("default", SHARED, shared=True)
+    until(lambda: ask(gateway, other).status_code == 200)
+    assert carried(provider) == SHARED
+    assert ask(gateway, acme).status_code == 200
+    assert carried(provider) == OF_ACME
+    assert api.ask("POST", f"/orgs/acme/credentials/{own}/disable").status_code == 200
+    until(lambda: ask(gateway, acme).status_code == 200 and carried(provider) == SHARED)
+    seen = {(entry.headers["authorization"], entry.path) for entry in provider.requests()}
+    assert seen == {(f"Bearer {secret}", "/v1/chat/completions") for secret in (SHARED, OF_ACME)}
+
+
+def test_a_credential_does_not_follow_its_provider_elsewhere(gateway: GatewayProcess, provider: Provider) -> None:
+    api = Api(gateway)
+    api.credential("default", SHARED, shared=True)
+    until(lambda: ask(gateway, gateway.key).status_code == 200)
+    moved = config(provider)
+    moved["providers"]["openai"]["base_url"] = provider.url.replace("127.0.0.1", "localhost") + "/v1"
+    gateway.configure(moved)
+    until(lambda: ask(gateway, gateway.key).status_code == 400)
+    assert "enter it again" in gateway.log()
+    gateway.configure(config(provider))
+    until(lambda: ask(gateway, gateway.key).status_code == 200)
+
+
+def test_a_broken_file_keeps_no_credential_alive_and_none_is_in_clear(gateway: GatewayProcess, provider: Provider) -> None:
+    api = Api(gateway)
+    id = api.credential("default", SHARED, shared=True)
+    until(lambda: ask(gateway, gateway.key).status_code == 200)
+    gateway.configure("providers: {openai: {base_urrl: x}}")
+    until(lambda: "configuration refused" in gateway.log())
+    assert api.ask("POST", f"/orgs/default/credentials/{id}/disable").status_code == 200
+    until(lambda: ask(gateway, gateway.key).status_code == 400)
+    gateway.configure(config(provider))
+    gateway.stop()
+    for path in gateway.directory.rglob("*"):
+        assert not path.is_file() or SHARED.encode() not in path.read_bytes(), path
+    assert (gateway.home / "configuration.snapshot").exists()
+
+
+def test_the_command_line_makes_one_for_a_gateway_that_runs(gateway: GatewayProcess, provider: Provider) -> None:
+    until((gateway.home / "tidegate.db").exists)
+    gateway.admin()
+    command = [sys.executable, "-m", "tidegate", "credentials", "create", "openai", "--shared", "--home", str(gateway.home)]
+    subprocess.run(command, check=True, input=SHARED, text=True, capture_output=True, cwd=gateway.directory)
+    until(lambda: ask(gateway, gateway.key).status_code == 200)
+    assert carried(provider) == SHARED
+
+
+def test_a_key_that_is_lost_ends_the_start(gateway: GatewayProcess, provider: Provider) -> None:
+    Api(gateway).credential("default", SHARED, shared=True)
+    gateway.stop()
+    (gateway.home / "kek").unlink()
+    again = GatewayProcess(gateway.directory, config(provider))
+    again.key = gateway.key
+    with pytest.raises(Exception, match="put it back from the backup"), again:
+        until(lambda: "put it back" in again.log())
+    assert not (gateway.home / "kek").exists()
+    with sqlite3.connect(gateway.home / "tidegate.db") as database:
+        assert database.execute("SELECT count(*) FROM credential").fetchone() == (1,)
