@@ -5,8 +5,10 @@
 
 import itertools
 import random
+import tempfile
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -23,12 +25,17 @@ from tidegate.control.api.app import create_app
 from tidegate.control.api.bootstrap import first_admin
 from tidegate.control.api.call import Services
 from tidegate.control.api.identify import Peppers
+from tidegate.control.catalogue import read_catalogue
+from tidegate.control.load import Loader
+from tidegate.control.settings import Settings
 from tidegate.control.vault import Vault
-from tidegate.policy.keys import ALPHABET, format_token, token_digest
-from tidegate.records import Actor, ApiKey, Organisation, RoleBinding, Team, Tenant, User
+from tidegate.policy.keys import ALPHABET, StoredKeys, format_token, token_digest
+from tidegate.policy.snapshot import Snapshot
+from tidegate.records import Actor, ApiKey, Kept, Organisation, RoleBinding, Team, Tenant, User
 
 ACTOR = Actor(kind="system", id="test")
 PEPPER = b"p" * 32
+CATALOGUE = read_catalogue()
 KEK = kek(bytes(range(32)))
 START = 1_800_000_000.0
 
@@ -52,6 +59,20 @@ class SeededSecrets:
 
     def base62(self, length: int) -> str:
         return "".join(self._random.choices(ALPHABET, k=length))
+
+
+class Served:
+    """A configuration that nothing makes live: `file` is what a gateway's own file says."""
+
+    def __init__(self, file: str = "") -> None:
+        folder = Path(tempfile.mkdtemp())
+        (folder / "tidegate.yaml").write_text(file)
+        settings = Settings(config_path=folder / "tidegate.yaml", environ={"ANTHROPIC_API_KEY": "sk-ant-of-the-environment"})
+        self._loader = Loader(settings, CATALOGUE, lambda: StoredKeys(pepper=PEPPER, keys=()), folder / "keys.json")
+        self.current = self._loader.load(1)
+
+    async def compiled(self, kept: Kept) -> Snapshot:
+        return self._loader.compiled(self.current, kept)
 
 
 class Answer(msgspec.Struct):
@@ -192,6 +213,7 @@ async def world(database: Database) -> AsyncGenerator[World]:
         peppers=Peppers(1, {1: PEPPER}),
         origin_of={"anthropic": "https://api.anthropic.com", "lab": "http://10.0.0.5:8000"}.get,
         vault=lambda: vault,
+        configuration=Served(),
     )
     token = await first_admin(services)
     assert token is not None

@@ -45,6 +45,7 @@ def services(database: Database, ledger: Ledger, pepper: bytes, changed: Callabl
         origin_of=lambda provider: provider_origin(live.snapshot, provider),
         vault=lambda: watcher.vault,
         health=live.health,
+        configuration=watcher,
     )
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from tidegate.control.config import Config, ProviderEntry, RouteEntry
-from tidegate.control.problems import Path, Problem, Problems, shown
+from tidegate.control.problems import ConfigError, Path, Problem, Problems, shown
 from tidegate.control.secrets import is_reference
 from tidegate.control.shape import shape
 from tidegate.ir.json import JsonObject
@@ -93,5 +93,8 @@ def _rows(
 
 def _read(entry: JsonObject, kind: type[T], path: Path, problems: Problems) -> T | None:
     before = len(problems.errors)
-    found = shape(entry, kind, problems, path)
+    try:
+        found = shape(entry, kind, problems, path)
+    except ConfigError:  # it leaves a hole; what is wrong is among `problems`
+        return None
     return found if len(problems.errors) == before else None

@@ -18,6 +18,7 @@ from tidegate.control.vault import Vault
 from tidegate.policy.keys import StoredKeys
 from tidegate.policy.snapshot import Key, Snapshot
 from tidegate.providers.catalog import Catalog
+from tidegate.records import Kept
 
 _LARGEST = 4 << 20
 
@@ -46,7 +47,7 @@ class Loader:
         self._stored = stored
         self._key_file = key_file
         self._required = settings.config_path is not None
-        self.kept = NOTHING_KEPT
+        self.kept: Kept = NOTHING_KEPT
         self.vault: Vault | None = None
         self.files: tuple[Path, ...] = (settings.config_file, key_file)
 
@@ -59,6 +60,9 @@ class Loader:
             stored = self._keys()
             text = self._text(file, problems)
             config = Config() if text is None else _config(text, problems)
+            if self.kept.providers:
+                # A start has the file before it has the database.
+                self._snapshot(config, stored, secrets, problems.copy(), generation, NOTHING_KEPT)
             loaded = self._compiled(config, stored, secrets, problems, generation, file if text is not None else None)
         finally:
             self.files = tuple(dict.fromkeys((file, self._key_file, *secrets.files)))
@@ -73,6 +77,25 @@ class Loader:
         secrets = Secrets(self._settings.environ, file.parent)
         return self._compiled(last.config, self._keys(), secrets, Problems(str(file)), generation, last.config_file)
 
+    def compiled(self, last: Loaded, kept: Kept) -> Snapshot:
+        """What `last` would be if the database defined this; nothing is left out. Raises `ConfigError`."""
+        file = self._settings.config_file
+        secrets = Secrets(self._settings.environ, file.parent)
+        return self._snapshot(last.config, self._keys(), secrets, Problems(str(file)), last.snapshot.generation, kept)
+
+    def _snapshot(self, config: Config, stored: StoredKeys, secrets: Secrets, problems: Problems, generation: int, kept: Kept) -> Snapshot:
+        return compile_snapshot(
+            config,
+            catalogue=self._catalogue,
+            stored=stored,
+            secrets=secrets,
+            problems=problems,
+            generation=generation,
+            own_port=self._settings.port,
+            kept=kept,
+            vault=self.vault,
+        )
+
     def _compiled(
         self, config: Config, stored: StoredKeys, secrets: Secrets, read: Problems, generation: int, config_file: Path | None
     ) -> Loaded:
@@ -81,17 +104,7 @@ class Loader:
         while True:
             problems = read.copy()
             try:
-                snapshot = compile_snapshot(
-                    config,
-                    catalogue=self._catalogue,
-                    stored=stored,
-                    secrets=secrets,
-                    problems=problems,
-                    generation=generation,
-                    own_port=self._settings.port,
-                    kept=kept,
-                    vault=self.vault,
-                )
+                snapshot = self._snapshot(config, stored, secrets, problems, generation, kept)
                 break
             except ConfigError as error:
                 fewer = without(kept, error.problems)

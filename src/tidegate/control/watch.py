@@ -16,6 +16,7 @@ from pathlib import Path
 from tidegate.control.load import Loaded, Loader
 from tidegate.control.problems import ConfigError, Problem
 from tidegate.control.vault import Vault
+from tidegate.policy.snapshot import Snapshot
 from tidegate.records import Kept
 
 INTERVAL = 0.5
@@ -58,6 +59,15 @@ class Watcher:
     def vault(self) -> Vault | None:
         """What opens the credentials of the database, once that can be used."""
         return self._loader.vault
+
+    @property
+    def current(self) -> Loaded:
+        """What is live."""
+        return self._current
+
+    async def compiled(self, kept: Kept) -> Snapshot:
+        """What would be live if the database defined this. Raises `ConfigError`."""
+        return await asyncio.to_thread(self._loader.compiled, self._current, kept)
 
     async def take(self, kept: Kept, vault: Vault) -> None:
         """What the database defines from now on: it is live when this returns."""

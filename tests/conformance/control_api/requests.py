@@ -9,7 +9,20 @@ from typing import Any
 import msgspec
 from tests.support.control import ACTOR, World
 
-from tidegate.records import Credential, Customer, Invoice, LimitRule, Plan, ServiceAccount, Subscription, TeamMember, Tenant, User
+from tidegate.records import (
+    Credential,
+    Customer,
+    Invoice,
+    LimitRule,
+    Plan,
+    ServiceAccount,
+    StoredProvider,
+    StoredRoute,
+    Subscription,
+    TeamMember,
+    Tenant,
+    User,
+)
 
 
 class Sample(msgspec.Struct):
@@ -84,6 +97,40 @@ def of_credential(path: str, **fields: Any) -> Maker:
     async def make(api: World) -> Sample:
         row = Credential(id=api.name("cred_"), name=api.name("c "), provider="anthropic", origin="https://api.anthropic.com")
         async with api.store.change(Tenant("a"), ACTOR) as change:
+            await change.add(row)
+        return Sample(path.format(row.id), **fields)
+
+    return make
+
+
+LAB: dict[str, Any] = {"kind": "custom", "dialect": "openai_chat", "base_url": "https://lab.example/v1"}
+
+
+def configured(path: str, entry: dict[str, Any]) -> Maker:
+    async def make(api: World) -> Sample:
+        return Sample(path, {"name": api.name("entry"), "entry": entry})
+
+    return make
+
+
+def of_provider(path: str, **fields: Any) -> Maker:
+    """`{}` in the path is a provider of the database."""
+
+    async def make(api: World) -> Sample:
+        row = StoredProvider(id=api.name("prov_"), name=api.name("entry"), entry=LAB)
+        async with api.store.change(Tenant("default"), ACTOR) as change:
+            await change.add(row)
+        return Sample(path.format(row.id), **fields)
+
+    return make
+
+
+def of_route(path: str, **fields: Any) -> Maker:
+    """`{}` in the path is a route of the database."""
+
+    async def make(api: World) -> Sample:
+        row = StoredRoute(id=api.name("route_"), name=api.name("entry"), entry={"targets": ["sandbox/echo"]})
+        async with api.store.change(Tenant("default"), ACTOR) as change:
             await change.add(row)
         return Sample(path.format(row.id), **fields)
 
@@ -270,6 +317,16 @@ SAMPLES: dict[str, Maker] = {
     "disable_credential": of_credential(ORG + "/credentials/{}/disable"),
     "enable_credential": of_credential(ORG + "/credentials/{}/enable"),
     "delete_credential": of_credential(ORG + "/credentials/{}"),
+    "list_providers": fixed("/providers"),
+    "create_provider": configured("/providers", LAB),
+    "get_provider": of_provider("/providers/{}"),
+    "edit_provider": of_provider("/providers/{}", body={"entry": LAB}, headers=ANY),
+    "delete_provider": of_provider("/providers/{}"),
+    "list_routes": fixed("/routes"),
+    "create_route": configured("/routes", {"targets": ["sandbox/echo"]}),
+    "get_route": of_route("/routes/{}"),
+    "edit_route": of_route("/routes/{}", body={"entry": {"targets": ["sandbox/story"]}}, headers=ANY),
+    "delete_route": of_route("/routes/{}"),
     "get_usage": fixed(f"{ORG}/usage"),
     "get_all_usage": fixed("/usage"),
     "list_target_health": fixed("/health/targets"),
@@ -287,5 +344,11 @@ OF_TEAM_X = frozenset(
     }
 )
 """Routes whose sample is about team x alone."""
-OF_THE_GATEWAY = frozenset({"create_org", "disable_org", "enable_org", "list_target_health", "drain_target", "restore_target"})
+OF_THE_GATEWAY = frozenset(
+    {
+        *("create_org", "disable_org", "enable_org", "list_target_health", "drain_target", "restore_target"),
+        *("list_providers", "create_provider", "get_provider", "edit_provider", "delete_provider"),
+        *("list_routes", "create_route", "get_route", "edit_route", "delete_route"),
+    }
+)
 OF_NOBODY = frozenset({"get_me", "list_roles"})

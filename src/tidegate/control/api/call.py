@@ -2,24 +2,27 @@
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from tidegate.control.api.identify import Caller, Peppers
 from tidegate.control.api.pagination import Listing, Paged, open_cursor, seal
 from tidegate.control.api.problem import Problem, forbidden, not_found
+from tidegate.control.load import Loaded
 from tidegate.control.vault import Vault
 from tidegate.policy.health import Health
 from tidegate.policy.roles import Grant, lacking
+from tidegate.policy.snapshot import Snapshot
 from tidegate.ports import Clock, Ledger, Random, Secrets
 from tidegate.ports.control import Change, ControlStore, Listed, Row, View
-from tidegate.records import ListQuery, Tenant
+from tidegate.records import Kept, ListQuery, Tenant
 
 T = TypeVar("T")
 Revisioned = TypeVar("Revisioned", bound=msgspec.Struct)
 
 ID_LENGTH = 16
+MOST_OF_A_PAGE = 500
 
 
 def nothing_to_do() -> None:
@@ -37,6 +40,19 @@ def nobody_signs(_header: str, _body: bytes) -> bool:
 
 def no_vault() -> Vault | None:
     """Where no credentials are kept."""
+
+
+class Configuration(Protocol):
+    """What a gateway serves, and would serve."""
+
+    @property
+    def current(self) -> Loaded:
+        """What is live."""
+        ...
+
+    async def compiled(self, kept: Kept) -> Snapshot:
+        """What would be live if the database defined this besides keys. Raises `ConfigError`."""
+        ...
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +74,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     health: Health = msgspec.field(default_factory=Health)
     """What the data plane of the same process has seen of its targets."""
     vault: Callable[[], Vault | None] = no_vault
+    configuration: Configuration | None = None
 
     def now(self) -> int:
         """Microseconds since 1970."""
@@ -102,6 +119,17 @@ class Call:
         if row is None:
             raise not_found()
         return row
+
+    async def all(self, kind: type[Listed]) -> list[Listed]:
+        """Every row of the tenant, oldest first: of kinds that are few."""
+        found: list[Listed] = []
+        after: str | None = None
+        while True:
+            page = await self.view.page(kind, ListQuery(limit=MOST_OF_A_PAGE, after=after))
+            found += page.items
+            after = page.cursor
+            if after is None:
+                return found
 
     async def page(
         self,
