@@ -64,10 +64,12 @@ class SeededSecrets:
 class Served:
     """A configuration that nothing makes live: `file` is what a gateway's own file says."""
 
-    def __init__(self, file: str = "") -> None:
+    def __init__(self, file: str = "", environ: Mapping[str, str] | None = None) -> None:
         folder = Path(tempfile.mkdtemp())
         (folder / "tidegate.yaml").write_text(file)
-        settings = Settings(config_path=folder / "tidegate.yaml", environ={"ANTHROPIC_API_KEY": "sk-ant-of-the-environment"})
+        settings = Settings(
+            config_path=folder / "tidegate.yaml", environ={"ANTHROPIC_API_KEY": "sk-ant-of-the-environment"} | dict(environ or {})
+        )
         self._loader = Loader(settings, CATALOGUE, lambda: StoredKeys(pepper=PEPPER, keys=()), folder / "keys.json")
         self.current = self._loader.load(1)
 

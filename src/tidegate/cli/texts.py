@@ -59,6 +59,40 @@ tidegate sandbox --port 9999
 ```
 """
 
+PLAN = """Show what `tidegate apply` would change. The exit code is 0 if that is nothing, and 2 if there are changes.
+
+The file has the sections `providers`, `routes` and `credentials`, as `tidegate export` writes them. A section that is there is meant whole:
+what is not in it is deleted. What the gateway's own file defines stays as it is, and may stand in the file where it is the same. Secrets
+are references, `env:NAME` or `file:/path`, that are followed here and sealed there; one that leads nowhere here is left as it is stored.
+
+The command asks the control API with the admin key in `TIDEGATE_ADMIN_KEY`.
+
+Examples
+
+```
+tidegate plan gateway.yaml
+tidegate plan gateway.yaml --json | jq '.changes[].name'
+```
+"""
+
+APPLY = """Make the database of a running gateway say what a file says: all of it in one transaction, or nothing.
+
+Applying the same file again changes nothing. `tidegate plan` shows beforehand what would be changed, and says what the file has.
+
+Examples
+
+```
+export TIDEGATE_ADMIN_KEY=tgk_adm_...
+tidegate export > gateway.yaml
+tidegate apply gateway.yaml --url https://gateway.internal:8081
+```
+"""
+
+EXPORT = """Write what a running gateway's file and database define, as a file that `tidegate apply` takes.
+
+No secret is in it. Each is a reference: the one that it was applied with, else `env:TIDEGATE_SECRET_` and the name of the credential.
+"""
+
 CREDENTIALS = """Keep, list, change and delete the keys of providers. A gateway takes every change within two seconds.
 
 They are sealed in the database with a key of yours: `TIDEGATE_KEK`, or the file `kek` under `TIDEGATE_HOME`. No command shows them.

@@ -6,7 +6,7 @@ from typing import Any, cast
 import msgspec
 
 from tidegate.control.config import ProviderEntry, RouteEntry
-from tidegate.control.secrets import is_reference
+from tidegate.control.secrets import is_reference, may_be_secret
 from tidegate.ir.json import JsonObject
 from tidegate.policy.secret import HIDDEN
 
@@ -18,7 +18,9 @@ def told(entry: ProviderEntry | RouteEntry) -> JsonObject:
         if name in values and not is_reference(values[name]):
             values[name] = HIDDEN
     if isinstance(entry, ProviderEntry) and entry.headers:
-        values["headers"] = {name: value if is_reference(value) else HIDDEN for name, value in entry.headers.items()}
+        values["headers"] = {
+            name: HIDDEN if may_be_secret(name) and not is_reference(value) else value for name, value in entry.headers.items()
+        }
     return values
 
 

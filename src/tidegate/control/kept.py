@@ -11,7 +11,7 @@ import msgspec
 
 from tidegate.control.config import Config, ProviderEntry, RouteEntry
 from tidegate.control.problems import ConfigError, Path, Problem, Problems, shown
-from tidegate.control.secrets import is_reference
+from tidegate.control.secrets import is_reference, may_be_secret
 from tidegate.control.shape import shape
 from tidegate.ir.json import JsonObject
 from tidegate.records import Kept, StoredProvider, StoredRoute
@@ -24,7 +24,6 @@ _FORBIDDEN = {
     "proxy": "only the configuration file may name one",
     "ca_file": "only the configuration file may name one",
 }
-_CARRIES_SECRETS = ("authorization", "cookie", "api-key", "apikey", "token", "secret", "password")
 
 
 def merged(config: Config, kept: Kept, problems: Problems) -> Config:
@@ -63,7 +62,7 @@ def read_provider(entry: JsonObject, path: Path, problems: Problems) -> Provider
     for field, why in wrong:
         problems.error((*path, field), f"a provider of the database has none: {why}")
     for name, value in found.headers.items():
-        if is_reference(value) or any(word in name.lower() for word in _CARRIES_SECRETS):
+        if is_reference(value) or may_be_secret(name):
             problems.error(
                 (*path, "headers", name), "a header of the database holds no secret: store it with `tidegate credentials create`"
             )

@@ -14,6 +14,7 @@ _FOREIGN = re.compile(r"\$\{?(\w+)\}?|os\.environ/(\w+)|\{\{\s*(?:env\.)?(\w+)\s
 _VARIABLE_LIKE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 _LARGEST = 64 * 1024
+_CARRIES_SECRETS = ("authorization", "cookie", "api-key", "apikey", "token", "secret", "password")
 
 
 class Secrets:
@@ -76,6 +77,11 @@ class Secrets:
             problems.error(where, f"the file `{text}` is empty")
             return None
         return value
+
+
+def may_be_secret(header: str) -> bool:
+    """Whether a header of that name may carry one."""
+    return any(word in header.lower() for word in _CARRIES_SECRETS)
 
 
 def is_reference(text: str) -> bool:

@@ -92,6 +92,10 @@ class View(Protocol):
         """A key of whatever tenant. Needs the scope `EVERYONE`."""
         ...
 
+    async def sealed(self, credential_id: str) -> bytes | None:
+        """The sealed bytes of a credential, which `get` and `page` leave out."""
+        ...
+
     async def remembered(self, owner: str, key: str, at: int) -> Remembered | None:
         """The answer to an earlier request with that idempotency key, if it has not expired at `at`."""
         ...

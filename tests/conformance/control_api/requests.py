@@ -322,6 +322,9 @@ SAMPLES: dict[str, Maker] = {
     "get_provider": of_provider("/providers/{}"),
     "edit_provider": of_provider("/providers/{}", body={"entry": LAB}, headers=ANY),
     "delete_provider": of_provider("/providers/{}"),
+    "get_configuration": fixed("/configuration"),
+    "plan_configuration": fixed("/configuration/plan", body={"routes": {"r": {"targets": ["sandbox/echo"]}}}),
+    "apply_configuration": fixed("/configuration/apply", body={"routes": {"r": {"targets": ["sandbox/echo"]}}}),
     "list_routes": fixed("/routes"),
     "create_route": configured("/routes", {"targets": ["sandbox/echo"]}),
     "get_route": of_route("/routes/{}"),
@@ -348,6 +351,7 @@ OF_THE_GATEWAY = frozenset(
     {
         *("create_org", "disable_org", "enable_org", "list_target_health", "drain_target", "restore_target"),
         *("list_providers", "create_provider", "get_provider", "edit_provider", "delete_provider"),
+        *("get_configuration", "plan_configuration", "apply_configuration"),
         *("list_routes", "create_route", "get_route", "edit_route", "delete_route"),
     }
 )

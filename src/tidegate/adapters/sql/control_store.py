@@ -14,7 +14,7 @@ from tidegate.adapters.sql.control_kinds import KINDS, Kept
 from tidegate.adapters.sql.engine import Database, within
 from tidegate.adapters.sql.keys import Keys
 from tidegate.adapters.sql.rows import record_of
-from tidegate.adapters.sql.schema import api_key, idempotency_record, organisation, outbox
+from tidegate.adapters.sql.schema import api_key, credential, idempotency_record, organisation, outbox
 from tidegate.adapters.sql.statements import told_when_away
 from tidegate.records import (
     EVERYONE,
@@ -74,6 +74,10 @@ class SqlView:
         columns = [api_key.c[name] for name in ApiKey.__struct_fields__]
         row = (await self._connection.execute(select(api_key.c.org_id, *columns).where(api_key.c.id == id))).first()
         return None if row is None else (Tenant(row[0]), record_of(ApiKey, row[1:]))
+
+    async def sealed(self, credential_id: str) -> bytes | None:
+        chosen = (*within(self._scope, credential), credential.c.id == credential_id)
+        return (await self._connection.execute(select(credential.c.sealed).where(*chosen))).scalar()
 
     async def remembered(self, owner: str, key: str, at: int) -> Remembered | None:
         table = idempotency_record

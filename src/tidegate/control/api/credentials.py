@@ -162,7 +162,7 @@ async def delete_credential(call: Call, _asked: Nothing) -> None:
     await call.change.remove(await call.load(Credential, call.params["credential"]))
 
 
-def _vault(call: Call) -> Vault:
+def vault_of(call: Call) -> Vault:
     vault = call.services.vault()
     if vault is None:
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "no-vault", "This gateway keeps no credentials: it has no key to seal them with.")
@@ -182,7 +182,7 @@ def _sealed(call: Call, row: Credential, secret: str) -> Credential:
     flaw = flaw_of_secret(secret)
     if flaw is not None:
         raise invalid_field("secret", flaw)
-    return _vault(call).seal(call.tenant.org_id, row, Secret(secret))
+    return vault_of(call).seal(call.tenant.org_id, row, Secret(secret))
 
 
 def _stored(limits: CredentialLimits | None) -> dict[str, Any] | None:

@@ -117,7 +117,7 @@ async def _answer(services: Services, route: Route, request: Request, request_id
         )
         return _response(route, answer, request_id)
 
-    if route.method == "GET":
+    if route.method == "GET" or route.reads:
         async with services.store.view(tenant) as view:
             return await handle(view, None)
     actor = Actor(kind=caller.kind, id=caller.id, request_id=request_id, address=peer)

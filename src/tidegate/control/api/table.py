@@ -29,7 +29,8 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """`path` is below `BASE`; `{org}` in it is the tenant, any other part in braces a row's id. `asked` is the body, or the query of GET
     and DELETE. `where` finds the scope on which `permission` must be held. `forget` takes out of an answer what is shown once only.
-    `csv` is the answer to the same question as comma-separated values, for whoever asks with `Accept: text/csv`."""
+    A POST that `reads` changes nothing: what it asks is too much for a query. `csv` is the answer to the same
+    question as comma-separated values, for whoever asks with `Accept: text/csv`."""
 
     method: Method
     path: str
@@ -42,6 +43,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     status: HTTPStatus = HTTPStatus.OK
     summary: str
     forget: Callable[[Any], msgspec.Struct] | None = None
+    reads: bool = False
     csv: Callable[[Any, Any], str] | None = None
     """(what was asked, the answer) -> the text."""
 

@@ -1,0 +1,148 @@
+"""`tidegate plan`, `apply` and `export`: the configuration that the database of a running gateway has, against a file. All three ask the
+control API, so that what they may do is what their admin key may, and every change is in the audit log."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import yaml
+from cyclopts import Parameter
+
+from tidegate.adapters.control_client import ControlClient, Refused
+from tidegate.cli.options import complain, complain_of, say
+from tidegate.control.desired import SECTIONS, DesiredFile
+from tidegate.control.document import read
+from tidegate.control.problems import ConfigError, Problems
+from tidegate.control.secrets import Secrets, is_reference
+from tidegate.control.shape import shape
+
+CHANGES = 2
+"""The exit code of `plan` where there are changes."""
+_DEFAULT_URL = "http://127.0.0.1:8081"
+_SIGNS = {"create": "+", "update": "~", "delete": "-"}
+_LARGEST = 1 << 20
+
+Document = Annotated[Path, Parameter(help="A YAML file with the sections `providers`, `routes` and `credentials`, or some of them.")]
+Url = Annotated[str | None, Parameter(help=f"Where the control API is. [env var: TIDEGATE_ADMIN_URL] [default: {_DEFAULT_URL}]")]
+Json = Annotated[bool, Parameter(name="--json", negative=(), help="One JSON document instead of lines for people.")]
+
+
+def plan(file: Document, /, *, url: Url = None, json: Json = False) -> int:
+    """See `texts.PLAN`."""
+    answer = _sent("plan", file, url)
+    if answer is None:
+        return 1
+    _tell(answer["changes"], json=json)
+    if not json:
+        complain(_counted(answer["changes"], "to make", "to change", "to delete") if answer["changes"] else "No changes.")
+    return CHANGES if answer["changes"] else 0
+
+
+def apply(file: Document, /, *, url: Url = None, json: Json = False) -> int:
+    """See `texts.APPLY`."""
+    answer = _sent("apply", file, url)
+    if answer is None:
+        return 1
+    _tell(answer["changes"], json=json)
+    if not json:
+        complain(_counted(answer["changes"], "made", "changed", "deleted") if answer["changes"] else "No changes.")
+    return 0
+
+
+def export(*, url: Url = None, json: Json = False) -> int:
+    """See `texts.EXPORT`."""
+    answer = _asked("GET", "/configuration", url)
+    if answer is None:
+        return 1
+    say(msgspec.json.format(msgspec.json.encode(answer), indent=1).decode() if json else _yaml(answer))
+    return 0
+
+
+def _yaml(document: Any) -> str:
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120).rstrip("\n")
+
+
+def _sent(what: str, file: Path, url: str | None) -> Any:
+    try:
+        document = _document(file)
+    except ConfigError as error:
+        complain_of(error)
+        return None
+    return _asked("POST", f"/configuration/{what}", url, document)
+
+
+def _asked(method: str, path: str, url: str | None, body: Any = None) -> Any:
+    """The answer; None where there is none, which has been said."""
+    key = os.environ.get("TIDEGATE_ADMIN_KEY", "").strip()
+    if not key:
+        complain("error: set TIDEGATE_ADMIN_KEY to an admin key (`tgk_adm_…`) of the gateway; its first start prints one")
+        return None
+    where = url or os.environ.get("TIDEGATE_ADMIN_URL", "").strip() or _DEFAULT_URL
+    try:
+        return ControlClient(where, key).ask(method, path, body)
+    except Refused as refused:
+        for line in str(refused).splitlines():
+            complain(f"error: {line}")
+    except OSError as error:
+        complain(f"error: the control API cannot be reached at {where}: {error.strerror or error}")
+    return None
+
+
+def _document(file: Path) -> dict[str, Any]:
+    """What is sent: the file, and what its references lead to here. Raises `ConfigError`."""
+    problems = Problems(str(file))
+    try:
+        text = sys.stdin.read(_LARGEST) if str(file) == "-" else file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        problems.error((), f"the file cannot be read: {getattr(error, 'strerror', None) or error}")
+        problems.check()
+        raise
+    found = read(text, problems)
+    document: dict[str, Any] = found if isinstance(found, dict) else {}
+    if found is not None and not isinstance(found, dict):
+        problems.error((), "the file has the sections `providers`, `routes` and `credentials`")
+    for section in [name for name in document if name not in SECTIONS]:
+        problems.error(
+            (section,), "this section is of a gateway's own file: the database has " + ", ".join(f"`{name}`" for name in SECTIONS)
+        )
+        del document[section]
+    shaped = shape(document, DesiredFile, problems)
+    references = [(entry.api_key, ("providers", name, "api_key")) for name, entry in shaped.providers.items() if entry.api_key is not None]
+    references += [(entry.reference, ("credentials", index, "reference")) for index, entry in enumerate(shaped.credentials)]
+    for reference, where in references:
+        if not is_reference(reference):
+            problems.error(where, "a secret is written `env:NAME` or `file:/path`")
+    problems.check()
+    # One that leads nowhere may be stored already: the gateway says whether it is needed.
+    secrets = Secrets(os.environ, file.parent)
+    led = {text: secrets.resolve(text, where, Problems(str(file)), spaces=True) for text, where in references}
+    empty: dict[str, Any] = {"providers": {}, "routes": {}, "credentials": []}
+    sent = {section: document[section] or empty[section] for section in document}
+    return sent | {"secrets": {reference: secret for reference, secret in led.items() if secret is not None}}
+
+
+def _tell(changes: list[dict[str, Any]], *, json: bool) -> None:
+    if json:
+        say(msgspec.json.encode({"changes": changes}).decode())
+        return
+    for change in changes:
+        say(f"{_SIGNS[change['action']]} {change['kind']} {change['name']}")
+        old: dict[str, Any] = change["before"] or {}
+        new: dict[str, Any] = change["after"] or {}
+        for field in change["fields"]:
+            if old.get(field) == new.get(field):
+                say(f"    {field}: another one than is stored")
+            else:
+                shown = [_short(side.get(field)) for side in (old, new) if side]
+                say(f"    {field}: " + " -> ".join(shown))
+
+
+def _short(value: Any) -> str:
+    return "(none)" if value is None else msgspec.json.encode(value).decode()
+
+
+def _counted(changes: list[dict[str, Any]], *words: str) -> str:
+    actions = [change["action"] for change in changes]
+    return ", ".join(f"{actions.count(action)} {word}" for action, word in zip(_SIGNS, words, strict=True)) + "."
