@@ -70,8 +70,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def of_a_row(self) -> bool:
-        """Whether the path names more than a tenant."""
-        return "{" in self.path.removeprefix("/orgs/{org}")
+        """Whether the path names more than a tenant: of its own rows it does not tell which there are."""
+        tenant, _, rest = self.path.partition("/orgs/{org}")
+        return not tenant and "{" in rest
 
 
 def table(*parts: tuple[Route, ...]) -> tuple[Route, ...]:
