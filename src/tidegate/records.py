@@ -99,7 +99,8 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     name: str
-    env: Literal["live", "test", "svc", "adm"] = "live"
+    env: Literal["live", "test", "svc", "adm", "ext"] = "live"
+    """`ext` is one that another gateway made and that was imported."""
     digest: bytes = b""
     pepper_version: int = 1
     owner_kind: Literal["org", "team", "user", "service_account"] = "org"

@@ -1,5 +1,7 @@
 """Credentials that the database keeps, through a gateway that runs: made by the control API, carried by calls, rotated under load, gone."""
 
+import hashlib
+import json
 import sqlite3
 import subprocess
 import sys
@@ -162,3 +164,21 @@ def test_a_key_that_is_lost_ends_the_start(gateway: GatewayProcess, provider: Pr
     assert not (gateway.home / "kek").exists()
     with sqlite3.connect(gateway.home / "tidegate.db") as database:
         assert database.execute("SELECT count(*) FROM credential").fetchone() == (1,)
+
+
+def test_keys_of_another_gateway_go_on_working(gateway: GatewayProcess, provider: Provider) -> None:
+    api = Api(gateway)
+    api.credential("default", SHARED, shared=True)
+    value, hashed = "sk-Rk7qP0v1mZ8yT3wX5nB9", "sk-Qk7qP0v1mZ8yT3wX5nB8"
+    listed = {"keys": [{"token": hashlib.sha256(hashed.encode()).hexdigest(), "key_alias": "core"}]}
+    for text in (f"name,value\nci,{value}\n", json.dumps(listed)):
+        command = [sys.executable, "-m", "tidegate", "keys", "import", "-", "--home", str(gateway.home)]
+        done = subprocess.run(command, check=True, input=text, text=True, capture_output=True, cwd=gateway.directory)
+        assert "Imported 1 keys" in done.stderr
+    for token in (value, hashed):
+        until(lambda token=token: ask(gateway, token).status_code == 200)
+        assert carried(provider) == SHARED
+    id = done.stdout.strip()
+    assert api.ask("POST", f"/orgs/default/keys/{id}/revoke").status_code == 200
+    until(lambda: ask(gateway, hashed).status_code == 401)
+    assert ask(gateway, value).status_code == 200

@@ -16,6 +16,7 @@ from tidegate.policy.signed import secret_of
 
 app = App(name="keys")
 # These load the database's library, which the other commands of this module do without.
+app.command("tidegate.cli.keys_import:import_", name="import", help=texts.IMPORT_KEYS)
 app.command("tidegate.cli.kek:rotate_kek", name="rotate-kek", help=texts.ROTATE_KEK)
 app.command("tidegate.cli.kek:forget_kek", name="forget-kek", help=texts.FORGET_KEK)
 

@@ -168,6 +168,21 @@ tidegate reconcile claude_api_tokens.csv --provider anthropic --all
 ```
 """
 
+IMPORT_KEYS = """Take over keys that another gateway made, so that their owners need no new ones.
+
+The file is CSV with a line of names, or JSON: a list of objects, or what LiteLLM's `/key/list?return_full_object=true` answers. Each key
+has its value (`value`, `key`) or the SHA-256 of it in hexadecimal (`sha256`, `token`), and may have `name` (`key_alias`), `models`, `tags`
+and `expires_at` (`expires`). Only digests are kept. Keys that can be guessed are refused, as are those that begin with `tgk_`; with any
+mistake nothing is imported. Keys that are there already stay as they are, so a file may be imported again.
+
+Examples
+
+```
+tidegate keys import keys.csv --org acme
+curl -s "$LITELLM/key/list?return_full_object=true" -H "Authorization: Bearer $MASTER" | tidegate keys import -
+```
+"""
+
 ROTATE_KEK = """Change the key that seals provider credentials, while gateways run.
 
 A new key is added to the file `kek` before the present one, the data keys of all secrets are wrapped with it, and the old key is

@@ -54,7 +54,7 @@ def listed(org: str, row: ApiKey) -> Listed:
             times=msgspec.convert(row.times, tuple[Hours, ...]),
         ),
     )
-    return Listed(key, tuple(owners), state)
+    return Listed(key, tuple(owners), state, foreign=row.env == "ext")
 
 
 class KeyWatcher:

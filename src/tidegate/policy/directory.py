@@ -17,11 +17,13 @@ Owner = tuple[str, str, str]
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """A key of the database. `owners` are all that must be on for it to work."""
+    """A key of the database. `owners` are all that must be on for it to work. A `foreign` one was made by another gateway: it has no public
+    id in it and is found by its digest."""
 
     key: Key
     owners: tuple[Owner, ...]
     state: State = "active"
+    foreign: bool = False
 
 
 class Delta(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +48,8 @@ class Directory:
         """(organisation, key id) -> Unix time of the last call since somebody took this away."""
         self._keys: dict[str, Listed] = {}
         self._off: frozenset[Owner] = frozenset()
+        self._foreign: dict[bytes, str] = {}
+        """Digest -> id."""
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -55,13 +59,16 @@ class Directory:
         if delta.generation < self.generation:
             return False
         if delta.whole:
-            self._keys = {id: found for id, found in delta.keys.items() if found is not None}
-        else:
-            for id, found in delta.keys.items():
-                if found is None:
-                    self._keys.pop(id, None)
-                else:
-                    self._keys[id] = found
+            self._keys = {}
+            self._foreign = {}
+        for id, found in delta.keys.items():
+            before = self._keys.pop(id, None)
+            if before is not None and before.foreign:
+                self._foreign.pop(before.key.digest, None)
+            if found is not None:
+                self._keys[id] = found
+                if found.foreign:
+                    self._foreign[found.key.digest] = id
         if delta.off is not None:
             self._off = delta.off
         self.generation = delta.generation
@@ -70,6 +77,14 @@ class Directory:
 
     def find(self, public: str) -> Listed | None:
         return self._keys.get(public)
+
+    @property
+    def has_foreign(self) -> bool:
+        return bool(self._foreign)
+
+    def find_foreign(self, digest: bytes) -> str | None:
+        """The id of a key that another gateway made."""
+        return self._foreign.get(digest)
 
     def is_off(self, found: Listed) -> bool:
         """Whether somebody who must be on for this key is off."""

@@ -95,7 +95,12 @@ class Callers:
         directory = self._directory
         public = self._public(token)
         if directory is None or public is None or public in self._snapshot.keys_by_id:
-            key = identify(self._snapshot, token)
+            try:
+                key = identify(self._snapshot, token)
+            except GatewayError:
+                if directory is not None and not directory.is_current and keys.flaw_of_foreign(token) is None:
+                    raise _away() from None
+                raise
             _remember(self._found, token, key)
             return key
         listed = directory.find(public)
@@ -121,16 +126,29 @@ class Callers:
 
     def _public(self, token: str) -> str | None:
         """The id of a token that can be one of the database's."""
-        if not token.startswith(keys.PREFIX) or token.startswith(_ADMIN) or len(token) > _LONGEST:
-            return None
         proved = self._proved.get(token)
-        return keys.token_id(token) if proved is None else proved[0]
+        if proved is not None:
+            return proved[0]
+        if token.startswith(keys.PREFIX):
+            return None if token.startswith(_ADMIN) or len(token) > _LONGEST else keys.token_id(token)
+        return self._foreign(token)
+
+    def _foreign(self, token: str) -> str | None:
+        directory = self._directory
+        if directory is None or not directory.has_foreign or len(token) > keys.MAX_FOREIGN_LENGTH:
+            return None
+        digests = keys.foreign_digests(self._snapshot.pepper, token)
+        if digests[0] in self._snapshot.keys_by_digest:
+            return None
+        return directory.find_foreign(digests[0]) or directory.find_foreign(digests[1])
 
     def _prove(self, listed: Listed, public: str, token: str) -> None:
         digest = listed.key.digest
         if self._proved.get(token, ("", b""))[1] == digest:
             return
-        if not hmac.compare_digest(digest, keys.token_digest(self._snapshot.pepper, token)):
+        pepper = self._snapshot.pepper
+        right = keys.foreign_digests(pepper, token) if listed.foreign else (keys.token_digest(pepper, token),)
+        if not any(hmac.compare_digest(digest, one) for one in right):
             raise _unknown(public)
         _remember(self._proved, token, (public, digest))
 

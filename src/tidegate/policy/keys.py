@@ -5,6 +5,7 @@ random text and six characters of CRC-32 over everything before them. The checks
 nothing else. Randomness and files live in `adapters.keystore`; `identify` decides with these functions who calls.
 """
 
+import hashlib
 import hmac
 import re
 import zlib
@@ -25,6 +26,9 @@ SECRET_LENGTH = 43
 CHECKSUM_LENGTH = 6
 MIN_FOREIGN_LENGTH = 20
 """Shortest configured key that is not in our own format, in characters: what can be guessed must not open the gateway."""
+MAX_FOREIGN_LENGTH = 512
+MIN_DISTINCT = 8
+"""Different characters in one."""
 
 PATTERN = r"\btgk_(live|test|svc|adm)_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}\b"
 """For secret scanners."""
@@ -84,6 +88,33 @@ def token_id(token: str) -> str | None:
 def token_digest(pepper: bytes, token: str) -> bytes:
     """HMAC-SHA-256 of the whole token."""
     return hmac.digest(pepper, token.encode(), "sha256")
+
+
+def foreign_digests(pepper: bytes, token: str) -> tuple[bytes, bytes]:
+    """What an imported key may be kept as: the digest of the key, or of the SHA-256 that the gateway which made it had kept."""
+    return token_digest(pepper, token), digest_of_hash(pepper, hashlib.sha256(token.encode()).hexdigest())
+
+
+def digest_of_hash(pepper: bytes, sha256: str) -> bytes:
+    """What is kept of a key whose SHA-256 (in hexadecimal) is all that is known."""
+    return hmac.digest(pepper, b"sha256:" + sha256.lower().encode(), "sha256")
+
+
+def flaw_of_foreign(value: str) -> str | None:
+    """Why a key of another gateway cannot be taken over, in words that do not repeat it; None if it can."""
+    if value.startswith(PREFIX):
+        return f"it begins with `{PREFIX}`, as this gateway's own do: those are made here"
+    if not MIN_FOREIGN_LENGTH <= len(value) <= MAX_FOREIGN_LENGTH or len(set(value)) < MIN_DISTINCT:
+        size = f"{MIN_FOREIGN_LENGTH} to {MAX_FOREIGN_LENGTH} characters"
+        return f"it can be guessed: it has {size}, at least {MIN_DISTINCT} different ones"
+    if re.fullmatch(r"[\x21-\x7e]+", value) is None:
+        return "it has printable ASCII characters without spaces, else no header carries it"
+    return None
+
+
+def flaw_of_hash(text: str) -> str | None:
+    """Why a text is no SHA-256 of a key; None if it is."""
+    return None if re.fullmatch(r"[0-9a-fA-F]{64}", text) else "a SHA-256 has 64 hexadecimal digits"
 
 
 def flaw(token: str) -> str | None:

@@ -1,6 +1,6 @@
 """What the control plane needs of its database: everything that it reads and changes, one transaction at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
@@ -90,6 +90,10 @@ class View(Protocol):
 
     async def find_key(self, id: str) -> tuple[Tenant, ApiKey] | None:
         """A key of whatever tenant. Needs the scope `EVERYONE`."""
+        ...
+
+    async def digests_there(self, digests: Sequence[bytes]) -> set[bytes]:
+        """Which of these digests are of keys of the tenant."""
         ...
 
     async def sealed(self, credential_id: str) -> bytes | None:

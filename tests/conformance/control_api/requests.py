@@ -83,6 +83,10 @@ async def old_member(api: World) -> Sample:
     return Sample(f"{ORG}/teams/x/members/{user_id}")
 
 
+async def new_import(api: World) -> Sample:
+    return Sample(f"{ORG}/keys/import", {"team_id": "x", "keys": [{"name": "n", "value": api.name("sk-0123456789-of-another-")}]})
+
+
 async def new_binding(api: World) -> Sample:
     return Sample(f"{ORG}/role-bindings", {"subject_kind": "user", "subject_id": await api.user("a"), "role": "viewer"})
 
@@ -295,6 +299,7 @@ SAMPLES: dict[str, Maker] = {
     "create_key": named(f"{ORG}/keys", owner_kind="team", owner_id="x"),
     "get_key": of_new_key(ORG + "/keys/{}"),
     "edit_key": of_new_key(ORG + "/keys/{}", body={"name": "n"}, headers=ANY),
+    "import_keys": new_import,
     "rotate_key": of_new_key(ORG + "/keys/{}/rotate"),
     "disable_key": of_new_key(ORG + "/keys/{}/disable"),
     "enable_key": of_new_key(ORG + "/keys/{}/enable"),
@@ -341,7 +346,7 @@ SAMPLES: dict[str, Maker] = {
 OF_TEAM_X = frozenset(
     {
         *("get_team", "edit_team", "list_members", "add_member", "remove_member"),
-        *("create_key", "get_key", "edit_key", "rotate_key", "disable_key", "enable_key", "revoke_key"),
+        *("create_key", "import_keys", "get_key", "edit_key", "rotate_key", "disable_key", "enable_key", "revoke_key"),
         *("create_limit", "get_limit", "edit_limit", "delete_limit"),
         *("create_budget", "get_budget", "edit_budget", "delete_budget"),
     }

@@ -75,6 +75,13 @@ class SqlView:
         row = (await self._connection.execute(select(api_key.c.org_id, *columns).where(api_key.c.id == id))).first()
         return None if row is None else (Tenant(row[0]), record_of(ApiKey, row[1:]))
 
+    async def digests_there(self, digests: Sequence[bytes]) -> set[bytes]:
+        found: set[bytes] = set()
+        for start in range(0, len(digests), MOST):
+            chosen = (*within(self._scope, api_key), api_key.c.digest.in_(digests[start : start + MOST]))
+            found |= set((await self._connection.execute(select(api_key.c.digest).where(*chosen))).scalars())
+        return found
+
     async def sealed(self, credential_id: str) -> bytes | None:
         chosen = (*within(self._scope, credential), credential.c.id == credential_id)
         return (await self._connection.execute(select(credential.c.sealed).where(*chosen))).scalar()

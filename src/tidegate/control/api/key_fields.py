@@ -14,6 +14,8 @@ from tidegate.control.api.problem import FieldError, invalid
 from tidegate.policy.bounds import Hours, flaw_of_address, flaw_of_pattern, flaw_of_time_of_day
 
 Env = Literal["live", "test", "svc", "adm"]
+AnyEnv = Literal["live", "test", "svc", "adm", "ext"]
+"""`ext` is a key that another gateway made and that was imported."""
 OwnerKind = Literal["org", "team", "user", "service_account"]
 State = Literal["active", "disabled", "expired", "revoked", "replaced"]
 
@@ -28,7 +30,7 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     name: str
-    env: Env
+    env: AnyEnv
     state: State
     owner_kind: OwnerKind
     owner_id: str
@@ -97,7 +99,7 @@ class Rotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 class KeyQuery(Paged, frozen=True, forbid_unknown_fields=True, kw_only=True):
     team_id: Id | None = None
-    env: Env | None = None
+    env: AnyEnv | None = None
     owner_kind: OwnerKind | None = None
     owner_id: Id | None = None
     user_id: Id | None = None

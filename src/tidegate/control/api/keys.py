@@ -74,7 +74,7 @@ async def create_key(call: Call, asked: NewKey) -> MadeKey:
         created_at=call.now,
         updated_at=call.now,
     )
-    await _require_within(call, row)
+    await require_within(call, row)
     row, token = _with_token(call, row)
     await call.change.add(row)
     return _made(row, call.now, token)
@@ -94,7 +94,7 @@ async def edit_key(call: Call, asked: KeyEdit) -> KeyView:
     if asked.expires_at is not msgspec.UNSET:
         given["expires_at"] = _expiry(call, asked.expires_at)
     row = msgspec.structs.replace(row, **given)
-    await _require_within(call, row)
+    await require_within(call, row)
     return _show(await call.change.replace(row, "key.update"), call.now)
 
 
@@ -107,6 +107,7 @@ async def rotate_key(call: Call, asked: Rotation) -> MadeKey:
         raise conflict(f"This key {why}: make a new one.")
     fresh = msgspec.structs.replace(
         old,
+        env="live" if old.env == "ext" else old.env,
         id=call.services.secrets.base62(ID_LENGTH),
         rotated_from=old.id,
         expires_at=_renewed(call, old),
@@ -116,7 +117,7 @@ async def rotate_key(call: Call, asked: Rotation) -> MadeKey:
         updated_at=call.now,
         revision=1,
     )
-    await _require_within(call, fresh)
+    await require_within(call, fresh)
     fresh, token = _with_token(call, fresh)
     await call.change.add(fresh)
     until = call.now + asked.overlap_seconds * 1_000_000
@@ -133,7 +134,7 @@ async def disable_key(call: Call, _asked: Nothing) -> KeyView:
 
 async def enable_key(call: Call, _asked: Nothing) -> KeyView:
     row = msgspec.structs.replace(await call.load(ApiKey, call.params["key"]), disabled_at=None)
-    await _require_within(call, row)
+    await require_within(call, row)
     return _show(await call.change.replace(row, "key.enable"), call.now)
 
 
@@ -208,7 +209,7 @@ async def _require_membership(call: Call, owner: Owner) -> None:
         raise forbidden("The owner of the key is not in this team.")
 
 
-async def _require_within(call: Call, row: ApiKey) -> None:
+async def require_within(call: Call, row: ApiKey) -> None:
     """The key as it would be stored reaches no further than the caller's own, and acts for nobody who holds more. Raises `Problem`."""
     fields = wider(call.caller.bounds, bounds_of(row))
     if fields:
@@ -257,6 +258,8 @@ def _renewed(call: Call, old: ApiKey) -> int | None:
 
 def _with_token(call: Call, row: ApiKey) -> tuple[ApiKey, str]:
     peppers = call.services.peppers
+    if row.env == "ext":
+        raise ValueError("an imported key has the token that it came with")
     token = format_token(row.env, row.id, call.services.secrets.base62(SECRET_LENGTH))
     return msgspec.structs.replace(row, digest=token_digest(peppers.secret, token), pepper_version=peppers.current), token
 
