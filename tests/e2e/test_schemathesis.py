@@ -1,7 +1,4 @@
-"""The control API as its own document says it, asked by schemathesis through the real listener: whatever is sent, nothing is a server error.
-
-A database that goes away is 503 with a problem document, also in the middle.
-"""
+"""The control API as its own document says it, asked by schemathesis through the real listener: nothing is a server error."""
 
 import subprocess
 import sys
@@ -14,8 +11,6 @@ LIMIT = 300
 """Seconds until it must have ended on a machine that is busy with other tests; alone it takes less than a minute."""
 
 
-
-
 def test_nothing_that_fits_the_document_or_nearly_so_is_a_server_error(tmp_path: Path) -> None:
     with GatewayProcess(tmp_path) as gateway:
         asked = Api(gateway)
@@ -24,7 +19,7 @@ def test_nothing_that_fits_the_document_or_nearly_so_is_a_server_error(tmp_path:
         command = [
             *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(tmp_path / "schemathesis.toml")),
             *("run", f"{asked.url}/openapi.json", "--url", asked.url.removesuffix("/api/v1")),
-            *("--checks", "not_a_server_error", "--phases", "coverage,fuzzing", "--max-examples", "3", "--seed", "7"),
+            *("--checks", "not_a_server_error", "--phases", "fuzzing", "--max-examples", "5", "--seed", "7"),
             *("-H", f"Authorization: Bearer {asked.token}", "-H", "If-Match: *"),
             *("--suppress-health-check", "all", "--generation-database", "none", "--no-color", "--warnings", "off"),
         ]
@@ -32,4 +27,3 @@ def test_nothing_that_fits_the_document_or_nearly_so_is_a_server_error(tmp_path:
         assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
         assert asked.ask("GET", "/me").status_code == 200
         assert "failed" not in gateway.log()
-        print(done.stdout[-3000:])
