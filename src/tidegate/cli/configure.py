@@ -24,7 +24,13 @@ _DEFAULT_URL = "http://127.0.0.1:8081"
 _SIGNS = {"create": "+", "update": "~", "delete": "-"}
 _LARGEST = 1 << 20
 
-Document = Annotated[Path, Parameter(help="A YAML file with the sections `providers`, `routes` and `credentials`, or some of them.")]
+Document = Annotated[
+    Path,
+    Parameter(
+        allow_leading_hyphen=True,
+        help="A YAML file with the sections `providers`, `routes` and `credentials`, or some of them; `-` is standard input.",
+    ),
+]
 Url = Annotated[str | None, Parameter(help=f"Where the control API is. [env var: TIDEGATE_ADMIN_URL] [default: {_DEFAULT_URL}]")]
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="One JSON document instead of lines for people.")]
 

@@ -19,7 +19,7 @@ from tidegate.records import DEFAULT_ORG, ApiKey, Organisation, Team, Tenant
 _LARGEST = 16 << 20
 _TOLD = 20
 
-File = Annotated[Path, Parameter(help="A CSV or JSON file; `-` is standard input.")]
+File = Annotated[Path, Parameter(allow_leading_hyphen=True, help="A CSV or JSON file; `-` is standard input.")]
 TeamId = Annotated[str | None, Parameter(name="--team", help="The team whose keys they become; else they are the organisation's.")]
 
 
