@@ -60,7 +60,7 @@ async def test_they_are_made_listed_edited_and_deleted(each: World) -> None:
         ("provider", {**LAB, "models": [1]}, "entry.models[0]"),
         ("route", {"targets": []}, "entry.targets"),
         ("route", {"targets": ["nowhere/x"]}, "entry.targets[0]"),
-        ("route", {}, "entry"),
+        ("route", {}, "entry.targets"),
         ("route", {"targets": ["sandbox/echo"], "defaults": {"model": "x"}}, "entry.defaults.model"),
     ],
 )
