@@ -43,7 +43,10 @@ def test_a_credential_is_live_on_every_replica_and_through_a_start_without_the_d
         one = GatewayProcess(tmp_path / "one", config, through)
         with one:
             api, admin = admin_of(one)
-            with GatewayProcess(tmp_path / "two", config, environ(url, **KEK)) as two:
+            two = GatewayProcess(tmp_path / "two", config, environ(url, **KEK))
+            two.home.mkdir(parents=True)
+            (two.home / "pepper").write_bytes((one.home / "pepper").read_bytes())
+            with two:
                 assert not answers(two)
                 assert ask("POST", f"{api}/orgs/default/credentials", admin, NEW).status_code == 201
                 for gateway in (one, two):
