@@ -26,6 +26,10 @@ KINDS = (
 """Real kinds of provider whose rows the suite runs; the recordings call them by the same names."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-conformance", action="store_true", help="write docs/conformance.md instead of checking it")
+
+
 @pytest.fixture(scope="session")
 def replay(recordings_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
     exchanges = read_recordings(recordings_dir, frozenset(DIALECT_OF) | frozenset(BEDROCK))

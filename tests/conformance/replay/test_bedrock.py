@@ -22,13 +22,13 @@ STREAM = "application/vnd.amazon.eventstream"
 WAYS = ((True, "whole"), (False, "whole"), (True, "random:3"), (False, "random:4"))
 
 
-def _is_known(exchange: Exchange) -> bool:
+def is_known(exchange: Exchange) -> bool:
     """`invoke` has the body of whatever model it is for; Anthropic's are a dialect."""
     return exchange.dialect != "bedrock.invoke" or "anthropic_version" in (exchange.request or {})
 
 
 def _cores(replay: Replay) -> list[Exchange]:
-    return [exchange for exchange in replay.bedrock if exchange.core and exchange.request is not None and _is_known(exchange)]
+    return [exchange for exchange in replay.bedrock if exchange.core and exchange.request is not None and is_known(exchange)]
 
 
 @pytest.mark.parametrize("provider", ["bedrock", "signed"])
@@ -104,7 +104,7 @@ async def test_a_client_of_converse_gets_the_form_it_asked_for(replay: Replay, r
 @pytest.mark.parametrize("client", [*CLIENTS, CONVERSE])
 async def test_no_answer_breaks_the_gateway(replay: Replay, client: str, record_property: Callable[[str, object], None]) -> None:
     """Those that are not core, and `invoke` of models whose bodies are no dialect's."""
-    exchanges = [exchange for exchange in replay.bedrock if exchange.answer and not (exchange.core and _is_known(exchange))]
+    exchanges = [exchange for exchange in replay.bedrock if exchange.answer and not (exchange.core and is_known(exchange))]
     async with connected(replay) as session:
 
         async def one(exchange: Exchange) -> list[str]:
@@ -137,7 +137,7 @@ async def _told(session: Client, exchange: Exchange, client: str) -> list[str]:
         answer = _understood(client, reply, stream=stream)
         way = f"{'stream' if stream else 'whole'} {cut}"
         words = "anthropic" if client == CONVERSE else client
-        flaws += [f"{way}: {flaw}" for flaw in broken(_in_words(exchange), words, answer, usage_told=True)]
+        flaws += [f"{way}: {flaw}" for flaw in broken(in_words(exchange), words, answer, usage_told=True)]
         if first is None:
             first = answer.content()
         elif answer.content() != first:
@@ -148,12 +148,17 @@ async def _told(session: Client, exchange: Exchange, client: str) -> list[str]:
 async def _ask(session: Client, client: str, exchange: Exchange, model: str, number: int, *, stream: bool) -> Reply:
     if client != CONVERSE:
         return await session.post(client, written(exchange, plain(client, exchange, model, stream=stream)), number)
+    surface = "converse-stream" if stream else "converse"
+    return await session.post_to(f"/model/{quote(model, safe='')}/{surface}", written(exchange, converse_body(exchange)), number)
+
+
+def converse_body(exchange: Exchange) -> dict[str, Any]:
+    """A request of Converse that offers the tools which the recorded answer calls."""
     names = sorted({str(call["name"]) for call in exchange.expect.get("tool_calls") or []})
     body: dict[str, Any] = {"messages": [{"role": "user", "content": [{"text": "Hello"}]}], "inferenceConfig": {"maxTokens": 1024}}
     if names:
         body["toolConfig"] = {"tools": [{"toolSpec": {"name": name, "inputSchema": {"json": {"type": "object"}}}} for name in names]}
-    surface = "converse-stream" if stream else "converse"
-    return await session.post_to(f"/model/{quote(model, safe='')}/{surface}", written(exchange, body), number)
+    return body
 
 
 def _understood(client: str, reply: Reply, *, stream: bool) -> Answer:
@@ -170,7 +175,7 @@ def _understood(client: str, reply: Reply, *, stream: bool) -> Answer:
     return answer
 
 
-def _in_words(exchange: Exchange) -> Exchange:
+def in_words(exchange: Exchange) -> Exchange:
     """A recording of Converse with what is expected in Anthropic's words, which the invariants know."""
     if exchange.dialect != CONVERSE:
         return exchange
