@@ -36,7 +36,7 @@ help: ## show what there is
 run: $(STAMPS)/project ## install what is missing into .venv and serve on http://127.0.0.1:8080
 	@exec $(BIN)/tidegate serve $(ARGS)
 
-install: $(STAMPS)/dev $(NODE_STAMP) ## install everything that developers and tests need
+install: $(STAMPS)/dev $(NODE_STAMP) $(STAMPS)/clients ## install everything that developers and tests need
 
 # PostgreSQL and Redis for the tests: Debian's programs, which the tests start themselves. Where they cannot be installed, the tests that need
 # them are skipped and say so.
@@ -99,6 +99,13 @@ $(STAMPS)/project: $(STAMPS)/runtime pyproject.toml
 $(STAMPS)/dev: $(STAMPS)/project requirements/dev.txt
 	@echo "Installing the developers' tools ..."
 	@$(PIP_INSTALL) $(LOCKED) requirements/dev.txt
+	@touch $@
+
+# Frameworks of other people, which want other versions of what the developers' tools want.
+$(STAMPS)/clients: $(STAMPS)/dev requirements/clients.txt
+	@echo "Installing the frameworks for the end-to-end tests ..."
+	@$(PYTHON_IN_VENV) -m venv $(VENV)/clients
+	@$(VENV)/clients/bin/python -m pip --disable-pip-version-check --quiet install $(LOCKED) requirements/clients.txt
 	@touch $@
 
 # Node and npm come from a locked wheel: the same on every machine.

@@ -10,6 +10,7 @@ compile() {
 }
 compile runtime.txt pyproject.toml "$@"
 compile build.txt --group build --constraints requirements/runtime.txt "$@"
+compile clients.txt --group clients "$@"
 compile dev.txt --group dev --constraints requirements/runtime.txt --constraints requirements/build.txt "$@"
 
 case " $* " in
