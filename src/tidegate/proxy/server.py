@@ -10,7 +10,7 @@ import structlog
 from tidegate.dialects.base import Head
 from tidegate.dialects.table import SPOKEN
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
-from tidegate.ports import Client, StorageUnavailable
+from tidegate.ports import Client, StorageUnavailable, Unsealable
 from tidegate.proxy import pipeline
 from tidegate.proxy.app import App
 from tidegate.proxy.attempt import CLIENT_GONE
@@ -32,6 +32,11 @@ NO_STORAGE = Error(
     message="What is kept cannot be read now: the gateway's database does not answer. Try again in a moment.",
     code="storage_unavailable",
     retry_after=1.0,
+)
+SEALED = Error(
+    kind=ErrorKind.UNAVAILABLE,
+    message="What is kept was sealed with a key that this gateway does not have; its operator finds more in the log.",
+    code="storage_sealed",
 )
 
 
@@ -130,6 +135,9 @@ class Gateway:
             await self._refuse(call, reply, error.error)
         elif isinstance(error, StorageUnavailable):
             await self._refuse(call, reply, NO_STORAGE)
+        elif isinstance(error, Unsealable):
+            _LOG.error("what is kept does not open: all gateways of a database need the same TIDEGATE_KEK", reason=str(error))
+            await self._refuse(call, reply, SEALED)
         elif not isinstance(error, BrokenOff):  # the server closes the connection of an answer that was not ended
             # The last net: a client gets an error in its dialect, whatever we did wrong.
             _LOG.error("call failed", request_id=call.request_id, surface=call.surface, exc_info=error)

@@ -13,7 +13,7 @@ from tests.unit.proxy.values import CLAUDE, GPT, SSE, Given, Got, Memory
 from tidegate.policy.credentials import with_accounts
 from tidegate.policy.secret import Secret
 from tidegate.policy.snapshot import Account, ServerSettings
-from tidegate.ports import StorageUnavailable
+from tidegate.ports import StorageUnavailable, Unsealable
 from tidegate.proxy import responses
 from tidegate.proxy.background import Answerer
 from tidegate.proxy.batch_call import LineCaller
@@ -198,6 +198,13 @@ async def test_what_is_kept_cannot_be_read_while_the_database_is_away() -> None:
     got = await ask(memory, previous_response_id="resp_x")
     assert (got.status, got.json()["error"]["code"], got.headers["retry-after"]) == (503, "storage_unavailable", "1")
     assert (await ask(memory)).status == 200
+
+
+async def test_what_another_key_has_sealed_is_no_failure_of_ours() -> None:
+    memory = speaking()
+    memory.kept.fails = Unsealable("the key is not there")
+    got = await memory.call("/v1/responses/resp_x", method="GET")
+    assert (got.status, got.json()["error"]["code"]) == (503, "storage_sealed")
 
 
 async def test_a_chain_stays_with_the_credential_that_made_it() -> None:
