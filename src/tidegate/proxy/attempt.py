@@ -161,7 +161,7 @@ class Attempt:
         event.upstream_status = self.upstream_status
         event.error = None if error is None else f"{error.kind.word}: {error.message}"[:500]
         event.usage = None if usage is None else msgspec.to_builtins(usage)
-        event.estimated = ("hedge_lost" if self.has_lost else "client_disconnect") if self.gone else estimated
+        event.estimated = self._estimated(estimated)
         self.ended = self.app.clock.monotonic()
         event.duration_ms = round((self.ended - self.started) * 1000, 3)
         event.first_byte_ms = None if self._first_byte is None else round((self._first_byte - self.started) * 1000, 3)
@@ -179,6 +179,14 @@ class Attempt:
         self.app.events.emit(event)
         target = self.target.name if self.target.is_known else f"{self.target.upstream.name}/{OTHER}"
         self.app.metrics.attempt(event, self._label, target, self.latency)
+
+    def _estimated(self, otherwise: str | None) -> str | None:
+        """Why the tokens are not all that the provider made."""
+        if self.gone:
+            return "hedge_lost" if self.has_lost else "client_disconnect"
+        # What a provider has told before its stream was cut is less than it made, and perhaps bills.
+        cut = self.error is not None and self._event.stream and self.upstream_status == OK and self.usage is not None
+        return "stream_cut" if cut else otherwise
 
 
 def _tokens(prompt: int, answer: int) -> JsonObject:

@@ -1,0 +1,123 @@
+"""T-LG-4: what the ledger says is what the provider's own truth log says, to the token and the nano-dollar: over calls that end well,
+clients that leave, providers that fail and streams that are cut, with retries and fallbacks."""
+
+import asyncio
+import http.client
+import itertools
+import json
+import os
+import random
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, select
+from tests.support.databases import opened
+from tests.support.gateway import GatewayProcess
+
+from tidegate.adapters.sql.schema_usage import ledger
+from tidegate.records import EVERYONE
+from tidegate.sandbox.app import Settings
+from tidegate.sandbox.server import running
+
+CALLS = int(os.environ.get("TIDEGATE_CONSERVATION_CALLS", "2000"))
+CLIENTS = 12
+FIRST = 10_000
+"""Prompt tokens that the first call's answer reports; each call has one more, so that both logs name it."""
+PRICE_IN, PRICE_OUT = 3_000_000_000, 15_000_000_000
+MODEL = "claude-sonnet-4-5"
+KINDS = (*("whole",) * 9, *("stream",) * 6, *("leaves",) * 3, "refused", "cut")
+"""Fifteen of a hundred clients leave, five of a hundred first attempts are refused, and as many streams are cut."""
+
+
+def script(kind: str, number: int) -> dict[str, Any]:
+    made: dict[str, Any] = {"n": 5 + number % 40, "input_tokens": FIRST + number, "seed": number}
+    match kind:
+        case "leaves":
+            return {**made, "n": 4000, "gap_ms": 5}
+        case "refused":
+            return {**made, "status": (429, 500, 503)[number % 3], "times": 1}
+        case "cut":
+            return {**made, "n": 60, "mode": "rst", "die_at": 20}
+        case _:
+            return made
+
+
+def one(gateway: GatewayProcess, number: int) -> None:
+    kind = KINDS[number % len(KINDS)]
+    body = {
+        "model": "both",
+        "max_tokens": 8000,
+        "stream": kind in ("stream", "leaves", "cut"),
+        "messages": [{"role": "user", "content": json.dumps({"sandbox": script(kind, number)})}],
+    }
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=60)
+    try:
+        headers = {**gateway.headers, "anthropic-version": "2023-06-01"}
+        connection.request("POST", "/v1/messages", json.dumps(body).encode(), headers)
+        answer = connection.getresponse()
+        if kind == "leaves":
+            read = random.Random(number).randrange(200, 3000)
+            answer.read(read)
+        else:
+            assert answer.status == 200, answer.read()
+            answer.read()
+    finally:
+        connection.close()
+
+
+async def crowd(gateway: GatewayProcess) -> None:
+    loop, numbers = asyncio.get_running_loop(), itertools.count()
+
+    def client() -> None:
+        while (number := next(numbers)) < CALLS:
+            one(gateway, number)
+
+    with ThreadPoolExecutor(CLIENTS) as threads:
+        await asyncio.gather(*(loop.run_in_executor(threads, client) for _ in range(CLIENTS)))
+
+
+async def rows_of(home: Path) -> list[Any]:
+    database = opened(URL.create("sqlite", database=str(home / "tidegate.db")))
+    async with database.read(EVERYONE) as connection:
+        found = (await connection.execute(select(ledger))).all()
+    await database.aclose()
+    return list(found)
+
+
+async def test_the_ledger_is_what_the_provider_did(tmp_path: Path) -> None:
+    truth = tmp_path / "truth.jsonl"
+    with running(Settings(truth_log=truth, fsync=False)) as sandbox:
+        provider = {"kind": "anthropic", "base_url": f"{sandbox.url}/v1", "api_key": "env:UPSTREAM_KEY"}
+        setup = {
+            "providers": {"one": provider, "two": provider},
+            "prices": {f"{name}/{MODEL}": [{"input": 3, "output": 15}] for name in ("one", "two")},
+            "routes": {"both": {"targets": [f"one/{MODEL}", f"two/{MODEL}"], "circuit_breaker": False}},
+        }
+        with GatewayProcess(tmp_path / "gateway", setup, {"UPSTREAM_KEY": "x"}) as gateway:
+            await crowd(gateway)
+            assert gateway.stop() == 0
+    attempts = [json.loads(line) for line in truth.read_bytes().splitlines()]
+    rows = await rows_of(gateway.home)
+    assert len(rows) == len({(row.request_id, row.attempt, row.entry) for row in rows}) == len(attempts), "an attempt without a row, or two"
+
+    said = {attempt["input_tokens"]: attempt for attempt in attempts if attempt["status"] == 200}
+    booked = {row.input_tokens: row for row in rows if row.input_tokens is not None}
+    assert len(said) == CALLS
+    assert booked.keys() == said.keys()
+    ends: Counter[str] = Counter()
+    for place, row in booked.items():
+        attempt = said[place]
+        ends[attempt["end"]] += 1
+        assert row.cost_nano == -(-row.input_tokens * PRICE_IN // 10**6) + -(-row.output_tokens * PRICE_OUT // 10**6)
+        if attempt["end"] == "complete" and row.status == 200:
+            assert (row.output_tokens, row.estimated) == (attempt["tokens"], None)
+        else:
+            assert row.estimated is not None
+            assert row.output_tokens <= attempt["tokens"], "more than was ever made"
+    assert len(ends) == 3, ends
+    assert ends["complete"] >= CALLS * 3 // 4
+    refused = [row for row in rows if row.upstream_status in (429, 500, 503)]
+    assert len(refused) == len(attempts) - CALLS == CALLS // len(KINDS)
+    assert all(row.cost_nano in (None, 0) for row in refused)
