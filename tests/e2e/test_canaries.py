@@ -2,7 +2,8 @@
 
 import base64
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,14 @@ import pytest
 from tests.support.gateway import GatewayProcess
 
 PROVIDER_KEY = "sk-canary-provider-7Qx2Lm9Vt4Rz8Kw1"
+STRIPE_KEY = "sk_live_canary5Rt8Yq2Wn6Zx4Pd7"
+SIGNING = ("whsec_canary3Hj9Kf5Ls1Mv8Qb2", "whsec_canary7Gd4Ws6Xc2Bn9Ty5")
+"""Of the payment provider's events, and of our webhooks."""
 PROMPT = "canary of a prompt: the heron wades at dawn"
+
+
+PATHS: set[str] = set()
+"""What the provider was asked for."""
 
 
 class Repeating(BaseHTTPRequestHandler):
@@ -21,8 +29,9 @@ class Repeating(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"])).decode()
-        answer = f'{{"error": {{"message": "bad key {self.headers["authorization"]}", "type": "x", "code": null}}}}'.encode()
-        assert PROMPT in body
+        PATHS.add(self.path)
+        answer = f'{{"error": {{"message": "bad key {self.headers["authorization"]}", "type": "x", "code": "x"}}}}'.encode()
+        assert PROMPT in body or not self.path.endswith(("completions", "messages"))
         self.send_response(401)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(answer)))
@@ -50,14 +59,29 @@ def forms(secret: str) -> list[bytes]:
     return [raw, base64.b64encode(raw).rstrip(b"="), quote(secret, safe="").encode(), raw.hex().encode()]
 
 
+def until(holds: Callable[[], bool], within: float = 40.0) -> None:
+    end = time.monotonic() + within
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
 def test_no_secret_is_left_anywhere(tmp_path: Path, provider: int) -> None:
     config = {
         "providers": {
             "lab": {"kind": "custom", "dialect": "openai_chat", "base_url": f"http://127.0.0.1:{provider}/v1", "api_key": "env:LAB_KEY"}
-        }
+        },
+        "billing": {
+            "stripe": {"api_key": "env:STRIPE_KEY", "webhook_secret": "env:EVENTS", "base_url": f"http://127.0.0.1:{provider}"},
+        },
+        "webhooks": [{"url": f"http://127.0.0.1:{provider}/alerts", "secret": "env:ALERTS"}],
+        "egress_allow": [{"cidr": "127.0.0.1/32", "ports": [provider]}],
+        "limits": [{"scope": "organisation", "budget": {"usd": "0.000000001", "per": "month", "mode": "soft", "alerts": [50]}}],
+        "prices": {"lab/*": [{"input": 1, "output": 1, "request": 1}]},
     }
     answers: list[bytes] = []
-    with GatewayProcess(tmp_path, config, environ={"LAB_KEY": PROVIDER_KEY}) as gateway:
+    environ = {"LAB_KEY": PROVIDER_KEY, "STRIPE_KEY": STRIPE_KEY, "EVENTS": SIGNING[0], "ALERTS": SIGNING[1]}
+    with GatewayProcess(tmp_path, config, environ=environ) as gateway:
         api, admin = gateway.admin()
         shown = gateway.log()
         asked = {"messages": [{"role": "user", "content": PROMPT}], "max_tokens": 5}
@@ -72,6 +96,12 @@ def test_no_secret_is_left_anywhere(tmp_path: Path, provider: int) -> None:
             answers.append(httpx2.get(f"{api}/{path}", headers=sent).content)
         made = httpx2.post(f"{api}/orgs/default/keys", headers=sent, json={"name": "k", "owner_kind": "org", "owner_id": "default"}).json()
         answers.append(httpx2.get(f"{api}/orgs/default/keys/{made['id']}", headers=sent).content)
+        customer = {"name": "c", "kind": "end_user", "subject": "u1"}
+        assert httpx2.post(f"{api}/orgs/default/customers", headers=sent, json=customer).status_code == 201
+        told = {"stripe-signature": "t=1,v1=00"}
+        answers.append(httpx2.post(f"{api}/billing/stripe/events", headers=told, content=b"{}").content)
+        until(lambda: "a message is given up" in gateway.log())
+        assert "/v1/customers" in PATHS
         answers.append(httpx2.get(f"{gateway.url}/metrics").content)
         gateway.usage(4, within=30)
     pepper = (gateway.home / "pepper").read_text().strip()
@@ -79,7 +109,7 @@ def test_no_secret_is_left_anywhere(tmp_path: Path, provider: int) -> None:
     sinks["log"] = gateway.log().replace(shown, "").encode()
     sinks |= {str(path): path.read_bytes() for path in gateway.home.rglob("*") if path.is_file() and path.name != "pepper"}
     assert any(path.endswith("tidegate.db") for path in sinks)
-    for secret in (PROVIDER_KEY, gateway.key, admin, made["token"], pepper, PROMPT):
+    for secret in (PROVIDER_KEY, STRIPE_KEY, *SIGNING, gateway.key, admin, made["token"], pepper, PROMPT):
         for form in forms(secret):
             leaks = [name for name, data in sinks.items() if form in data]
             assert not leaks, (secret[:12], leaks)

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from tidegate.policy.secret import HIDDEN
 from tidegate.policy.snapshot import Upstream as UpstreamConfig
 from tidegate.ports import Upstream, UpstreamFailure
 from tidegate.ports.billing import BillingFailure
@@ -114,7 +115,9 @@ class StripeSink:
         again = told == "true" or (told != "false" and (answer.status >= 500 or answer.status in _AGAIN))
         # The key was used with other parameters (a price was changed meanwhile); Stripe forgets it after a day.
         again = again or error.type == "idempotency_error"
-        raise BillingFailure(f"Stripe answered {answer.status}: {error.code or error.type} {error.message}"[:500], again=again)
+        # Whoever stands at the address might repeat the key that it was sent, and a failure is kept in the outbox and the log.
+        said = f"{error.code or error.type} {error.message}".replace(self._api_key, HIDDEN)
+        raise BillingFailure(f"Stripe answered {answer.status}: {said}"[:500], again=again)
 
 
 def verified(secret: str, header: str, body: bytes, now: float) -> bool:

@@ -49,6 +49,10 @@ def place_of(url: str) -> Place:
     known = {name: found.pop(name, None) for name in ("host", "port", "path", "db", "username", "password", "ssl_ca_certs")}
     if found:
         raise ValueError(f"`{sorted(found)[0]}` is not known here; `db` and `ssl_ca_certs` are")
+    try:
+        context = ssl.create_default_context(cafile=known["ssl_ca_certs"]) if secure else None
+    except OSError as error:
+        raise ValueError(f"`ssl_ca_certs` cannot be used: {error}") from error
     return Place(
         host=known["host"] or "localhost",
         port=known["port"] or 6379,
@@ -56,7 +60,7 @@ def place_of(url: str) -> Place:
         db=known["db"] or 0,
         username=known["username"] or "",
         password=known["password"] or "",
-        context=ssl.create_default_context(cafile=known["ssl_ca_certs"]) if secure else None,
+        context=context,
     )
 
 

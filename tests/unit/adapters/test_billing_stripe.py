@@ -99,6 +99,7 @@ async def test_requests_are_as_the_api_wants_them() -> None:
     [
         (Provider(400, b'{"error":{"type":"invalid_request_error","message":"no"}}'), False),
         (Provider(402, b"not json"), False),
+        (Provider(401, b'{"error":{"type":"invalid_request_error","message":"this is no key: Bearer sk_test"}}'), False),
         (Provider(400, b'{"error":{"type":"idempotency_error","message":"no"}}'), True),
         (Provider(409, b"{}"), True),
         (Provider(429, b"{}"), True),

@@ -18,9 +18,11 @@ def test_addresses() -> None:
     assert (place_of("redis://").host, place_of("redis://").port) == ("localhost", 6379)
 
 
-@pytest.mark.parametrize("url", ["http://h", "redis://h?ssl_cert_reqs=none", "redis://h?health_check_interval=3"])
+@pytest.mark.parametrize(
+    "url", ["http://h", "rediss://h?ssl_ca_certs=/nothing.pem", "redis://h?ssl_cert_reqs=none", "redis://h?health_check_interval=3"]
+)
 def test_what_is_no_address_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match=r"scheme|is not known here"):
+    with pytest.raises(ValueError, match=r"scheme|is not known here|cannot be used"):
         place_of(url)
 
 
