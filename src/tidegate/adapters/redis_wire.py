@@ -121,6 +121,7 @@ class Wire:
             raise ConnectionError("closed")
         if self._connecting is None or self._connecting.done():
             self._connecting = asyncio.create_task(self._connect())
+            self._connecting.add_done_callback(_is_known)
         return await asyncio.shield(self._connecting)
 
     async def _connect(self) -> "_Connection":
@@ -231,6 +232,12 @@ class _Connection(asyncio.Protocol):
                 self.close()
                 return
             self._watch = self._loop.call_later(TICK, self._look)
+
+
+def _is_known(task: "asyncio.Task[_Connection]") -> None:
+    """A try that failed after all who waited for it had given up is no news to the loop."""
+    if not task.cancelled():
+        task.exception()
 
 
 def parsed(data: bytes, at: int) -> tuple[Any, int] | None:

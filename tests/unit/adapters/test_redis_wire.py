@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
@@ -190,6 +191,19 @@ async def test_who_gives_up_leaves_the_others_their_answers() -> None:
         await asyncio.sleep(0)
         gone.cancel()
         assert await stays == ["B"]
+
+
+async def test_a_try_that_fails_when_nobody_waits_any_more_is_told_to_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving(lambda _: None, "me:pass@localhost") as (server, wire):
+        with pytest.raises(TimeoutError):
+            await wire.send([encoded("PING")], 0.02)
+        await server.hung.wait()
+        server.writers[0].transport.abort()
+        await asyncio.gather(*server.ended)
+        with pytest.raises(TimeoutError):
+            await wire.send([encoded("PING")], 0.02)
+        gc.collect()
+        assert "never retrieved" not in caplog.text
 
 
 async def test_where_nobody_listens() -> None:
