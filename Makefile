@@ -26,11 +26,11 @@ $(shell rm -rf $(STAMPS))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run install servers test unit check format bench lock clean
+.PHONY: help run install servers test unit faults faults-long check format bench lock clean
 
 help: ## show what there is
 	@echo "Tidegate. Commands:"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo "ARGS=... is passed on by run, unit, test and bench."
 
 run: $(STAMPS)/project ## install what is missing into .venv and serve on http://127.0.0.1:8080
@@ -50,6 +50,12 @@ test: install servers check ## install what the tests need, check everything, ru
 
 unit: $(STAMPS)/dev ## run the fast tests only, in one process
 	@$(BIN)/pytest tests/unit $(ARGS)
+
+faults: install servers ## run the drills (killed processes, dead stores, broken streams) at their small size
+	@$(BIN)/pytest tests/faults $(ARGS)
+
+faults-long: install servers ## run them at nightly size and write docs/reliability.md
+	@TIDEGATE_FAULTS=long TIDEGATE_VERDICT=docs/reliability.md $(BIN)/pytest tests/faults $(ARGS)
 
 check: $(STAMPS)/dev ## format, lint, types, layers, dead code, dependencies, docs
 	@echo "Format ..."

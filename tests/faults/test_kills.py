@@ -1,0 +1,95 @@
+"""T-KL-1, T-KL-2, T-DR-1, T-DR-2: a gateway that is killed or ended while it streams loses and doubles nothing."""
+
+import asyncio
+import itertools
+import os
+import random
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.faults.rig.calls import CLIENTS, FIRST_NUMBER, Call, Transcript, load, make
+from tests.faults.rig.judge import judge
+from tests.faults.rig.sizes import sizes
+from tests.faults.rig.stage import Stage, staged
+
+Record = Callable[[str, object], None]
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with staged(tmp_path) as found:
+        yield found
+
+
+def streams(numbers: Iterator[int], count: int, **script: object) -> list[Call]:
+    clients = itertools.cycle(CLIENTS)
+    models = itertools.cycle(("openai/gpt-4o", "anthropic/claude-sonnet-4-5", "safe", "openai/gpt-4o"))
+    return [Call(next(numbers), next(clients), next(models), dict(script)) for _ in range(count)]
+
+
+async def test_a_gateway_that_is_killed_again_and_again_loses_no_attempt(stage: Stage, record_property: Record) -> None:
+    chance, numbers, size = random.Random(11), itertools.count(FIRST_NUMBER), sizes()
+    calls = streams(numbers, int(size.rate * size.load / 2), n=20, gap_ms=10)
+    transcripts: list[Transcript] = []
+    for _ in range(size.kills):
+        running = asyncio.create_task(load(stage.gateway.port, stage.gateway.key, calls[: len(calls) // size.kills], size.rate))
+        calls = calls[len(calls) // size.kills :] or streams(numbers, 5, n=20, gap_ms=10)
+        await asyncio.sleep(chance.uniform(0.3, 0.9))
+        assert await asyncio.to_thread(stage.gateway.stop, signal.SIGKILL) == -signal.SIGKILL
+        transcripts += await running
+        await asyncio.to_thread(stage.gateway.start)
+    transcripts += await load(stage.gateway.port, stage.gateway.key, streams(numbers, 5, n=5), size.rate)
+    assert await asyncio.to_thread(stage.quiet)
+    truth = stage.truth()
+    rows = await asyncio.to_thread(stage.rows, len(truth))
+    served = [one for one in transcripts if one.status is not None or one.body]
+    verdict = judge(served, truth, rows, killed=True)
+    figures = verdict.figures
+    record_property("verdict", f"{size.kills} kills: {figures}, {len(verdict.breaches)} breaches")
+    assert not verdict.breaches, "\n".join(verdict.breaches[:20])
+    assert figures.get("cut", 0) > 0, "no kill met a stream"
+    # The provider's attempts and the ledger's are the same, but for those that were begun and never sent.
+    assert len(rows) >= len(truth)
+    assert len(rows) - len(truth) <= size.kills * size.streams
+    # Whoever had the whole answer is in the ledger with all of its tokens, whatever was killed after.
+    settled = {row["usage"]["input"] for row in rows if row["entry"] == "settled" and row["usage"]}
+    assert {one.call.number for one in served if one.end == "complete" and one.status == 200} <= settled
+
+
+async def test_open_streams_end_well_when_the_gateway_is_asked_to_end(stage: Stage, record_property: Record) -> None:
+    calls = streams(itertools.count(FIRST_NUMBER), sizes().streams, n=60, gap_ms=25)
+    running = asyncio.create_task(load(stage.gateway.port, stage.gateway.key, calls, len(calls) / 0.5))
+    await asyncio.sleep(1.0)
+    ended = asyncio.create_task(asyncio.to_thread(stage.gateway.stop))
+    transcripts = await running
+    assert await ended == 0
+    verdict = judge(transcripts, stage.truth(), stage.rows())
+    record_property("verdict", f"SIGTERM with {len(calls)} open streams: {verdict.figures}, {len(verdict.breaches)} breaches")
+    assert not verdict.breaches, "\n".join(verdict.breaches[:20])
+    assert verdict.figures["answered"] == len(calls)
+
+
+async def test_a_second_signal_cuts_the_streams_and_settles_them(stage: Stage) -> None:
+    calls = streams(itertools.count(FIRST_NUMBER), 8, n=5000, gap_ms=20)
+    running = asyncio.create_task(load(stage.gateway.port, stage.gateway.key, calls, 100))
+    await asyncio.sleep(1.0)
+    os.kill(stage.gateway.pid, signal.SIGTERM)
+    await asyncio.sleep(0.3)
+    assert not running.done()
+    assert await asyncio.to_thread(stage.gateway.stop) == 0
+    transcripts = await running
+    assert all(one.end == "cut" or (one.answer is not None and one.answer.error is not None) for one in transcripts)
+    assert await asyncio.to_thread(stage.quiet)
+    rows = {row["request_id"]: row for row in stage.rows()}
+    assert len(rows) == len(stage.truth()) == len(calls)
+    assert {row["entry"] for row in rows.values()} == {"settled"}
+
+
+async def test_an_idle_connection_does_not_hold_the_end_up(stage: Stage) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", stage.gateway.port)
+    assert (await make(stage.gateway.port, stage.gateway.key, Call(FIRST_NUMBER, script={"n": 1}))).status == 200
+    assert await asyncio.to_thread(stage.gateway.stop) == 0
+    assert await reader.read() == b""
+    writer.close()
