@@ -9,7 +9,7 @@ import pytest
 
 _PAGE = """# Reliability: what the drills found
 
-Written by `make faults-long` from the figures of its own run; never by hand. [Testing under faults](faults.md) says what is drilled and how.
+Written by `make faults-long` from the figures of its own run; never by hand. [Testing under faults](faults.md) says what is drilled.
 
 - {date}, {size} size, Python {python}, {cores} cores, loopback
 - {failed} of {tests} drills failed

@@ -24,10 +24,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield found
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def numbers() -> Iterator[int]:
-    """Numbers of calls that no other test of this module has."""
-    return itertools.count(FIRST_NUMBER + random.randrange(1, 500) * 1000)
+    """Numbers of calls, none twice."""
+    return itertools.count(FIRST_NUMBER)
 
 
 def text(word: str) -> str:

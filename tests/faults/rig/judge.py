@@ -36,7 +36,7 @@ def judge(
     named = {transcript.headers.get("x-request-id", ""): transcript.call.number for transcript in transcripts}
     sent, booked = _by_number(truth, _sent), _by_number(rows, lambda row: _booked(row) or named.get(row["request_id"], 0))
     breaches: list[str] = [*_once(booked)]
-    figures: Counter[str] = Counter(calls=len(transcripts), attempts=sum(map(len, sent.values())), rows=sum(map(len, booked.values())))
+    figures: Counter[str] = Counter(calls=len(transcripts))
     for transcript in transcripts:
         number = transcript.call.number
         figures[_how(transcript)] += 1
@@ -44,6 +44,9 @@ def judge(
         if texts is not None and transcript.answer is not None:
             breaches += [f"{number}: {flaw}" for flaw in _one_attempt(transcript, texts[number])]
         breaches += [f"{number}: {flaw}" for flaw in _conserved(transcript, sent[number], booked[number])]
+        breaches += [f"{number}: {flaw}" for flaw in _hidden(transcript, sent[number], booked[number])]
+        figures["attempts"] += len(sent[number])
+        figures["rows"] += len(booked[number])
         figures["unknown"] += sum(row.get("entry") == "unknown" for row in booked[number])
     return Verdict(dict(figures), breaches)
 
@@ -102,13 +105,27 @@ def _one_attempt(transcript: Transcript, texts: Sequence[str]) -> list[str]:
     )
 
 
+def _hidden(transcript: Transcript, sent: Sequence[Mapping[str, Any]], booked: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A kept connection that dies at once, before a byte of an answer, is taken for one that was closed already: the request is sent once
+    more, and both sendings are one attempt with one row."""
+    if _nameless(transcript):
+        return []
+    again = sum(attempt["sent_bytes"] == 0 and attempt["end"] in ("rst", "fin") for attempt in sent)
+    hidden = len(sent) - len(booked)
+    return [f"I3: {len(sent)} attempts, {len(booked)} rows"] if hidden > again else []
+
+
+def _nameless(transcript: Transcript) -> bool:
+    """Nobody can say which row without usage is this client's: it has no head with an id. As a whole, attempts and rows are compared."""
+    return transcript.end == "left" or (transcript.end == "cut" and transcript.status is None)
+
+
 def _conserved(transcript: Transcript, sent: Sequence[Mapping[str, Any]], booked: Sequence[Mapping[str, Any]]) -> list[str]:
     """Of attempts that the provider ended properly: their tokens are in the ledger, once."""
     settled = [row for row in booked if row.get("estimated") not in _UNSURE]
     whole = Counter(attempt["tokens"] for attempt in sent if attempt["end"] == "complete")
     told = Counter((row["usage"] or {}).get("output") for row in settled if row["upstream_status"] == 200)
-    if transcript.end == "left" or (transcript.end == "cut" and transcript.status is None):
-        # Without a head nobody can say which row is this client's; the numbers of attempts and rows are compared as a whole.
+    if _nameless(transcript):
         return []
     missing = whole - told
     unknown = sum(row.get("estimated") in _UNSURE for row in booked)
