@@ -84,7 +84,7 @@ async def old_member(api: World) -> Sample:
 
 
 async def new_import(api: World) -> Sample:
-    return Sample(f"{ORG}/keys/import", {"team_id": "x", "keys": [{"name": "n", "value": api.name("sk-0123456789-of-another-")}]})
+    return Sample(f"{ORG}/key-imports", {"team_id": "x", "keys": [{"name": "n", "value": api.name("sk-0123456789-of-another-")}]})
 
 
 async def new_binding(api: World) -> Sample:

@@ -9,7 +9,7 @@ from tidegate.adapters.sql.directory import SqlDirectories
 from tidegate.control.directory import listed
 
 SK = "sk-Rk7qP0v1mZ8yT3wX5nB9"
-PATH = "/orgs/a/keys/import"
+PATH = "/orgs/a/key-imports"
 
 
 async def test_they_are_imported_once_and_shown_without_what_could_be_used(each: World) -> None:
@@ -48,7 +48,7 @@ async def test_nothing_is_imported_with_a_mistake_in_it(api: World) -> None:
 async def test_another_tenants_key_is_not_taken(api: World) -> None:
     body = {"keys": [{"name": "one", "value": SK}]}
     assert (await api.ask("POST", PATH, await api.admin("a", "developer"), body)).status == 200
-    theirs = await api.ask("POST", "/orgs/b/keys/import", await api.admin("b", "developer"), body)
+    theirs = await api.ask("POST", "/orgs/b/key-imports", await api.admin("b", "developer"), body)
     assert theirs.status == 409
 
 

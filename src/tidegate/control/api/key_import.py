@@ -95,7 +95,7 @@ async def import_keys(call: Call, asked: KeyImport) -> ImportDone:
 ROUTES = (
     Route(
         method="POST",
-        path="/orgs/{org}/keys/import",
+        path="/orgs/{org}/key-imports",
         name="import_keys",
         permission="keys:create",
         where=at_import,
