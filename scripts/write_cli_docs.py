@@ -1,6 +1,7 @@
 """Writes docs/cli.md from the command line's own help. Run it after a change of a command; a test asserts that it was."""
 
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -9,62 +10,8 @@ from rich.console import Console
 from tidegate.cli.commands import app
 
 PAGE = Path(__file__).parents[1] / "docs/cli.md"
-COMMANDS = (
-    "",
-    "serve",
-    "check",
-    "keys",
-    "keys create",
-    "keys list",
-    "keys revoke",
-    "keys check",
-    "keys aws",
-    "keys rotate-kek",
-    "keys forget-kek",
-    "models",
-    "sandbox",
-    "usage",
-    "migrate",
-    "migrate status",
-    "migrate upgrade",
-    "orgs",
-    "orgs list",
-    "orgs create",
-    "orgs disable",
-    "orgs enable",
-    "teams",
-    "teams list",
-    "teams create",
-    "teams add",
-    "users",
-    "users list",
-    "users create",
-    "users grant",
-    "users admin-key",
-    "budgets",
-    "budgets list",
-    "budgets create",
-    "budgets edit",
-    "budgets delete",
-    "plans",
-    "plans list",
-    "plans create",
-    "customers",
-    "customers list",
-    "customers create",
-    "customers subscribe",
-    "invoices",
-    "invoices list",
-    "invoices show",
-    "invoices create",
-    "invoices finalise",
-    "reconcile",
-    "backup",
-    "restore",
-    "ledger",
-    "ledger reprice",
-    "version",
-)
+_PANEL = re.compile(r"^╭─ Commands .*?^╰", re.M | re.S)
+_ROW = re.compile(r"^│ ([a-z][\w-]*) ", re.M)
 INTRODUCTION = """# The command line
 
 Generated from `--help` by `scripts/write_cli_docs.py`. [Configuration](configuration.md) tells what the commands read.
@@ -78,9 +25,16 @@ def help_of(command: str) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().strip().splitlines())
 
 
+def commands(group: str = "") -> list[str]:
+    """The group and all commands in it, in the order of its help."""
+    panel = _PANEL.search(help_of(group))
+    names = _ROW.findall(panel[0]) if panel is not None else []
+    return [group, *(found for name in names for found in commands(f"{group} {name}".strip()))]
+
+
 def page() -> str:
     parts = [INTRODUCTION]
-    parts += [f"## {f'tidegate {command}'.strip()}\n\n```text\n{help_of(command)}\n```\n" for command in COMMANDS]
+    parts += [f"## {f'tidegate {command}'.strip()}\n\n```text\n{help_of(command)}\n```\n" for command in commands()]
     return "\n".join(parts)
 
 

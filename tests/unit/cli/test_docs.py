@@ -3,7 +3,7 @@ from pathlib import Path
 
 import msgspec.inspect as mi
 import pytest
-from scripts.write_cli_docs import COMMANDS, PAGE, help_of, page
+from scripts.write_cli_docs import PAGE, commands, help_of, page
 
 from tidegate.control.config import Config
 
@@ -22,14 +22,9 @@ def test_help_shows_examples(command: str) -> None:
 
 
 def test_every_command_stands_on_the_page() -> None:
-    listed = re.findall(r"^│ (\w+) ", help_of(""), re.M)
-    served = ["serve", "check", "keys", "models", "sandbox", "usage", "migrate"]
-    groups = ["orgs", "teams", "users", "budgets", "plans", "customers", "invoices", "ledger", "credentials"]
-    single = ["reconcile", "backup", "restore", "plan", "apply", "export"]
-    assert sorted(listed) == sorted([*served, *groups, *single, "version"])
-    for group in ("keys", "migrate", *groups):
-        listed += [f"{group} {name}" for name in re.findall(r"^│ ([\w-]+) ", help_of(group), re.M)]
-    assert set(COMMANDS) == {"", *listed}
+    found = commands()
+    assert len(found) == len(set(found))
+    assert {"serve", "check", "keys create", "models", "sandbox", "version", "plan", "apply", "export", "credentials rotate"} <= set(found)
 
 
 def settings_of(section: str, info: mi.Type) -> list[tuple[str, str]]:
