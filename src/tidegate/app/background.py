@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 from collections.abc import AsyncGenerator, Callable
 from importlib import import_module
@@ -49,6 +50,8 @@ async def in_background(
     async def run() -> None:
         await serving.wait()
         storage = await asyncio.to_thread(import_module, "tidegate.app.storage")
+        # What was loaded stays for ever, and is most of what there is: the collector would hold calls up for milliseconds to look at it.
+        gc.freeze()
         pepper = started.loaded.snapshot.pepper
         needs = storage.Needs(
             started.settings, spool, counters, pepper, admin, closing, live, late, noticed, started.directory, conversations, watcher
