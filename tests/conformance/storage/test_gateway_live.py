@@ -53,7 +53,7 @@ def admin_of(gateway: GatewayProcess) -> tuple[str, str]:
     found: list[str] = []
 
     def printed() -> bool:
-        found[:] = re.findall(r"The control API is on (http://\S+)|^    (tgk_adm_\w+)$", gateway.log(), re.M)  # pyright: ignore[reportArgumentType]
+        found[:] = re.findall(r"The control API is on (http://\S+)|^    (tgk_adm_\w+)$", gateway.log(), re.M)  # pyright: ignore[reportArgumentType] # two groups, so pairs
         return len(found) == 2
 
     until(printed)
