@@ -64,5 +64,5 @@ def _signals(handler: Callable[[], None]) -> Generator[None]:
     try:
         yield
     finally:
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
+        # SIGTERM's stays for as long as the loop: a repeated one, while what is behind the server ends, must not kill the process.
+        loop.remove_signal_handler(signal.SIGINT)

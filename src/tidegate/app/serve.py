@@ -57,8 +57,6 @@ def serve(settings: Settings) -> int:
 
         async with running(started, admin=admin, serving=serving, failed=failed) as gateway:
             await serve_http(gateway, sock, accepting)
-            # What is left to do is bounded; a repeated SIGTERM must not turn a clean end into exit code -15.
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
     # What start-up made stays for ever: the collector need not look at it again.
     gc.collect()
@@ -67,6 +65,7 @@ def serve(settings: Settings) -> int:
     gc.set_threshold(*_COLLECT)
     try:
         uvloop.run(main())
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     except (SpoolError, OSError) as error:
         failures.append(str(error))
     for reason in failures:
