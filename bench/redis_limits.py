@@ -41,12 +41,12 @@ class Piped:
     """The same commands over redis-py: one pipeline of a pooled connection for each call."""
 
     def __init__(self, url: str) -> None:
-        self._redis = Redis(connection_pool=BlockingConnectionPool.from_url(url, max_connections=32))  # pyright: ignore[reportUnknownMemberType]
+        self._redis = Redis(connection_pool=BlockingConnectionPool.from_url(url, max_connections=32))
 
     async def send(self, commands: Sequence[bytes], seconds: float) -> list[Any]:
         async with asyncio.timeout(seconds), self._redis.pipeline(transaction=False) as pipe:
             for command in commands:
-                pipe.execute_command(*command.split(b"\r\n")[2::2])  # pyright: ignore[reportUnknownMemberType]
+                pipe.execute_command(*command.split(b"\r\n")[2::2])
             answers = await pipe.execute(raise_on_error=False)
         return [WireError(f"NOSCRIPT {found}") if isinstance(found, RedisError) else found for found in answers]
 
@@ -90,8 +90,8 @@ async def compared(url: str, pid: int, calls: int) -> None:
         for name in ("memory", "own connection", "redis-py"):
             rates = None if name == "memory" else RedisRates(url, clock, timeout=5)
             if rates is not None and name == "redis-py":
-                await rates._wire.aclose()  # pyright: ignore[reportPrivateUsage]
-                rates._wire = Piped(url)  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+                await rates._wire.aclose()
+                rates._wire = Piped(url)  # pyright: ignore[reportAttributeAccessIssue] - the peer stands in its place
             counters = LeasedCounters(clock, rates=rates)
             here, there = await measured(counters, pid, calls, at_once)
             await counters.aclose()

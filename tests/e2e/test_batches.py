@@ -93,8 +93,8 @@ def test_message_batches(own: GatewayProcess) -> None:
     made = client.messages.batches.create(requests=requests)
     done = until(lambda: client.messages.batches.retrieve(made.id), lambda batch: batch.processing_status == "ended")
     assert done.request_counts.succeeded == 2
-    results = {one.custom_id: one.result for one in client.messages.batches.results(made.id)}
-    assert [result.message.content[0].text for result in results.values() if result.type == "succeeded"] == ["Hello."] * 2  # type: ignore[union-attr]  # text
+    succeeded = [one.result.message for one in client.messages.batches.results(made.id) if one.result.type == "succeeded"]
+    assert [[block.text for block in message.content if block.type == "text"] for message in succeeded] == [["Hello."]] * 2
     assert [batch.id for batch in client.messages.batches.list()] == [made.id]
     assert client.messages.batches.delete(made.id).id == made.id
     with pytest.raises(anthropic.NotFoundError):

@@ -57,7 +57,9 @@ def test_a_transcript_in_pieces(client: openai.OpenAI) -> None:
 
 def resident(pid: int, name: str = "VmRSS") -> int:
     """Bytes."""
-    return int(re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())[1]) << 10  # type: ignore[index]  # Linux
+    found = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found is not None
+    return int(found[1]) << 10
 
 
 def form(first: bytes, size: int, last: bytes) -> Iterator[bytes]:

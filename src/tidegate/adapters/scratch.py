@@ -40,7 +40,7 @@ class _File:
     def _flush(self, held: bytearray) -> None:
         if self._file is None:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115 - `close` ends it
+            self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115 - it lives as long as this object, and `close` ends it
         os.pwrite(self._file.fileno(), held, self.size - len(held))
 
     async def read(self, at: int, size: int) -> bytes:

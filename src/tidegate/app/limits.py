@@ -105,5 +105,5 @@ async def caught_up(spool: Spool) -> None:
     while not spool.recovered:  # noqa: ASYNC110 - the spool tells nobody
         await asyncio.sleep(_LOOK)
     until = spool.state.written
-    while spool.state.drained < until:  # noqa: ASYNC110
+    while spool.state.drained < until:  # noqa: ASYNC110 - nor of the ledger's progress
         await asyncio.sleep(_LOOK)

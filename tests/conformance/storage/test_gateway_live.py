@@ -50,10 +50,10 @@ def replicas(folder: Path, url: URL, count: int) -> Iterator[list[GatewayProcess
 
 
 def admin_of(gateway: GatewayProcess) -> tuple[str, str]:
-    found: list[str] = []
+    found: list[tuple[str, str]] = []
 
     def printed() -> bool:
-        found[:] = re.findall(r"The control API is on (http://\S+)|^    (tgk_adm_\w+)$", gateway.log(), re.M)  # pyright: ignore[reportArgumentType] # two groups, so pairs
+        found[:] = re.findall(r"The control API is on (http://\S+)|^    (tgk_adm_\w+)$", gateway.log(), re.M)
         return len(found) == 2
 
     until(printed)

@@ -45,7 +45,7 @@ def store(database: Database) -> SqlControlStore:
 
 async def add(database: Database, id: str, tenant: Tenant = DEFAULT, **fields: object) -> ApiKey:
     values = {"name": id, "digest": f"{tenant.org_id}{id}".encode(), "owner_id": tenant.org_id, **fields}
-    row = ApiKey(id=id, **values)  # pyright: ignore[reportArgumentType] # a row with one value changed
+    row = ApiKey(id=id, **values)  # pyright: ignore[reportArgumentType] free fields for tests
     async with store(database).change(tenant, ACTOR) as change:
         await change.add(row)
     return row

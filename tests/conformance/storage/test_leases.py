@@ -181,16 +181,17 @@ async def test_a_new_limit_knows_the_past(database: Database, clock: FixedClock)
         assert (team.used, key.used) == (123, 45)
 
 
-async def test_without_its_database_only_what_was_granted_is_spent(database: Database, clock: FixedClock) -> None:
+async def test_without_its_database_only_what_was_granted_is_spent(
+    database: Database, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with process(database, "a", clock) as one:
         await one.settle(await one.reserve(nano=100), nano=100)
-        grant = one.windows.grant
-        one.windows.grant = away  # type: ignore[method-assign] # one store away, the others as they are
+        monkeypatch.setattr(one.windows, "grant", away)
         assert isinstance(await one.reserve(nano=1000), Reservation)
         with pytest.raises(BudgetsAway):
             await one.reserve(nano=DOLLAR // 2)
         assert isinstance(await one.reserve(tokens=900), Reservation), "counts that are no money go on"
-        one.windows.grant = grant  # type: ignore[method-assign] # one store away, the others as they are
+        monkeypatch.undo()
         assert isinstance(await one.reserve(nano=DOLLAR // 2), Reservation)
 
 

@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -8,7 +9,7 @@ from tests.support.kept import MemoryKept
 
 from tidegate.adapters.kept_behind import BATCH, WriteBehind
 from tidegate.ports import StorageUnavailable
-from tidegate.ports.kept import Kept
+from tidegate.ports.kept import Kept, Put, Write
 from tidegate.records import Tenant
 
 CLOCK = FixedClock()
@@ -70,10 +71,10 @@ async def test_one_that_cannot_be_stored_is_left_out() -> None:
     kept, store = behind()
 
     class Picky(MemoryKept):
-        async def write(self, tenant: Tenant, writes: object) -> None:
-            if any(getattr(getattr(one, "row", None), "id", "") == "bad" for one in writes):  # type: ignore[attr-defined]  # any sequence
+        async def write(self, tenant: Tenant, writes: Sequence[Write]) -> None:
+            if any(isinstance(one, Put) and one.row.id == "bad" for one in writes):
                 raise ValueError("no")
-            await super().write(tenant, writes)  # type: ignore[arg-type]  # as it came
+            await super().write(tenant, writes)
 
     store = Picky(CLOCK)
     kept.ready(store)

@@ -12,7 +12,7 @@ from tests.support.usage import NOON, usage_event
 from tidegate.adapters.sql.ledger import LedgerStore
 from tidegate.cli.commands import run
 from tidegate.records import Tenant
-from tidegate.usage_report import Figures, UsageQuery
+from tidegate.usage_report import Dimension, Figures, UsageQuery
 
 RIGHT = "prices: {'openai/gpt-5': [{input: 2, output: 4}]}\nproviders: {openai: {api_key: 'env:A_KEY'}}\n"
 NANO = 10 * 2000 + 5 * 4000
@@ -48,10 +48,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def figures(home: Path, **only: tuple[str, ...]) -> Figures:
+def figures(home: Path, only: dict[Dimension, tuple[str, ...]] | None = None) -> Figures:
     async def ask() -> Figures:
         database = opened(URL.create("sqlite", database=str(home / "tidegate.db")))
-        query = UsageQuery(since=NOON - 86_400, until=NOON + 86_400, only=only)  # pyright: ignore[reportArgumentType]
+        query = UsageQuery(since=NOON - 86_400, until=NOON + 86_400, only=only or {})
         report = await LedgerStore(database).usage(Tenant("default"), query)
         await database.aclose()
         return report.total
@@ -75,8 +75,8 @@ def test_shown_first_and_booked_once(home: Path, capsys: pytest.CaptureFixture[s
     assert after.cost_nano == 701 * NANO + 14
     assert after.unpriced == 0
     assert (after.requests, after.attempts, after.errors) == (before.requests, before.attempts, before.errors)
-    assert figures(home, tag=("x",)).cost_nano == 700 * NANO
-    assert figures(home, end_user=("u1",)).cost_nano == 700 * NANO
+    assert figures(home, {"tag": ("x",)}).cost_nano == 700 * NANO
+    assert figures(home, {"end_user": ("u1",)}).cost_nano == 700 * NANO
     assert run([*JUNE, "--apply"]) == 0
     assert "costs what the prices of now say" in capsys.readouterr().err
     assert figures(home) == after

@@ -104,7 +104,7 @@ async def test_every_line_is_answered_as_the_key_that_made_the_batch() -> None:
     assert sorted(purposes) == ["batch", "batch_output", "batch_output"]
 
 
-async def test_a_batch_goes_on_where_a_killed_process_left_it() -> None:
+async def test_a_batch_goes_on_where_a_killed_process_left_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """What has an answer is not asked again."""
     memory = Memory(*(Given(WHOLE) for _ in range(10)))
     made = await started(memory, lines(10))
@@ -119,10 +119,10 @@ async def test_a_batch_goes_on_where_a_killed_process_left_it() -> None:
             await asyncio.Event().wait()
         return await put_part(*args, **kwargs)
 
-    store.put_part = dying  # type: ignore[method-assign]  # the test's own
+    monkeypatch.setattr(store, "put_part", dying)
     async with running(memory, "first"):
         await asyncio.wait_for(enough.wait(), 20)
-    store.put_part = put_part  # type: ignore[method-assign]  # as it was
+    monkeypatch.undo()
     stored = {place for (_, id), parts in store.held.items() if id.endswith("o") for place in parts}
     asked = len(memory.provider.sent)
     memory.provider.given += [Given(WHOLE) for _ in range(10)]
@@ -167,7 +167,7 @@ async def test_a_provider_that_is_busy_is_asked_again(monkeypatch: pytest.Monkey
     assert {7.0, 2.0} <= set(waits)
 
 
-async def test_a_batch_that_is_cancelled_begins_nothing_more() -> None:
+async def test_a_batch_that_is_cancelled_begins_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
     memory = Memory(*(Given(WHOLE) for _ in range(batch_runner.AT_ONCE)))
     opened, release, seen = memory.provider.open, asyncio.Event(), asyncio.Event()
     calls = 0
@@ -180,13 +180,13 @@ async def test_a_batch_that_is_cancelled_begins_nothing_more() -> None:
         await release.wait()
         return await opened(*args, **kwargs)
 
-    memory.provider.open = slow  # type: ignore[method-assign]  # the test's own
+    monkeypatch.setattr(memory.provider, "open", slow)
     made = await started(memory, lines(20))
     path = f"/v1/batches/{made['id']}"
     async with running(memory):
         await asyncio.wait_for(seen.wait(), 20)
         assert (await memory.call(f"{path}/cancel")).json()["status"] == "cancelling"
-        await asyncio.wait_for(_read(memory, made["id"]), 20)
+        await asyncio.wait_for(_read(memory, made["id"], monkeypatch), 20)
         release.set()
         done = await ended(memory, path)
     assert (done["status"], done["request_counts"]["completed"]) == ("cancelled", batch_runner.AT_ONCE)
@@ -194,7 +194,7 @@ async def test_a_batch_that_is_cancelled_begins_nothing_more() -> None:
     assert (await memory.call(f"{path}/cancel")).json()["status"] == "cancelled"
 
 
-async def _read(memory: Memory, id: str) -> None:
+async def _read(memory: Memory, id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Until the runner has written the batch once more, and so has seen what others wrote."""
     noted, change = asyncio.Event(), memory.kept.change
 
@@ -204,7 +204,7 @@ async def _read(memory: Memory, id: str) -> None:
             noted.set()
         return done
 
-    memory.kept.change = changed  # type: ignore[method-assign]  # the test's own
+    monkeypatch.setattr(memory.kept, "change", changed)
     await noted.wait()
 
 

@@ -121,7 +121,7 @@ async def test_message_batches_too() -> None:
     assert [event.surface for event in memory.ledger.events] == ["message_batch"]
 
 
-async def test_cancelling_is_told_to_the_provider() -> None:
+async def test_cancelling_is_told_to_the_provider(monkeypatch: pytest.MonkeyPatch) -> None:
     memory = having(
         told(id="f"),
         told(id="b"),
@@ -138,7 +138,7 @@ async def test_cancelling_is_told_to_the_provider() -> None:
             await memory.call(f"{path}/cancel")
         return await opened(*args, **kwargs)
 
-    memory.provider.open = cancelling  # type: ignore[method-assign]  # the test's own
+    monkeypatch.setattr(memory.provider, "open", cancelling)
     async with running(memory):
         done = await ended(memory, f"/v1/batches/{made['id']}")
     assert (done["status"], done["request_counts"]["completed"]) == ("cancelled", 1)

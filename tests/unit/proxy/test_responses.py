@@ -58,7 +58,7 @@ def speaking(*given: Given, server: ServerSettings | None = None) -> Memory:
     for name in ("openai", "second"):
         up = snapshot.upstreams[name]
         spec = msgspec.structs.replace(up.spec, also=("openai_responses",), keeps=True, compacts=True)
-        snapshot.upstreams[name] = msgspec.structs.replace(up, spec=spec)  # type: ignore[index]  # the test's own
+        snapshot.upstreams[name] = msgspec.structs.replace(up, spec=spec)
     return memory
 
 
@@ -167,7 +167,7 @@ async def test_another_tenants_id_is_the_same_404() -> None:
         assert (got.status, made["id"] in got.json()["error"]["message"]) == (404, True)
 
 
-async def test_calls_that_run_at_once_in_one_conversation_lose_nothing() -> None:
+async def test_calls_that_run_at_once_in_one_conversation_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     memory = speaking(claude("one"), claude("two"))
     talk = (await memory.call("/v1/conversations", {})).json()["id"]
     both = [asyncio.Event(), asyncio.Event()]
@@ -179,7 +179,7 @@ async def test_calls_that_run_at_once_in_one_conversation_lose_nothing() -> None
         await asyncio.gather(*(event.wait() for event in both))
         return await opened(*args, **kwargs)
 
-    memory.provider.open = together  # type: ignore[method-assign]  # the test's own
+    monkeypatch.setattr(memory.provider, "open", together)
     await asyncio.gather(*(ask(memory, conversation=talk, input=text) for text in ("first", "second")))
     items = (await memory.call(f"/v1/conversations/{talk}/items?order=asc", method="GET")).json()["data"]
     said = [item["content"][0]["text"] for item in items]
@@ -358,7 +358,7 @@ async def test_what_waits_in_the_background_can_be_cancelled() -> None:
     assert not memory.provider.sent
 
 
-async def test_what_runs_in_the_background_is_cut_when_it_is_cancelled() -> None:
+async def test_what_runs_in_the_background_is_cut_when_it_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     memory = speaking()
     begun, cut = asyncio.Event(), asyncio.Event()
 
@@ -370,7 +370,7 @@ async def test_what_runs_in_the_background_is_cut_when_it_is_cancelled() -> None
             cut.set()
         raise AssertionError
 
-    memory.provider.open = slow  # type: ignore[method-assign]  # the test's own
+    monkeypatch.setattr(memory.provider, "open", slow)
     made = (await ask(memory, background=True)).json()
     async with answering(memory):
         await asyncio.wait_for(begun.wait(), 20)

@@ -51,7 +51,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def gateway(seen: list[str], *given: Any) -> tuple[Memory, Ordered]:
+def gateway(seen: list[str], monkeypatch: pytest.MonkeyPatch, *given: Any) -> tuple[Memory, Ordered]:
     memory, events = Memory(*given), Ordered(seen)
     opened = memory.provider.open
 
@@ -59,29 +59,29 @@ def gateway(seen: list[str], *given: Any) -> tuple[Memory, Ordered]:
         seen.append("opened")
         return await opened(*args, **named)
 
-    memory.provider.open = noted  # pyright: ignore[reportAttributeAccessIssue]  the test's own
+    monkeypatch.setattr(memory.provider, "open", noted)
     memory.gateway = Gateway(msgspec.structs.replace(memory.app, events=events))
     return memory, events
 
 
 @pytest.mark.parametrize("model", [GPT, CLAUDE])
 @pytest.mark.parametrize("stream", [False, True])
-async def test_the_row_is_there_before_the_last_bytes(seen: list[str], model: str, stream: bool) -> None:
+async def test_the_row_is_there_before_the_last_bytes(seen: list[str], monkeypatch: pytest.MonkeyPatch, model: str, stream: bool) -> None:
     pieces = Given(*STREAM, headers=SSE) if stream else Given(WHOLE)
-    memory, _ = gateway(seen, pieces)
+    memory, _ = gateway(seen, monkeypatch, pieces)
     await (memory.chat if model == GPT else memory.message)(GPT, stream=stream)
     assert seen == ["begun", "opened", "settled", "synced", "sent"]
 
 
-async def test_an_attempt_that_fails_leaves_its_row_before_the_next_begins(seen: list[str]) -> None:
-    memory, events = gateway(seen, silence(), Given(WHOLE))
+async def test_an_attempt_that_fails_leaves_its_row_before_the_next_begins(seen: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    memory, events = gateway(seen, monkeypatch, silence(), Given(WHOLE))
     assert (await memory.chat("two")).status == 200
     assert seen == ["begun", "opened", "settled", "begun", "opened", "settled", "synced", "sent"]
     assert [event.attempt for event in events.rows] == [1, 2]
 
 
-async def test_nothing_is_answered_that_cannot_be_made_durable(seen: list[str]) -> None:
-    memory, events = gateway(seen, Given(WHOLE))
+async def test_nothing_is_answered_that_cannot_be_made_durable(seen: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    memory, events = gateway(seen, monkeypatch, Given(WHOLE))
     events.durable = OSError("the disk is gone")
     got = await memory.chat()
     assert (got.status, got.json()["error"]["code"]) == (503, "usage_storage_unavailable")
@@ -89,8 +89,8 @@ async def test_nothing_is_answered_that_cannot_be_made_durable(seen: list[str]) 
 
 
 @pytest.mark.parametrize("model", [GPT, "two"])
-async def test_no_new_call_is_taken_where_usage_cannot_be_kept(seen: list[str], model: str) -> None:
-    memory, events = gateway(seen)
+async def test_no_new_call_is_taken_where_usage_cannot_be_kept(seen: list[str], monkeypatch: pytest.MonkeyPatch, model: str) -> None:
+    memory, events = gateway(seen, monkeypatch)
     events.accepting = False
     got = await memory.chat(model)
     assert (got.status, got.headers["retry-after"]) == (503, "5")

@@ -20,7 +20,7 @@ def test_the_first_use_makes_a_private_file(tmp_path: Path) -> None:
     made = open_keyring({}, home, ())
     assert not home.exists()
     assert made.ids == ()
-    made.current  # noqa: B018 - it is made by asking for it
+    assert made.current, "it is made by asking for it"
     assert stat.S_IMODE((home / FILE).stat().st_mode) == 0o600
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     assert open_keyring({}, home, made.ids).ids == made.ids

@@ -10,7 +10,7 @@ from tidegate.ir.events import Event
 from tidegate.ir.fold import unfold
 from tidegate.ir.loss import Loss
 from tidegate.ir.request import Message, Request, Role
-from tidegate.ir.response import Response, Stop
+from tidegate.ir.response import Response, Stop, StopReason
 from tidegate.ir.target import Capabilities, Profile, Quirks
 from tidegate.wire.sse import SseParser
 
@@ -67,8 +67,8 @@ def events_of(*raw: Any) -> list[Event]:
     return out + decoder.end()
 
 
-def answer(*blocks: Block, dialect: str = "anthropic", stop: str = "end") -> Response:
-    return Response(dialect=dialect, id="up", model="m", blocks=list(blocks), stop=Stop(stop), created=5)  # type: ignore[arg-type]  # a word of the test
+def answer(*blocks: Block, dialect: str = "anthropic", stop: StopReason = "end") -> Response:
+    return Response(dialect=dialect, id="up", model="m", blocks=list(blocks), stop=Stop(stop), created=5)
 
 
 def told(response: Response, request: Request | None = None) -> tuple[dict[str, Any], list[Loss]]:
