@@ -178,8 +178,8 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 1
 
 
-class StoredProvider(msgspec.Struct, frozen=True, kw_only=True):
-    """A provider that the database defines. `entry` is as in tidegate.yaml, without any secret."""
+class StoredEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """What the database defines under a name. `entry` is as in tidegate.yaml, without any secret."""
 
     id: str
     name: str
@@ -190,16 +190,12 @@ class StoredProvider(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 1
 
 
-class StoredRoute(msgspec.Struct, frozen=True, kw_only=True):
-    """A route that the database defines. `entry` is as in tidegate.yaml."""
+class StoredProvider(StoredEntry, frozen=True, kw_only=True):
+    """A provider that the database defines."""
 
-    id: str
-    name: str
-    entry: JsonObject
-    created_by: str = ""
-    created_at: int = 0
-    updated_at: int = 0
-    revision: int = 1
+
+class StoredRoute(StoredEntry, frozen=True, kw_only=True):
+    """A route that the database defines."""
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):

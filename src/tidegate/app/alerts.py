@@ -15,6 +15,7 @@ from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.limits_passed import Thresholds
 from tidegate.adapters.sql.outbox import Outbox
 from tidegate.adapters.system import SystemClock
+from tidegate.app.beside import beside
 from tidegate.app.noticed import Noticed
 from tidegate.policy.limits.rules import Limit
 from tidegate.policy.snapshot import Webhook
@@ -38,13 +39,8 @@ def webhook_handlers(live: Live) -> dict[str, Handler]:
 async def alerting(database: Database, live: Live, noticed: Noticed, deliveries: Deliveries) -> AsyncGenerator[None]:
     """What is noticed while the context lasts, and what was missed before, is told."""
     made = Alerting(database, lambda: live.snapshot.webhooks, lambda: _limits(live), noticed, deliveries, SystemClock())
-    task = asyncio.create_task(made.run())
-    try:
+    async with beside(made.run()):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 class Alerting:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 
+from tidegate.app.beside import beside
 from tidegate.app.limits import owner
 from tidegate.app.usage import SPOOL
 from tidegate.control.settings import Settings
@@ -21,10 +22,5 @@ async def running_batches(app: App, settings: Settings) -> AsyncGenerator[None]:
     surface, _ = SURFACES.match("POST", b"/v1/responses")
     runner = BatchRunner(app, LineCaller(app, SURFACES), Answerer(app, surface), name)
     app.late.batched = runner.poke
-    loop = asyncio.create_task(runner.run())
-    try:
+    async with beside(runner.run()):
         yield
-    finally:
-        loop.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await loop

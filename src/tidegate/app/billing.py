@@ -16,6 +16,7 @@ from tidegate.adapters.sql.metering import Metering
 from tidegate.adapters.sql.outbox import Outbox
 from tidegate.adapters.sql.unlinked import Unlinked
 from tidegate.adapters.system import SystemClock
+from tidegate.app.beside import beside
 from tidegate.policy.snapshot import BillingSettings
 from tidegate.ports import Ledger
 from tidegate.ports.delivery import Handler
@@ -35,12 +36,10 @@ async def billing(database: Database, ledger: Ledger, settings: BillingSettings 
     upstream = HttpUpstream()
     sink = StripeSink(upstream, api_key=settings.api_key.reveal(), meter=settings.meter, base_url=settings.base_url)
     outbox = Outbox(database)
-    loop = asyncio.create_task(_metered(Metering(database, ledger), Unlinked(database, outbox), clock))
     try:
-        yield BillingMessages(SqlControlStore(Changes(database, clock)), sink, clock).handlers()
+        async with beside(_metered(Metering(database, ledger), Unlinked(database, outbox), clock)):
+            yield BillingMessages(SqlControlStore(Changes(database, clock)), sink, clock).handlers()
     finally:
-        loop.cancel()
-        await asyncio.gather(loop, return_exceptions=True)
         await upstream.aclose()
 
 

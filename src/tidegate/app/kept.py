@@ -12,6 +12,7 @@ from tidegate.adapters.sql.kept_store import SqlKept
 from tidegate.adapters.sql.sealed import SealedRows
 from tidegate.adapters.sql.statements import told_when_away
 from tidegate.adapters.system import SystemClock
+from tidegate.app.beside import beside
 from tidegate.control.settings import Settings
 from tidegate.ports import Sealer, StorageUnavailable
 from tidegate.records import EVERYONE
@@ -36,12 +37,9 @@ async def sealer(database: Database, settings: Settings) -> Sealer:
 async def keeping(database: Database, sealed: Sealer, kept: WriteBehind) -> AsyncGenerator[None]:
     """Calls can read what is kept while the context lasts; what they gave is written when it ends."""
     kept.ready(SqlKept(database, sealed, SystemClock()))
-    writer = asyncio.create_task(kept.run())
     try:
-        yield
+        async with beside(kept.run()):
+            yield
     finally:
-        writer.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await writer
         with contextlib.suppress(StorageUnavailable):
             await kept.flush()

@@ -13,6 +13,7 @@ from tidegate.adapters.sealing.keys import open_keyring
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.kept import KeptRows
 from tidegate.adapters.system import SystemClock
+from tidegate.app.beside import beside
 from tidegate.control.kept_watch import KeptWatcher
 from tidegate.control.settings import Settings
 from tidegate.control.vault import Vault
@@ -38,12 +39,8 @@ async def watching_kept(database: Database, watcher: Watcher, file: KeptFile, se
     made = KeptWatcher(rows, take, keep=file.save, used=vault.take_used, interval=POLL, now=SystemClock().monotonic)
     with contextlib.suppress(StorageUnavailable):
         await made.step()
-    task = asyncio.create_task(made.run())
-    try:
+    async with beside(made.run()):
         yield made
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def as_kept(watcher: Watcher, file: KeptFile, settings: Settings) -> None:

@@ -12,6 +12,7 @@ from tidegate.adapters.sql.directory import SqlDirectories
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.listen import listen
 from tidegate.adapters.system import SystemClock
+from tidegate.app.beside import beside
 from tidegate.control.directory import KeyWatcher, listed
 from tidegate.policy.directory import Directory
 
@@ -67,13 +68,10 @@ async def watching_keys(database: Database, directory: Directory, file: KeysFile
     interval = POLL if database.is_sqlite else POLL_BESIDE_NOTICES
     source = SqlDirectories(Changes(database, clock), listed)
     watcher = KeyWatcher(source, directory, interval=interval, kept=keeping.changed, now=clock.now)
-    tasks = [asyncio.create_task(watcher.run()), asyncio.create_task(keeping.run())]
     try:
-        yield watcher
+        async with beside(watcher.run(), keeping.run()):
+            yield watcher
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         await keeping.now()
 
 
@@ -83,9 +81,5 @@ async def hearing(database: Database, changed: Callable[[], None]) -> AsyncGener
     if database.is_sqlite:
         yield
         return
-    task = asyncio.create_task(listen(database, changed))
-    try:
+    async with beside(listen(database, changed)):
         yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

@@ -15,6 +15,7 @@ import structlog
 
 from tidegate.adapters.leases import LeasedCounters
 from tidegate.adapters.spool.spool import Spool
+from tidegate.app.beside import beside
 from tidegate.control.limit_watch import LimitWatcher
 from tidegate.control.settings import Settings
 from tidegate.policy.charges import Rows
@@ -39,13 +40,8 @@ _LOG = structlog.get_logger("tidegate")
 @contextlib.asynccontextmanager
 async def watching_limits(source: LimitRules, rows: Rows, home: Path) -> AsyncGenerator[None]:
     """While the context lasts, edits of limits in the database are live within two seconds."""
-    task = asyncio.create_task(LimitWatcher(source, rows, home / KEPT, POLL).run())
-    try:
+    async with beside(LimitWatcher(source, rows, home / KEPT, POLL).run()):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 @contextlib.asynccontextmanager

@@ -1,6 +1,5 @@
 """Messages for the world outside are sent while the gateway runs. Loaded by `storage`."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Mapping
 
@@ -8,6 +7,7 @@ from tidegate.adapters.deliveries import Deliveries
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.outbox import Outbox
 from tidegate.adapters.system import SystemClock
+from tidegate.app.beside import beside
 from tidegate.ports.delivery import Handler
 
 
@@ -15,10 +15,5 @@ from tidegate.ports.delivery import Handler
 async def delivering(database: Database, handlers: Mapping[str, Handler]) -> AsyncGenerator[Deliveries]:
     """While the context lasts."""
     deliveries = Deliveries(Outbox(database), handlers, SystemClock())
-    task = asyncio.create_task(deliveries.run())
-    try:
+    async with beside(deliveries.run()):
         yield deliveries
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task

@@ -1,11 +1,11 @@
 """Edits go live: the files behind the configuration are watched, and each new snapshot is swapped in."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 
 import structlog
 
+from tidegate.app.beside import beside
 from tidegate.app.started import Started
 from tidegate.control.load import Loaded
 from tidegate.control.problems import Problem
@@ -30,13 +30,8 @@ async def watching(started: Started, live: Live) -> AsyncGenerator[Watcher]:
             _LOG.error("configuration refused; the old one stays", problem=str(problem))
 
     watcher = Watcher(started.loader, started.loaded, publish=publish, refused=refused)
-    task = asyncio.create_task(watcher.run())
-    try:
+    async with beside(watcher.run()):
         yield watcher
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 def warn(problems: tuple[Problem, ...]) -> None:

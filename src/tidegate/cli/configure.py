@@ -37,24 +37,12 @@ Json = Annotated[bool, Parameter(name="--json", negative=(), help="One JSON docu
 
 def plan(file: Document, /, *, url: Url = None, json: Json = False) -> int:
     """See `texts.PLAN`."""
-    answer = _sent("plan", file, url)
-    if answer is None:
-        return 1
-    _tell(answer["changes"], json=json)
-    if not json:
-        complain(_counted(answer["changes"], "to make", "to change", "to delete") if answer["changes"] else "No changes.")
-    return CHANGES if answer["changes"] else 0
+    return _changed("plan", file, url, ("to make", "to change", "to delete"), json=json, where_some=CHANGES)
 
 
 def apply(file: Document, /, *, url: Url = None, json: Json = False) -> int:
     """See `texts.APPLY`."""
-    answer = _sent("apply", file, url)
-    if answer is None:
-        return 1
-    _tell(answer["changes"], json=json)
-    if not json:
-        complain(_counted(answer["changes"], "made", "changed", "deleted") if answer["changes"] else "No changes.")
-    return 0
+    return _changed("apply", file, url, ("made", "changed", "deleted"), json=json)
 
 
 def export(*, url: Url = None, json: Json = False) -> int:
@@ -68,6 +56,18 @@ def export(*, url: Url = None, json: Json = False) -> int:
 
 def _yaml(document: Any) -> str:
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120).rstrip("\n")
+
+
+def _changed(what: str, file: Path, url: str | None, words: tuple[str, str, str], *, json: bool, where_some: int = 0) -> int:
+    """Tells what changes, and gives the exit code: `where_some` where something does."""
+    answer = _sent(what, file, url)
+    if answer is None:
+        return 1
+    changes = answer["changes"]
+    _tell(changes, json=json)
+    if not json:
+        complain(_counted(changes, *words) if changes else "No changes.")
+    return where_some if changes else 0
 
 
 def _sent(what: str, file: Path, url: str | None) -> Any:

@@ -4,13 +4,12 @@ The loop asks for the generation, and reads what changed since the one it has. `
 process, or the database told of one. Run by `app`.
 """
 
-import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 
 import msgspec
 import structlog
 
+from tidegate.control.looking import Looking
 from tidegate.policy.bounds import Hours
 from tidegate.policy.directory import Delta, Directory, Listed, Owner, State
 from tidegate.policy.reach import Reach
@@ -19,8 +18,6 @@ from tidegate.ports import StorageUnavailable
 from tidegate.ports.control import Directories
 from tidegate.records import ApiKey, Tenant
 
-RETRY = 1.0
-"""Seconds until the database is asked again after it was away."""
 TOUCH = 60.0
 """Seconds between two notes of which keys were used."""
 _MICROS = 1_000_000
@@ -71,38 +68,36 @@ class KeyWatcher:
     ) -> None:
         self._source = source
         self._directory = directory
-        self._interval = interval
         self._kept = kept
         self._now = now
-        self._look = asyncio.Event()
+        self._looking = Looking(self._look, interval, self._failed)
         self._read = False
         self._touched = now()
         self._away = False
 
     def poke(self) -> None:
-        self._look.set()
+        """Something was changed: look at once."""
+        self._looking.poke()
 
     async def run(self) -> None:
         """Until it is cancelled."""
-        while True:
-            self._look.clear()
-            try:
-                await self.step()
-                wait = self._interval
-                if self._away:
-                    _LOG.warning("the keys of the database are read again", generation=self._directory.generation)
-                self._away = False
-            except Exception as error:
-                self._directory.is_current = False
-                if not self._away:
-                    told = _LOG.error if isinstance(error, StorageUnavailable) else _LOG.exception
-                    told(
-                        "the keys of the database cannot be read; those that are known work on",
-                        error=f"{type(error).__name__}: {error}"[:500],
-                    )
-                self._away, wait = True, RETRY
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), wait)
+        await self._looking.run()
+
+    async def _look(self) -> None:
+        await self.step()
+        if self._away:
+            _LOG.warning("the keys of the database are read again", generation=self._directory.generation)
+        self._away = False
+
+    def _failed(self, error: Exception) -> None:
+        self._directory.is_current = False
+        if not self._away:
+            _LOG.error(
+                "the keys of the database cannot be read; those that are known work on",
+                error=f"{type(error).__name__}: {error}"[:500],
+                exc_info=None if isinstance(error, StorageUnavailable) else error,
+            )
+        self._away = True
 
     async def step(self) -> bool:
         """One look. True if something changed. Raises `StorageUnavailable`."""

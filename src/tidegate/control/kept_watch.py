@@ -3,18 +3,16 @@ it for a start without the database. Run by `app`.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 
 import structlog
 
 from tidegate.control.compile import NOTHING_KEPT
+from tidegate.control.looking import Looking
 from tidegate.ports import StorageUnavailable
 from tidegate.ports.control import KeptSource
 from tidegate.records import Kept, Tenant
 
-RETRY = 1.0
-"""Seconds until the database is asked again after it was away."""
 TOUCH = 60.0
 """Seconds between two notes of which credentials were used."""
 REFRESH = 3600.0
@@ -41,9 +39,8 @@ class KeptWatcher:
         self._take = take
         self._keep = keep
         self._used = used
-        self._interval = interval
         self._now = now
-        self._look = asyncio.Event()
+        self._looking = Looking(self.step, interval, self._failed)
         self._reached = -1
         self._kept: Kept = NOTHING_KEPT
         self._stored = 0.0
@@ -51,22 +48,15 @@ class KeptWatcher:
 
     def poke(self) -> None:
         """Something was changed: look at once."""
-        self._look.set()
+        self._looking.poke()
 
     async def run(self) -> None:
         """Until it is cancelled."""
-        while True:
-            self._look.clear()
-            wait = self._interval
-            try:
-                await self.step()
-            except StorageUnavailable:
-                wait = RETRY
-            except Exception:
-                _LOG.exception("what the database defines cannot be read; what is known stays")
-                wait = RETRY
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), wait)
+        await self._looking.run()
+
+    def _failed(self, error: Exception) -> None:
+        if not isinstance(error, StorageUnavailable):
+            _LOG.error("what the database defines cannot be read; what is known stays", exc_info=error)
 
     async def step(self) -> bool:
         """One look. True if what it read is live now. Raises `StorageUnavailable`."""

@@ -4,7 +4,6 @@ A process that knows keys and not their limits would let everything through, so 
 """
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,12 +11,11 @@ import msgspec
 import structlog
 
 from tidegate.control.limit_rows import limits_of
+from tidegate.control.looking import Looking
 from tidegate.policy.charges import Rows
 from tidegate.ports import StorageUnavailable
 from tidegate.ports.limits import LimitRules
 from tidegate.records import LimitRule
-
-RETRY = 1.0
 
 _ROWS = msgspec.json.Decoder(list[tuple[str, LimitRule]])
 _LOG = structlog.get_logger("tidegate.limits")
@@ -30,25 +28,20 @@ class LimitWatcher:
         self._source = source
         self._rows = rows
         self._file = file
-        self._interval = interval
-        self._look = asyncio.Event()
         self._reached = -1
+        self._looking = Looking(self.step, interval, self._failed)
 
     def poke(self) -> None:
         """Something was changed: look at once."""
-        self._look.set()
+        self._looking.poke()
 
     async def run(self) -> None:
         """Until it is cancelled."""
-        while True:
-            self._look.clear()
-            wait = self._interval
-            try:
-                await self.step()
-            except StorageUnavailable:
-                wait = RETRY
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), wait)
+        await self._looking.run()
+
+    def _failed(self, error: Exception) -> None:
+        if not isinstance(error, StorageUnavailable):
+            _LOG.error("the limits of the database cannot be read; what is known stays", exc_info=error)
 
     async def step(self) -> bool:
         """One look. True if something was read. Raises `StorageUnavailable`."""

@@ -304,27 +304,22 @@ def _matches(patterns: tuple[str, ...], name: str) -> bool:
 
 
 def _wrong_route(key: Key, model: str) -> GatewayError:
-    shown = ", ".join(f"`{pattern}`" for pattern in key.routes[:8]) + (", …" if len(key.routes) > 8 else "")
-    return GatewayError(
-        Error(
-            kind=ErrorKind.PERMISSION,
-            message=f"The key `{key.name}` may use configured routes only, and `{model[:128]}` is none of its own: {shown}.",
-            code="route_not_allowed",
-            param="model",
-        )
-    )
+    own = _shown(key.routes)
+    message = f"The key `{key.name}` may use configured routes only, and `{model[:128]}` is none of its own: {own}."
+    return _not_permitted(message, "route_not_allowed")
 
 
 def _forbidden(key: Key, model: str) -> GatewayError:
-    shown = ", ".join(f"`{pattern}`" for pattern in key.models[:8]) + (", …" if len(key.models) > 8 else "")
-    return GatewayError(
-        Error(
-            kind=ErrorKind.PERMISSION,
-            message=f"The key `{key.name}` may not use the model `{model[:128]}`. It may use {shown}.",
-            code="model_not_allowed",
-            param="model",
-        )
-    )
+    message = f"The key `{key.name}` may not use the model `{model[:128]}`. It may use {_shown(key.models)}."
+    return _not_permitted(message, "model_not_allowed")
+
+
+def _shown(patterns: tuple[str, ...]) -> str:
+    return ", ".join(f"`{pattern}`" for pattern in patterns[:8]) + (", …" if len(patterns) > 8 else "")
+
+
+def _not_permitted(message: str, code: str) -> GatewayError:
+    return GatewayError(Error(kind=ErrorKind.PERMISSION, message=message, code=code, param="model"))
 
 
 def _not_configured(model: str, missing: list[str | None]) -> Error:
