@@ -21,7 +21,6 @@ from tests.laws.recorded import (
     answer_bytes,
     calls_of,
     core,
-    decoded,
     own_cases,
     own_file,
     profile,
@@ -29,18 +28,16 @@ from tests.laws.recorded import (
     sse_events,
     text_of,
 )
+from tests.laws.subject import STAMP, well_formed
 from tests.laws.subjects.anthropic import SUBJECT
 
 from tidegate.dialects.anthropic import DIALECT
-from tidegate.dialects.base import Stamp
-from tidegate.ir.content import Origin
 from tidegate.ir.errors import ErrorKind
-from tidegate.ir.events import BlockStart, BlockStop, Event, Failed, Finished, Started
+from tidegate.ir.events import Failed, Finished
 from tidegate.ir.fold import fold, unfold
 from tidegate.ir.response import Response
 
-ORIGIN = Origin("anthropic", "p", "target-model")
-STAMP = Stamp("0stem0", 1)
+ORIGIN = SUBJECT.origin
 CASES = own_cases("anthropic")
 ANSWERED = [case for case in CASES if own_file("anthropic", case, "response.json")]
 
@@ -52,47 +49,7 @@ def exchanges(recordings_dir: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _read(case: str, part: str) -> bytes:
-    body = own_file("anthropic", case, part)
-    assert body is not None
-    return body
-
-
-ASKED = DIALECT.decode_request(_read("text", "request.json"))
-
-
-def _stream(body: bytes) -> list[Event]:
-    return decoded(DIALECT, sse_events([body]), ORIGIN)
-
-
-def _encode_stream(events: list[Event]) -> bytes:
-    encoder = DIALECT.stream_encoder(STAMP, ASKED)
-    return b"".join(encoder.feed(event) for event in events)
-
-
-def _well_formed(events: list[Event]) -> bool:
-    opened = [event.index for event in events if isinstance(event, BlockStart)]
-    closed = [event.index for event in events if isinstance(event, BlockStop)]
-    return (
-        isinstance(events[0], Started)
-        and opened == list(range(len(opened)))
-        and sorted(closed) == opened
-        and sum(isinstance(event, Finished) for event in events) == 1
-        and isinstance(events[-1], Finished)
-    )
-
-
-def _tap_agrees(body: bytes, answer: Response) -> bool:
-    tap = DIALECT.tap()
-    hidden = [tap.feed(event.event, event.data or b"") for event in sse_events([body])]
-    return (tap.usage, tap.model, tap.finished, tap.committed, tap.error, any(hidden)) == (
-        answer.usage,
-        answer.model,
-        True,
-        True,
-        None,
-        False,
-    )
+ASKED = SUBJECT.asked
 
 
 def _as_expected(answer: Response, expect: dict[str, Any]) -> bool:
@@ -118,21 +75,21 @@ def _as_expected(answer: Response, expect: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("case", ANSWERED)
 def test_own_answer_comes_back_as_it_was(case: str) -> None:
-    body = _read(case, "response.json")
+    body = SUBJECT.read(case, "response.json")
     answer = DIALECT.decode_response(body, ORIGIN)
     encoded = DIALECT.encode_response(answer, STAMP, ASKED)
     assert encoded.losses == []
     assert json.loads(encoded.body) == json.loads(body)
-    events = _stream(_read(case, "stream.sse"))
-    assert fold(_stream(_encode_stream(events)), "anthropic") == fold(events, "anthropic")
+    events = SUBJECT.events(SUBJECT.read(case, "stream.sse"))
+    assert fold(SUBJECT.events(SUBJECT.written(events)), "anthropic") == fold(events, "anthropic")
 
 
 @pytest.mark.parametrize("case", ANSWERED)
 def test_the_official_client_reads_what_we_write(case: str) -> None:
-    answer = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
+    answer = DIALECT.decode_response(SUBJECT.read(case, "response.json"), ORIGIN)
     whole = anthropic.types.Message.model_validate_json(DIALECT.encode_response(answer, STAMP, ASKED).body, strict=True)
-    for events in (_stream(_read(case, "stream.sse")), list(unfold(answer))):
-        assert _accumulated(_encode_stream(events)).model_dump(exclude={"usage", "stop_details"}) == whole.model_dump(
+    for events in (SUBJECT.events(SUBJECT.read(case, "stream.sse")), list(unfold(answer))):
+        assert _accumulated(SUBJECT.written(events)).model_dump(exclude={"usage", "stop_details"}) == whole.model_dump(
             exclude={"usage", "stop_details"}
         )
 
@@ -148,13 +105,13 @@ def _accumulated(body: bytes) -> anthropic.types.Message:
 
 
 def test_an_error_inside_a_stream_fails_it() -> None:
-    body = _read("overloaded", "stream.sse")
-    events = _stream(body)
+    body = SUBJECT.read("overloaded", "stream.sse")
+    events = SUBJECT.events(body)
     failed = events[-1]
     assert isinstance(failed, Failed)
     assert (failed.error.kind, failed.error.message) == (ErrorKind.OVERLOADED, "Overloaded")
     assert not any(isinstance(event, Finished) for event in events)
-    written = _encode_stream(events)
+    written = SUBJECT.written(events)
     assert written.endswith(b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n')
     assert b"message_stop" not in written
     tap = DIALECT.tap()
@@ -176,9 +133,9 @@ def test_recorded_answers_read_as_expected(exchanges: list[dict[str, Any]]) -> N
             continue
         if exchange.get("sse"):
             body = exchange["sse"].encode()
-            events = _stream(body)
+            events = SUBJECT.events(body)
             answer = fold(events, "anthropic")
-            good = _well_formed(events) and _tap_agrees(body, answer)
+            good = well_formed(events) and SUBJECT.tap_agrees(body, answer)
         else:
             answer = DIALECT.decode_response(answer_bytes(exchange), ORIGIN)
             tapped = DIALECT.tap_whole(answer_bytes(exchange))

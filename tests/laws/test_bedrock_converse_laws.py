@@ -30,21 +30,19 @@ from tests.laws.recorded import (
     reasoning_of,
     text_of,
 )
+from tests.laws.subject import STAMP, well_formed
 from tests.laws.subjects.bedrock_converse import SUBJECT
 
-from tidegate.dialects.base import Stamp
 from tidegate.dialects.bedrock_converse import DIALECT
-from tidegate.ir.content import Origin
 from tidegate.ir.errors import ErrorKind, GatewayError
-from tidegate.ir.events import BlockStart, BlockStop, Event, Failed, Finished, Started
+from tidegate.ir.events import Failed
 from tidegate.ir.fold import fold, unfold
 from tidegate.ir.response import Response
 from tidegate.wire.eventstream import EventStreamParser, frame
 from tidegate.wire.frame import Frame
 
 NAME = "bedrock_converse"
-ORIGIN = Origin(NAME, "p", "target-model")
-STAMP = Stamp("0stem0", 1)
+ORIGIN = SUBJECT.origin
 CASES = own_cases(NAME)
 STREAMED = [case for case in CASES if own_file(NAME, case, "stream.jsonl")]
 ANSWERED = [case for case in CASES if own_file(NAME, case, "response.json") and case != "error"]
@@ -64,14 +62,8 @@ def exchanges(recordings_dir: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _read(case: str, part: str) -> bytes:
-    body = own_file(NAME, case, part)
-    assert body is not None
-    return body
-
-
 def _lines(case: str) -> bytes:
-    rows = [json.loads(line) for line in _read(case, "stream.jsonl").splitlines()]
+    rows = [json.loads(line) for line in SUBJECT.read(case, "stream.jsonl").splitlines()]
     return b"".join(frame(json.dumps(row["payload"]).encode(), row["event"]) for row in rows)
 
 
@@ -80,34 +72,7 @@ def _frames(chunks: Iterable[bytes]) -> list[Frame]:
     return [found for chunk in chunks for found in parser.feed(chunk)] + parser.end()
 
 
-ASKED = DIALECT.decode_request(_read("text", "request.json"))
-
-
-def _stream(body: bytes) -> list[Event]:
-    return decoded(DIALECT, _frames([body]), ORIGIN)
-
-
-def _encode_stream(events: list[Event]) -> bytes:
-    encoder = DIALECT.stream_encoder(STAMP, ASKED)
-    return b"".join(encoder.feed(event) for event in events)
-
-
-def _well_formed(events: list[Event]) -> bool:
-    opened = [event.index for event in events if isinstance(event, BlockStart)]
-    closed = [event.index for event in events if isinstance(event, BlockStop)]
-    return (
-        isinstance(events[0], Started)
-        and opened == list(range(len(opened)))
-        and sorted(closed) == opened
-        and sum(isinstance(event, Finished) for event in events) == 1
-        and isinstance(events[-1], Finished)
-    )
-
-
-def _tap_agrees(body: bytes, answer: Response) -> bool:
-    tap = DIALECT.tap()
-    hidden = [tap.feed(found.event, found.data or b"") for found in _frames([body])]
-    return (tap.usage, tap.finished, tap.committed, tap.error, any(hidden)) == (answer.usage, True, True, None, False)
+ASKED = SUBJECT.asked
 
 
 def _as_expected(answer: Response, expect: dict[str, Any]) -> bool:
@@ -132,7 +97,7 @@ def _as_expected(answer: Response, expect: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("case", ANSWERED)
 def test_own_answer_comes_back_as_it_was(case: str) -> None:
-    body = _read(case, "response.json")
+    body = SUBJECT.read(case, "response.json")
     answer = DIALECT.decode_response(body, ORIGIN)
     encoded = DIALECT.encode_response(answer, STAMP, ASKED)
     assert encoded.losses == []
@@ -141,10 +106,10 @@ def test_own_answer_comes_back_as_it_was(case: str) -> None:
 
 @pytest.mark.parametrize("case", BOTH)
 def test_own_stream_comes_back_as_it_was(case: str) -> None:
-    events = _stream(_lines(case))
-    assert _stream(_encode_stream(events)) == events
-    answer = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
-    assert fold(_stream(_encode_stream(list(unfold(answer)))), NAME) == fold(events, NAME)
+    events = SUBJECT.events(_lines(case))
+    assert SUBJECT.events(SUBJECT.written(events)) == events
+    answer = DIALECT.decode_response(SUBJECT.read(case, "response.json"), ORIGIN)
+    assert fold(SUBJECT.events(SUBJECT.written(list(unfold(answer)))), NAME) == fold(events, NAME)
 
 
 # botocore reads what we write: its parsers, made from the service's own model, leave out what they do not know.
@@ -166,13 +131,13 @@ def _boto_stream(body: bytes) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("case", BOTH)
 def test_the_official_client_reads_what_we_write(case: str) -> None:
-    answer = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
+    answer = DIALECT.decode_response(SUBJECT.read(case, "response.json"), ORIGIN)
     whole = _boto_whole(DIALECT.encode_response(answer, STAMP, ASKED).body)
     assert whole["stopReason"] == answer.stop.raw
     assert len(whole["output"]["message"]["content"]) == len(answer.blocks)
     assert "SDK_UNKNOWN_MEMBER" not in str(whole)
-    for events in (_stream(_lines(case)), list(unfold(answer))):
-        told = _boto_stream(_encode_stream(events))
+    for events in (SUBJECT.events(_lines(case)), list(unfold(answer))):
+        told = _boto_stream(SUBJECT.written(events))
         assert [next(iter(event)) for event in told[:1] + told[-2:]] == ["messageStart", "messageStop", "metadata"]
         assert told[-1]["metadata"]["usage"] == whole["usage"]
         text = "".join(event["contentBlockDelta"]["delta"].get("text", "") for event in told if "contentBlockDelta" in event)
@@ -182,11 +147,11 @@ def test_the_official_client_reads_what_we_write(case: str) -> None:
 
 def test_an_error_inside_a_stream_fails_it() -> None:
     body = _lines("throttled")
-    events = _stream(body)
+    events = SUBJECT.events(body)
     failed = events[-1]
     assert isinstance(failed, Failed)
     assert (failed.error.kind, failed.error.type) == (ErrorKind.RATE_LIMIT, "throttlingException")
-    written = _frames([_encode_stream(events)])
+    written = _frames([SUBJECT.written(events)])
     assert [found.event for found in written] == ["messageStart", "contentBlockDelta", "exception:throttlingException"]
     tap = DIALECT.tap()
     for found in _frames([body]):
@@ -215,9 +180,9 @@ def test_recorded_answers_read_as_expected(exchanges: list[dict[str, Any]]) -> N
             continue
         if exchange.get("response_body_b64"):
             body = base64.b64decode(exchange["response_body_b64"])
-            events = _stream(body)
+            events = SUBJECT.events(body)
             answer = fold(events, NAME)
-            good = _well_formed(events) and _tap_agrees(body, answer)
+            good = well_formed(events) and SUBJECT.tap_agrees(body, answer)
             good = good and [found.event for found in _frames([body])] == [event["event"] for event in exchange["aws_events"]]
         else:
             answer = DIALECT.decode_response(answer_bytes(exchange), ORIGIN)

@@ -18,7 +18,6 @@ from tests.laws.recorded import (
     answer_bytes,
     calls_of,
     core,
-    decoded,
     own_cases,
     own_file,
     profile,
@@ -26,19 +25,17 @@ from tests.laws.recorded import (
     sse_events,
     text_of,
 )
+from tests.laws.subject import STAMP, well_formed
 from tests.laws.subjects.gemini import SUBJECT
 
-from tidegate.dialects.base import Stamp
 from tidegate.dialects.gemini import ARRAY, DIALECT
-from tidegate.ir.content import Origin
 from tidegate.ir.errors import ErrorKind
-from tidegate.ir.events import BlockStart, BlockStop, Event, Failed, Finished, Started
+from tidegate.ir.events import BlockStart, BlockStop, Event, Failed
 from tidegate.ir.fold import fold, unfold
 from tidegate.ir.response import Response
 from tidegate.wire.json_array import JsonArrayParser
 
-ORIGIN = Origin("gemini", "p", "target-model")
-STAMP = Stamp("0stem0", 1)
+ORIGIN = SUBJECT.origin
 CASES = own_cases("gemini")
 STREAMED = [case for case in CASES if own_file("gemini", case, "stream.sse")]
 ANSWERED = [case for case in STREAMED if own_file("gemini", case, "response.json")]
@@ -53,52 +50,18 @@ def exchanges(recordings_dir: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _read(case: str, part: str) -> bytes:
-    body = own_file("gemini", case, part)
-    assert body is not None
-    return body
+ASKED = SUBJECT.asked
 
 
-ASKED = DIALECT.decode_request(_read("text", "request.json"))
-
-
-def _stream(body: bytes) -> list[Event]:
-    return decoded(DIALECT, sse_events([body]), ORIGIN)
-
-
-def _encode_stream(events: list[Event]) -> bytes:
-    encoder = DIALECT.stream_encoder(STAMP, ASKED)
-    return b"".join(encoder.feed(event) for event in events)
+def _in_turn(events: list[Event]) -> bool:
+    """Each block ends before the next one begins."""
+    opened = [event.index for event in events if isinstance(event, BlockStart)]
+    return [event.index for event in events if isinstance(event, BlockStop)] == opened
 
 
 def _bare(answer: Response) -> Response:
     """Without what a fold of a stream does not see."""
     return msgspec.structs.replace(answer, extras={})
-
-
-def _well_formed(events: list[Event]) -> bool:
-    opened = [event.index for event in events if isinstance(event, BlockStart)]
-    closed = [event.index for event in events if isinstance(event, BlockStop)]
-    return (
-        isinstance(events[0], Started)
-        and opened == list(range(len(opened)))
-        and closed == opened
-        and sum(isinstance(event, Finished) for event in events) == 1
-        and isinstance(events[-1], Finished)
-    )
-
-
-def _tap_agrees(body: bytes, answer: Response) -> bool:
-    tap = DIALECT.tap()
-    hidden = [tap.feed(event.event, event.data or b"") for event in sse_events([body])]
-    return (tap.usage, tap.model, tap.finished, tap.committed, tap.error, any(hidden)) == (
-        answer.usage,
-        answer.model,
-        True,
-        True,
-        None,
-        False,
-    )
 
 
 def _as_expected(answer: Response, expect: dict[str, Any]) -> bool:
@@ -121,33 +84,33 @@ def _as_expected(answer: Response, expect: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("case", ANSWERED)
 def test_own_answer_comes_back_as_it_was(case: str) -> None:
-    body = _read(case, "response.json")
+    body = SUBJECT.read(case, "response.json")
     answer = DIALECT.decode_response(body, ORIGIN)
     encoded = DIALECT.encode_response(answer, STAMP, ASKED)
     assert encoded.losses == []
     assert normal_answer(json.loads(encoded.body)) == normal_answer(json.loads(body))
-    events = _stream(_read(case, "stream.sse"))
-    assert fold(_stream(_encode_stream(events)), "gemini") == fold(events, "gemini")
-    assert fold(_stream(_encode_stream(list(unfold(answer)))), "gemini") == _bare(answer)
+    events = SUBJECT.events(SUBJECT.read(case, "stream.sse"))
+    assert fold(SUBJECT.events(SUBJECT.written(events)), "gemini") == fold(events, "gemini")
+    assert fold(SUBJECT.events(SUBJECT.written(list(unfold(answer)))), "gemini") == _bare(answer)
 
 
 @pytest.mark.parametrize("case", ANSWERED)
 def test_the_stream_of_a_client_that_did_not_ask_for_events_is_an_array_of_the_same(case: str) -> None:
-    events = _stream(_read(case, "stream.sse"))
+    events = SUBJECT.events(SUBJECT.read(case, "stream.sse"))
     encoder = ARRAY.stream_encoder(STAMP, ASKED)
     written = b"".join(encoder.feed(event) for event in events)
-    framed = [event.data for event in sse_events([_encode_stream(events)])]
+    framed = [event.data for event in sse_events([SUBJECT.written(events)])]
     assert json.loads(written) == [json.loads(data or b"") for data in framed]
     parser = JsonArrayParser(1 << 20)
     assert [frame.data for byte in written for frame in parser.feed(bytes([byte]))] == framed
 
 
 def test_an_error_inside_a_stream_fails_it() -> None:
-    body = _read("error_in_stream", "stream.sse")
-    failed = _stream(body)[-1]
+    body = SUBJECT.read("error_in_stream", "stream.sse")
+    failed = SUBJECT.events(body)[-1]
     assert isinstance(failed, Failed)
     assert (failed.error.kind, failed.error.status) == (ErrorKind.OVERLOADED, 503)
-    written = _encode_stream(_stream(body))
+    written = SUBJECT.written(SUBJECT.events(body))
     assert json.loads(written.strip().rpartition(b"data: ")[2])["error"]["status"] == "UNAVAILABLE"
     tap = DIALECT.tap()
     for event in sse_events([body]):
@@ -168,9 +131,9 @@ def test_recorded_answers_read_as_expected(exchanges: list[dict[str, Any]]) -> N
             continue
         if exchange.get("sse"):
             body = exchange["sse"].encode()
-            events = _stream(body)
+            events = SUBJECT.events(body)
             answer = fold(events, "gemini")
-            good = _well_formed(events) and _tap_agrees(body, answer)
+            good = well_formed(events) and _in_turn(events) and SUBJECT.tap_agrees(body, answer)
         else:
             answer = DIALECT.decode_response(answer_bytes(exchange), ORIGIN)
             tapped = DIALECT.tap_whole(answer_bytes(exchange))

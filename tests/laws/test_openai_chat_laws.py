@@ -16,19 +16,18 @@ from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from tests.laws.mutation import SLOW, get, places
 from tests.laws.openai_schema import Schema
-from tests.laws.recorded import answer_bytes, core, decoded, own_cases, own_file, profile, reasoning_of, sse_events
+from tests.laws.recorded import answer_bytes, core, own_cases, own_file, profile, reasoning_of, sse_events
+from tests.laws.subject import STAMP, well_formed
 from tests.laws.subjects.openai_chat import SUBJECT, bare
 
-from tidegate.dialects.base import Stamp
 from tidegate.dialects.openai_chat import DIALECT
-from tidegate.ir.content import Native, Origin, Text, ToolUse
+from tidegate.ir.content import Native, Text, ToolUse
 from tidegate.ir.errors import ErrorKind, GatewayError
-from tidegate.ir.events import BlockStart, BlockStop, Event, Failed, Finished, Started, UsageReport
+from tidegate.ir.events import Failed, Finished
 from tidegate.ir.fold import fold, unfold
 from tidegate.ir.response import Response
 
-ORIGIN = Origin("openai_chat", "p", "target-model")
-STAMP = Stamp("0stem0", 1)
+ORIGIN = SUBJECT.origin
 CASES = own_cases("openai_chat")
 ANSWERED = [case for case in CASES if own_file("openai_chat", case, "response.json") and own_file("openai_chat", case, "stream.sse")]
 
@@ -65,49 +64,13 @@ def schema(specs_dir: Path) -> Schema:
     return Schema(specs_dir)
 
 
-def _read(case: str, part: str) -> bytes:
-    body = own_file("openai_chat", case, part)
-    assert body is not None
-    return body
-
-
-ASKED = DIALECT.decode_request(_read("text", "request.json"))
-
-
-def _stream(body: bytes) -> list[Event]:
-    return decoded(DIALECT, sse_events([body]), ORIGIN)
-
-
-def _encode_stream(events: list[Event], *, include_usage: bool = True) -> bytes:
-    request = msgspec.structs.replace(ASKED, include_usage=include_usage)
-    encoder = DIALECT.stream_encoder(STAMP, request)
-    return b"".join(encoder.feed(event) for event in events)
+ASKED = SUBJECT.asked
 
 
 def _answer(exchange: dict[str, Any]) -> Response:
     if exchange.get("sse"):
-        return fold(_stream(exchange["sse"].encode()), "openai_chat")
+        return fold(SUBJECT.events(exchange["sse"].encode()), "openai_chat")
     return DIALECT.decode_response(answer_bytes(exchange), ORIGIN)
-
-
-def _well_formed(events: list[Event]) -> bool:
-    starts = [event.index for event in events if isinstance(event, BlockStart)]
-    stops = [event.index for event in events if isinstance(event, BlockStop)]
-    return (
-        isinstance(events[0], Started)
-        and isinstance(events[-1], Finished)
-        and sum(isinstance(event, Started | Finished) for event in events) == 2
-        and starts == list(range(len(starts)))
-        and sorted(stops) == starts
-    )
-
-
-def _tap_agrees(body: bytes, events: list[Event]) -> bool:
-    tap = DIALECT.tap()
-    hidden = [event.data for event in sse_events([body]) if tap.feed(event.event, event.data or b"")]
-    usage = next((event.usage for event in events if isinstance(event, UsageReport)), None)
-    only_usage = all(json.loads(data)["choices"] == [] and json.loads(data)["usage"] for data in hidden if data)
-    return tap.usage == usage and tap.finished and tap.committed and len(hidden) <= 1 and only_usage
 
 
 def _arguments(text: str) -> Any:
@@ -158,19 +121,19 @@ def _as_expected(answer: Response, expect: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("case", ANSWERED)
 def test_own_answer_comes_back_as_it_was(case: str) -> None:
-    whole = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
+    whole = DIALECT.decode_response(SUBJECT.read(case, "response.json"), ORIGIN)
     encoded = DIALECT.encode_response(whole, STAMP, ASKED)
     assert encoded.losses == []
     again = DIALECT.decode_response(encoded.body, ORIGIN)
     assert bare(again) == bare(whole)
     assert (again.extras, again.created, again.usage) == (whole.extras, whole.created, whole.usage)
-    written = fold(_stream(_encode_stream(_stream(_read(case, "stream.sse")))), "openai_chat")
+    written = fold(SUBJECT.events(SUBJECT.written(SUBJECT.events(SUBJECT.read(case, "stream.sse")))), "openai_chat")
     assert bare(written) == bare(whole)
 
 
 @pytest.mark.parametrize("case", ANSWERED)
 def test_the_official_client_reads_our_answers(case: str) -> None:
-    whole = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
+    whole = DIALECT.decode_response(SUBJECT.read(case, "response.json"), ORIGIN)
     answer = ChatCompletion.model_validate_json(DIALECT.encode_response(whole, STAMP, ASKED).body, strict=True)
     assert (answer.choices[0].message.content or "") == "".join(block.text for block in whole.blocks if isinstance(block, Text))
 
@@ -178,10 +141,10 @@ def test_the_official_client_reads_our_answers(case: str) -> None:
 # The official client's types know no custom call in a stream, and its accumulator raises for an answer that was cut short.
 @pytest.mark.parametrize("case", [case for case in ANSWERED if case not in ("custom_tool", "usage_details")])
 def test_the_official_client_reads_our_streams(case: str) -> None:
-    whole = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
+    whole = DIALECT.decode_response(SUBJECT.read(case, "response.json"), ORIGIN)
     answer = ChatCompletion.model_validate_json(DIALECT.encode_response(whole, STAMP, ASKED).body)
     state = ChatCompletionStreamState()
-    for event in sse_events([_encode_stream(list(unfold(whole)))]):
+    for event in sse_events([SUBJECT.written(list(unfold(whole)))]):
         if event.data and event.data != b"[DONE]":
             state.handle_chunk(ChatCompletionChunk.model_validate_json(event.data))
     told = state.get_final_completion()
@@ -203,14 +166,14 @@ def _unparsed(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_an_error_inside_a_stream_fails_it() -> None:
-    body = _read("error_in_stream", "stream.sse")
-    events = _stream(body)
+    body = SUBJECT.read("error_in_stream", "stream.sse")
+    events = SUBJECT.events(body)
     failed = events[-1]
     assert isinstance(failed, Failed)
     assert failed.error.kind is ErrorKind.UPSTREAM
     assert failed.error.message.startswith("The server had an error")
     assert not any(isinstance(event, Finished) for event in events)
-    written = _encode_stream(events)
+    written = SUBJECT.written(events)
     assert b"[DONE]" not in written
     assert json.loads(sse_events([written])[-1].data or b"")["error"]["type"] == "server_error"
     tap = DIALECT.tap()
@@ -221,15 +184,15 @@ def test_an_error_inside_a_stream_fails_it() -> None:
 
 def test_an_error_body_says_what_is_wrong() -> None:
     with pytest.raises(GatewayError) as raised:
-        DIALECT.decode_response(_read("error_body", "response.json"), ORIGIN)
-    error = DIALECT.decode_error(400, _read("error_body", "response.json"))
+        DIALECT.decode_response(SUBJECT.read("error_body", "response.json"), ORIGIN)
+    error = DIALECT.decode_error(400, SUBJECT.read("error_body", "response.json"))
     assert raised.value.error == error
     assert (error.kind, error.param, error.code) == (ErrorKind.BAD_REQUEST, "max_completion_tokens", "integer_below_min_value")
 
 
 @pytest.mark.parametrize("case", ANSWERED)
 def test_what_we_write_fits_the_published_schema(case: str, schema: Schema) -> None:
-    whole = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
+    whole = DIALECT.decode_response(SUBJECT.read(case, "response.json"), ORIGIN)
     _check_written(whole, schema)
 
 
@@ -239,14 +202,14 @@ def _check_written(whole: Response, schema: Schema) -> None:
     body = json.loads(DIALECT.encode_response(foreign, STAMP, ASKED).body)
     assert schema.faults("CreateChatCompletionResponse", body) == []
     for include_usage in (True, False):
-        written = _encode_stream(list(unfold(foreign)), include_usage=include_usage)
+        written = SUBJECT.written(unfold(foreign), msgspec.structs.replace(ASKED, include_usage=include_usage))
         chunks = _check_stream(written, include_usage=include_usage, usage=whole.usage is not None)
         custom = any(isinstance(block, ToolUse) and block.kind == "custom" for block in whole.blocks)
         for chunk in chunks:
             # The schema of a chunk has no custom calls, which OpenAI streams all the same; `usage` is documented as null until the last.
             plain = {name: value for name, value in chunk.items() if name != "usage" or value is not None}
             assert custom or schema.faults("CreateChatCompletionStreamResponse", plain) == []
-    again = fold(_stream(_encode_stream(list(unfold(foreign)))), "openai_chat")
+    again = fold(SUBJECT.events(SUBJECT.written(list(unfold(foreign)))), "openai_chat")
     assert bare(again) == bare(DIALECT.decode_response(json.dumps(body).encode(), ORIGIN))
 
 
@@ -281,8 +244,8 @@ def test_recorded_answers_read_as_expected(exchanges: list[dict[str, Any]]) -> N
             continue
         good = True
         if exchange.get("sse"):
-            events = _stream(exchange["sse"].encode())
-            good = _well_formed(events) and _tap_agrees(exchange["sse"].encode(), events)
+            events = SUBJECT.events(exchange["sse"].encode())
+            good = well_formed(events) and SUBJECT.tap_agrees(exchange["sse"].encode(), fold(events, "openai_chat"))
         else:
             answer = DIALECT.decode_response(answer_bytes(exchange), ORIGIN)
             tapped = DIALECT.tap_whole(answer_bytes(exchange))
@@ -308,7 +271,7 @@ def test_recorded_errors_inside_streams_fail_them(exchanges: list[dict[str, Any]
     failed = [exchange for exchange in exchanges if "stream_error" in exchange["expect"]["flags"]]
     assert failed
     for exchange in failed:
-        last = _stream(exchange["sse"].encode())[-1]
+        last = SUBJECT.events(exchange["sse"].encode())[-1]
         assert isinstance(last, Failed)
         assert last.error.message == exchange["expect"]["error"]["message"]
 
@@ -348,7 +311,7 @@ def test_every_invented_field_is_in_the_output_or_on_the_receipt(data: st.DataOb
 @SLOW
 @given(st.data())
 def test_every_invented_field_of_another_dialect_is_on_the_receipt(data: st.DataObject) -> None:
-    request = DIALECT.decode_request(_read("usage_details", "request.json"))
+    request = DIALECT.decode_request(SUBJECT.read("usage_details", "request.json"))
     request.messages[0].blocks = request.messages[0].blocks[:3]
     request.metadata = None
     holders = [request, request.messages[0], *request.messages[0].blocks]

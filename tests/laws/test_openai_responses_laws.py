@@ -17,32 +17,26 @@ from pydantic import TypeAdapter
 from tests.laws.mutation import SLOW, get, places
 from tests.laws.openai_schema import Schema
 from tests.laws.recorded import answer_bytes, core, decoded, own_cases, own_file, profile, reasoning_of, sse_events, text_of
+from tests.laws.subject import STAMP, well_formed
 from tests.laws.subjects.openai_responses import SUBJECT, bare
 
-from tidegate.dialects.base import Dialect, Stamp
+from tidegate.dialects.base import Dialect
 from tidegate.dialects.openai_responses import DIALECT
 from tidegate.dialects.table import DIALECTS
 from tidegate.ir.content import Origin, ToolUse
 from tidegate.ir.errors import ErrorKind
-from tidegate.ir.events import BlockStart, BlockStop, Event, Failed, Finished, Started
+from tidegate.ir.events import Failed, Finished
 from tidegate.ir.fold import fold, unfold
 from tidegate.ir.response import Response
 
-ORIGIN = Origin("openai_responses", "p", "target-model")
-STAMP = Stamp("0stem0", 1)
+ORIGIN = SUBJECT.origin
 CASES = own_cases("openai_responses")
 ANSWERED = [
     case for case in CASES if own_file("openai_responses", case, "response.json") and own_file("openai_responses", case, "stream.sse")
 ]
 
 
-def _read(case: str, part: str) -> bytes:
-    body = own_file("openai_responses", case, part)
-    assert body is not None
-    return body
-
-
-ASKED = DIALECT.decode_request(_read("text", "request.json"))
+ASKED = SUBJECT.asked
 
 
 @pytest.fixture(scope="module")
@@ -57,57 +51,22 @@ def schema(specs_dir: Path) -> Schema:
     return Schema(specs_dir)
 
 
-def _stream(body: bytes) -> list[Event]:
-    return decoded(DIALECT, sse_events([body]), ORIGIN)
-
-
-def _written(events: list[Event]) -> bytes:
-    encoder = DIALECT.stream_encoder(STAMP, ASKED)
-    return b"".join(encoder.feed(event) for event in events)
-
-
-def _well_formed(events: list[Event]) -> bool:
-    starts = [event.index for event in events if isinstance(event, BlockStart)]
-    stops = [event.index for event in events if isinstance(event, BlockStop)]
-    ends = sum(isinstance(event, Started | Finished) for event in events)
-    return (
-        isinstance(events[0], Started)
-        and isinstance(events[-1], Finished)
-        and ends == 2
-        and starts == list(range(len(starts)))
-        and sorted(stops) == starts
-    )
-
-
-def _tap_agrees(body: bytes, answer: Response) -> bool:
-    tap = DIALECT.tap()
-    hidden = [tap.feed(event.event, event.data or b"") for event in sse_events([body])]
-    return (tap.usage, tap.model, tap.finished, tap.committed, tap.error, any(hidden)) == (
-        answer.usage,
-        answer.model,
-        True,
-        True,
-        None,
-        False,
-    )
-
-
 # The project's own recordings
 
 
 @pytest.mark.parametrize("case", ANSWERED)
 def test_own_answer_comes_back_as_it_was(case: str) -> None:
-    whole = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
+    whole = DIALECT.decode_response(SUBJECT.read(case, "response.json"), ORIGIN)
     encoded = DIALECT.encode_response(whole, STAMP, ASKED)
     assert encoded.losses == []
     assert DIALECT.encode_response(whole, STAMP, ASKED) == encoded
     assert bare(DIALECT.decode_response(encoded.body, ORIGIN)) == bare(whole)
-    assert bare(fold(_stream(_written(_stream(_read(case, "stream.sse")))), "openai_responses")) == bare(whole)
+    assert bare(fold(SUBJECT.events(SUBJECT.written(SUBJECT.events(SUBJECT.read(case, "stream.sse")))), "openai_responses")) == bare(whole)
 
 
 @pytest.mark.parametrize("case", ANSWERED)
 def test_what_we_write_is_of_the_published_schema_and_the_official_client_reads_it(case: str, schema: Schema) -> None:
-    whole = DIALECT.decode_response(_read(case, "response.json"), ORIGIN)
+    whole = DIALECT.decode_response(SUBJECT.read(case, "response.json"), ORIGIN)
     assert _faults(whole, DIALECT, schema) == []
 
 
@@ -117,7 +76,7 @@ def _faults(answer: Response, source: Dialect, schema: Schema) -> list[str]:
     OfficialResponse.model_validate_json(body, strict=True)
     found = schema.faults("Response", json.loads(body))
     adapter: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
-    for frame in sse_events([_written(list(unfold(answer)))]):
+    for frame in sse_events([SUBJECT.written(list(unfold(answer)))]):
         event = json.loads(frame.data or b"")
         found += schema.faults(_NAMES.get(event["type"]) or _name(event["type"]), event)
         adapter.validate_json(frame.data or b"", strict=True)
@@ -137,13 +96,13 @@ def _name(kind: str) -> str:
 
 
 def test_an_error_inside_a_stream_fails_it(schema: Schema) -> None:
-    body = _read("error_in_stream", "stream.sse")
-    events = _stream(body)
+    body = SUBJECT.read("error_in_stream", "stream.sse")
+    events = SUBJECT.events(body)
     failed = events[-1]
     assert isinstance(failed, Failed)
     assert failed.error.message.startswith("The server had an error")
     assert not any(isinstance(event, Finished) for event in events)
-    written = [json.loads(frame.data or b"") for frame in sse_events([_written(events)])]
+    written = [json.loads(frame.data or b"") for frame in sse_events([SUBJECT.written(events)])]
     assert [event["type"] for event in written[-2:]] == ["error", "response.failed"]
     assert [fault for event in written for fault in schema.faults(_NAMES.get(event["type"]) or _name(event["type"]), event)] == []
     tap = DIALECT.tap()
@@ -153,7 +112,7 @@ def test_an_error_inside_a_stream_fails_it(schema: Schema) -> None:
 
 
 def test_an_error_body_says_what_is_wrong() -> None:
-    error = DIALECT.decode_error(400, _read("error_body", "response.json"))
+    error = DIALECT.decode_error(400, SUBJECT.read("error_body", "response.json"))
     assert (error.kind, error.param, error.code) == (ErrorKind.BAD_REQUEST, "max_output_tokens", "integer_below_min_value")
 
 
@@ -162,7 +121,7 @@ def test_an_error_body_says_what_is_wrong() -> None:
 
 def _answer(exchange: dict[str, Any]) -> Response:
     if exchange.get("sse"):
-        return fold(_stream(exchange["sse"].encode()), "openai_responses")
+        return fold(SUBJECT.events(exchange["sse"].encode()), "openai_responses")
     return DIALECT.decode_response(answer_bytes(exchange), ORIGIN)
 
 
@@ -206,7 +165,7 @@ def test_recorded_answers_read_as_expected(exchanges: list[dict[str, Any]]) -> N
             body = exchange["sse"].encode()
             size = 1 + len(body) % 97
             split = decoded(DIALECT, sse_events(body[at : at + size] for at in range(0, len(body), size)), ORIGIN)
-            good = _well_formed(split) and _tap_agrees(body, answer) and fold(split, "openai_responses") == answer
+            good = well_formed(split) and SUBJECT.tap_agrees(body, answer) and fold(split, "openai_responses") == answer
         else:
             tapped = DIALECT.tap_whole(answer_bytes(exchange))
             good = (tapped.model, tapped.usage) == (answer.model, answer.usage)
