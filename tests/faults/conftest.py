@@ -3,9 +3,13 @@
 import datetime
 import os
 import platform
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from tests.e2e.wire import Provider
+
+from tidegate.sandbox.server import running
 
 _PAGE = """# Reliability: what the drills found
 
@@ -18,6 +22,13 @@ Written by `make faults-long` from the figures of its own run; never by hand. [T
 |---|---|
 {rows}
 """
+
+
+@pytest.fixture(scope="module")
+def provider() -> Generator[Provider]:
+    """The scripted provider, with its own account of what it did."""
+    with running() as sandbox:
+        yield Provider(sandbox)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

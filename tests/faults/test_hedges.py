@@ -10,14 +10,6 @@ from tests.e2e.wire import Provider, call
 from tests.faults.test_attempts import rows
 from tests.support.gateway import GatewayProcess
 
-from tidegate.sandbox.server import running
-
-
-@pytest.fixture(scope="module")
-def provider() -> Generator[Provider]:
-    with running() as sandbox:
-        yield Provider(sandbox)
-
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Generator[GatewayProcess]:

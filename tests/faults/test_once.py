@@ -10,16 +10,8 @@ import pytest
 from tests.e2e.wire import Answer, Provider, call
 from tests.support.gateway import GatewayProcess
 
-from tidegate.sandbox.server import running
-
 KEYS = 20
 TIMES = 4
-
-
-@pytest.fixture(scope="module")
-def provider() -> Generator[Provider]:
-    with running() as sandbox:
-        yield Provider(sandbox)
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from tests.conformance.replay.answer import Answer
 from tests.faults.rig.calls import CLIENTS, FIRST_NUMBER, Call, Client, Transcript, load, make
 from tests.faults.rig.judge import Verdict, judge
-from tests.faults.rig.proxy import Fault
+from tests.faults.rig.proxy import Fault, Kind
 from tests.faults.rig.sizes import sizes
 from tests.faults.rig.stage import Stage, staged
 
@@ -105,6 +106,36 @@ async def test_other_pieces_change_nothing(
     verdict = judge(transcripts, stage.truth(), stage.rows(len(stage.truth())), texts={call.number: (text("ü€😀"),) for call in calls})
     assert verdict.figures["answered"] == len(calls)
     told(record_property, f"pieces of {size} bytes for {client}", verdict)
+
+
+@pytest.mark.parametrize("kind", ["reset", "close", "corrupt"])
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_a_network_that_breaks_or_lies_ends_no_stream_as_if_nothing_were(
+    stage: Stage, numbers: Iterator[int], client: Client, kind: Kind, record_property: Record
+) -> None:
+    """Somewhere in the answer, a connection breaks or a byte is another one: at the provider of the other dialect, so that all is read."""
+    model = MODELS["anthropic" if client == "openai_chat" else "openai_chat"]
+    transcripts: list[Transcript] = []
+    before = stage.proxy.hits[kind]
+    for after in (10, 400, 900, 1500, 2200):
+        stage.proxy.fault = Fault(kind, after=after)
+        transcripts.append(await make(stage.gateway.port, stage.gateway.key, Call(next(numbers), client, model, {"n": 40, "gap_ms": 2})))
+        stage.proxy.fault = None
+        # A connection that is kept would count its bytes on.
+        stage.proxy.cut()
+    assert stage.proxy.hits[kind] > before, "the fault never struck"
+    assert {transcript.end for transcript in transcripts} == {"complete"}
+    assert {transcript.status for transcript in transcripts} <= {200, 502}
+    flaws = [flaw for transcript in transcripts if transcript.answer is not None for flaw in _flaws(transcript.answer)]
+    assert not flaws
+    failed = sum(transcript.answer is None or transcript.answer.error is not None for transcript in transcripts)
+    record_property("verdict", f"network {kind} for {client}: {len(transcripts)} calls, {failed} told of it, {len(flaws)} breaches")
+    # A byte may also be changed within a word, and nobody can know.
+    assert failed == len(transcripts) or kind == "corrupt"
+
+
+def _flaws(answer: Answer) -> list[str]:
+    return answer.flaws if answer.error is None else []
 
 
 async def test_clients_that_leave_anywhere_are_settled_and_their_provider_is_let_go(

@@ -12,7 +12,7 @@ from typing import Literal, Self
 
 import msgspec
 
-Kind = Literal["latency", "stall", "reset", "close", "refuse", "ignore", "rechunk", "corrupt"]
+Kind = Literal["latency", "stall", "reset", "close", "refuse", "rechunk", "corrupt"]
 Ends = tuple[asyncio.StreamWriter, asyncio.StreamWriter]
 _PIECE = 64 << 10
 _RESET = struct.pack("ii", 1, 0)
@@ -94,10 +94,6 @@ class FaultProxy:
         self.connections += 1
         if self._struck("refuse"):
             _reset(writer)
-            return
-        if self._struck("ignore"):
-            self._open.add(writer)
-            await reader.read()
             return
         try:
             far_reader, far_writer = await self._dialled()

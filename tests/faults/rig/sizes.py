@@ -16,11 +16,9 @@ class Sizes(msgspec.Struct, frozen=True):
     """Seconds of it."""
     streams: int = 40
     """Open at once."""
-    trickles: int = 60
-    """Connections that send too slowly."""
 
 
-LONG = Sizes(kills=100, disconnects=1000, outage=60.0, rate=60.0, load=60.0, streams=500, trickles=1000)
+LONG = Sizes(kills=100, disconnects=1000, outage=60.0, rate=60.0, load=60.0, streams=500)
 
 
 def sizes() -> Sizes:
