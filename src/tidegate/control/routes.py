@@ -69,7 +69,7 @@ class Routes:
             groups=() if _is_plain(groups) else groups,
             defaults=entry.defaults,
             on_loss=entry.on_loss,
-            strategy="in_order" if entry.groups else entry.strategy,
+            strategy=groups[0].strategy if len(groups) == 1 else "in_order",
             caller_keys=entry.caller_keys,
             rules=self._rules(entry, path),
             limits=Limits(self._problems).of("route", name, path, entry.limits, budgets_of(path, entry.budget, entry.budgets)),
@@ -90,7 +90,7 @@ class Routes:
             choices: list[RouteChoice] = []
             for place, target in enumerate(group.targets):
                 choice = self._choice(target, (*where, "targets", place), group, prefix=name.endswith("/*"), routes=entries)
-                if choice is not None and not any(choice == other for other in choices):
+                if choice is not None and choice not in choices:
                     choices.append(choice)
                 elif choice is not None:
                     end = ("target",) if isinstance(target, TargetEntry) else ()
@@ -191,6 +191,7 @@ def _is_plain(groups: tuple[RouteGroup, ...]) -> bool:
     """Whether all calls have one order, so that nothing need be asked for each."""
     return (
         len(groups) == 1
+        and groups[0].when is ALWAYS
         and groups[0].strategy in ("in_order", "free_first")
         and all(choice.canary is None and choice.when is ALWAYS for choice in groups[0].choices)
     )

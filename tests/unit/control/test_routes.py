@@ -134,3 +134,14 @@ routes:
     assert [choice.weight for choice in first.choices] == [2.0, 1.0]
     assert second.choices[0].canary == 5.0
     assert second.choices[0].when.hours == (Hours(days=("mon",), from_="08:00"),)
+
+
+def test_one_group_keeps_its_condition_and_its_order(place: Place) -> None:
+    text = """
+routes:
+  only: {groups: [{targets: [anthropic/x], when: {tags: [eu]}}]}
+  free: {groups: [{targets: [anthropic/x, anthropic/y], strategy: free_first}]}
+"""
+    routes = place.load(text).snapshot.routes
+    assert [group.when for group in routes["only"].groups] == [When(tags=("eu",))]
+    assert (routes["free"].groups, routes["free"].strategy) == ((), "free_first")
