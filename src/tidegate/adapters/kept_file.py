@@ -7,13 +7,11 @@ from typing import Any
 
 import msgspec
 
-from tidegate.adapters.mac_file import MacFile
+from tidegate.adapters.mac_file import MacFile, is_fresh
 from tidegate.records import Credential, Kept, StoredProvider, StoredRoute
 
 NAME = "configuration.snapshot"
 """Under `TIDEGATE_HOME`."""
-MOST_AGE = 86_400.0
-"""Seconds that what was kept counts."""
 _VERSION = 1
 
 
@@ -54,7 +52,7 @@ class KeptFile:
         body = self._file.read()
         try:
             found = None if body is None else _WHOLE.decode(body)
-            if found is None or found.version != _VERSION or not 0 <= time.time() - found.at < MOST_AGE:
+            if found is None or found.version != _VERSION or not is_fresh(found.at):
                 return None
             return found.generation, Kept(
                 providers=tuple(StoredProvider(**row) for row in found.providers),

@@ -7,13 +7,11 @@ from pathlib import Path
 
 import msgspec
 
-from tidegate.adapters.mac_file import MacFile
+from tidegate.adapters.mac_file import MacFile, is_fresh
 from tidegate.policy.directory import Delta, Directory, Listed, Owner
 
 NAME = "keys.snapshot"
 """Under `TIDEGATE_HOME`."""
-MOST_AGE = 86_400.0
-"""Seconds that what was kept counts."""
 _VERSION = 1
 _SLICE = 500
 
@@ -53,7 +51,7 @@ class KeysFile:
         frames = _frames(body)
         try:
             head = _HEAD.decode(next(frames))
-            if head.version != _VERSION or not 0 <= time.time() - head.at < MOST_AGE:
+            if head.version != _VERSION or not is_fresh(head.at):
                 return None
             keys = {listed.key.id: listed for frame in frames for listed in _KEYS.decode(frame)}
         except (msgspec.DecodeError, StopIteration):

@@ -4,9 +4,17 @@ pepper that says that it is ours and unharmed. One that is not, is no file.
 
 import hmac
 import os
+import time
 from pathlib import Path
 
+MOST_AGE = 86_400.0
+"""Seconds that what keys and credentials were counts."""
 _MAC = 32
+
+
+def is_fresh(at: float) -> bool:
+    """Whether what was written at a Unix time is no older than `MOST_AGE`, and not of a time to come."""
+    return 0 <= time.time() - at < MOST_AGE
 
 
 class MacFile:
@@ -15,6 +23,11 @@ class MacFile:
     def __init__(self, path: Path, pepper: bytes, purpose: bytes) -> None:
         self._path = path
         self._secret = hmac.digest(pepper, purpose, "sha256")
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a file, be it ours or not."""
+        return self._path.exists()
 
     def read(self) -> bytes | None:
         """What was written; None where there is nothing that counts."""

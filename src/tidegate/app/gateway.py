@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 
 from tidegate.adapters.free_memory import MemoryFreeQuota
 from tidegate.adapters.kept_behind import WriteBehind
+from tidegate.adapters.limits_file import LimitsFile
 from tidegate.adapters.metrics_prometheus import PrometheusMetrics
 from tidegate.adapters.metrics_state import LimitMetrics, SpoolMetrics
 from tidegate.adapters.metrics_targets import TargetMetrics
@@ -17,13 +18,12 @@ from tidegate.adapters.tokens_splintr import SplintrCounter
 from tidegate.app.access import access_tokens
 from tidegate.app.background import in_background, told
 from tidegate.app.batches import running_batches
-from tidegate.app.limits import KEPT, counters
+from tidegate.app.limits import counters, limits_as_kept
 from tidegate.app.noticed import Noticed
 from tidegate.app.started import Started
 from tidegate.app.upstream import upstreams
 from tidegate.app.usage import usage_spool
 from tidegate.app.watching import watching
-from tidegate.control.limit_watch import kept
 from tidegate.policy.route import Planner
 from tidegate.proxy.app import App, Late, Live
 from tidegate.proxy.server import Gateway
@@ -49,7 +49,7 @@ async def running(
         serving = asyncio.Event()
         serving.set()
     live = Live(Planner(started.loaded.snapshot, started.directory))
-    kept(started.settings.home / KEPT, live.rows)
+    limits_as_kept(LimitsFile(started.settings.home, started.loaded.snapshot.pepper), live.rows)
     late = Late()
     noticed = Noticed()
     clock = SystemClock()

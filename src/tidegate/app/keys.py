@@ -36,7 +36,7 @@ class Keeping:
         self._directory = directory
         self._changed = asyncio.Event()
 
-    async def changed(self, _directory: Directory) -> None:
+    def changed(self) -> None:
         self._changed.set()
 
     async def run(self) -> None:
@@ -73,6 +73,13 @@ async def watching_keys(database: Database, directory: Directory, file: KeysFile
             yield watcher
     finally:
         await keeping.now()
+
+
+async def keys_as_kept(directory: Directory, file: KeysFile) -> None:
+    """The keys as they were when the database was last there."""
+    kept = await asyncio.to_thread(file.load)
+    if kept is not None and directory.apply(kept):
+        _LOG.warning("keys are those that were known last", generation=kept.generation, keys=len(directory))
 
 
 @contextlib.asynccontextmanager

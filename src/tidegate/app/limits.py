@@ -14,8 +14,10 @@ from pathlib import Path
 import structlog
 
 from tidegate.adapters.leases import LeasedCounters
+from tidegate.adapters.limits_file import LimitsFile
 from tidegate.adapters.spool.spool import Spool
 from tidegate.app.beside import beside
+from tidegate.control.limit_rows import limits_of
 from tidegate.control.limit_watch import LimitWatcher
 from tidegate.control.settings import Settings
 from tidegate.policy.charges import Rows
@@ -28,8 +30,6 @@ REDIS_EVICTION = "TIDEGATE_REDIS_EVICTION"
 """`warn` takes a Redis that forgets what is counted when its memory is full; else the gateway does not start with one."""
 OWNER = "owner"
 """In the spool's folder: the name that this process and those after it have where limits are shared."""
-KEPT = "limits.json"
-"""Under `TIDEGATE_HOME`: the limits of the database, for a start without it."""
 POLL = 1.0
 """Seconds between two looks at the database's generation."""
 _LOOK = 0.05
@@ -38,10 +38,20 @@ _LOG = structlog.get_logger("tidegate")
 
 
 @contextlib.asynccontextmanager
-async def watching_limits(source: LimitRules, rows: Rows, home: Path) -> AsyncGenerator[None]:
+async def watching_limits(source: LimitRules, rows: Rows, file: LimitsFile) -> AsyncGenerator[LimitWatcher]:
     """While the context lasts, edits of limits in the database are live within two seconds."""
-    async with beside(LimitWatcher(source, rows, home / KEPT, POLL).run()):
-        yield
+    watcher = LimitWatcher(source, rows, keep=file.save, interval=POLL)
+    async with beside(watcher.run()):
+        yield watcher
+
+
+def limits_as_kept(file: LimitsFile, rows: Rows) -> None:
+    """The limits as they were when the database was last there, before anything is served."""
+    found = file.load()
+    if found is not None:
+        rows.replace(limits_of(found))
+    elif file.is_there:
+        _LOG.error("the limits that were kept cannot be read")
 
 
 @contextlib.asynccontextmanager

@@ -15,6 +15,7 @@ from tidegate.adapters.kept_behind import WriteBehind
 from tidegate.adapters.kept_file import KeptFile
 from tidegate.adapters.keys_file import KeysFile
 from tidegate.adapters.leases import LeasedCounters
+from tidegate.adapters.limits_file import LimitsFile
 from tidegate.adapters.spool.spool import Spool
 from tidegate.adapters.sql.address import VARIABLE, BadAddress, address
 from tidegate.adapters.sql.engine import ADMIN_SECONDS, Database
@@ -32,7 +33,7 @@ from tidegate.app.billing import billing
 from tidegate.app.control import control_api, greet, services
 from tidegate.app.kept import keeping, sealer
 from tidegate.app.kept_rows import as_kept, watching_kept
-from tidegate.app.keys import hearing, watching_keys
+from tidegate.app.keys import hearing, keys_as_kept, watching_keys
 from tidegate.app.limits import caught_up, owner, watching_limits
 from tidegate.app.noticed import Noticed
 from tidegate.app.outbox import delivering
@@ -95,14 +96,24 @@ async def stored(needs: Needs) -> None:
                     hearing(database, changed),
                 ):
                     pokes += (kept_watcher.poke, key_watcher.poke)
-                    await _used(needs, database, ledger, made, SqlWindows(database, name, clock), sealed)
+                    await _used(needs, database, ledger, made, SqlWindows(database, name, clock), sealed, pokes)
     finally:
         await ledger.aclose()
         await database.aclose()
 
 
-async def _used(needs: Needs, database: Database, ledger: LedgerStore, made: Services, windows: SqlWindows, sealed: Sealer) -> None:
+async def _used(
+    needs: Needs,
+    database: Database,
+    ledger: LedgerStore,
+    made: Services,
+    windows: SqlWindows,
+    sealed: Sealer,
+    pokes: list[Callable[[], None]],
+) -> None:
+    """Until `closing` is set. `pokes` are called after every change."""
     needs.late.ledger = ledger
+    limits = LimitsFile(needs.settings.home, needs.pepper)
     async with (
         draining(needs.spool, ledger, needs.settings),
         forgetting(database, lambda: needs.live.snapshot.usage_days),
@@ -112,7 +123,8 @@ async def _used(needs: Needs, database: Database, ledger: LedgerStore, made: Ser
         alerting(database, needs.live, needs.noticed, deliveries),
     ):
         needs.counters.start(windows, caught_up(needs.spool))
-        async with watching_limits(SqlLimitRules(database), needs.live.rows, needs.settings.home):
+        async with watching_limits(SqlLimitRules(database), needs.live.rows, limits) as limit_watcher:
+            pokes.append(limit_watcher.poke)
             await greet(made, needs.admin)
             await needs.closing.wait()
     await needs.counters.aclose()
@@ -135,7 +147,7 @@ async def _prepared(needs: Needs, database: Database, keys: KeysFile, kept: Kept
             if not told:
                 _LOG.error("the database cannot be used; usage waits in the spool", error=reason)
                 await as_kept(needs.watcher, kept, needs.settings)
-                await _as_kept(needs.directory, keys)
+                await keys_as_kept(needs.directory, keys)
             told = True
         else:
             if told:
@@ -146,10 +158,3 @@ async def _prepared(needs: Needs, database: Database, keys: KeysFile, kept: Kept
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(needs.closing.wait(), wait * (0.5 + random.SystemRandom().random() / 2))
         wait = min(wait * 2, LONGEST_WAIT)
-
-
-async def _as_kept(directory: Directory, file: KeysFile) -> None:
-    """The keys as they were when the database was last there."""
-    kept = await asyncio.to_thread(file.load)
-    if kept is not None and directory.apply(kept):
-        _LOG.warning("keys are those that were known last", generation=kept.generation, keys=len(directory))

@@ -4,7 +4,7 @@ The loop asks for the generation, and reads what changed since the one it has. `
 process, or the database told of one. Run by `app`.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import msgspec
 import structlog
@@ -55,7 +55,7 @@ def listed(org: str, row: ApiKey) -> Listed:
 
 
 class KeyWatcher:
-    """`kept` is given the directory after it changed, to be stored for a start without the database. `interval` is in seconds."""
+    """`kept` is told that the directory changed: whoever stores it for a start without the database does so. `interval` is in seconds."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class KeyWatcher:
         directory: Directory,
         *,
         interval: float,
-        kept: Callable[[Directory], Awaitable[None]],
+        kept: Callable[[], None],
         now: Callable[[], float],
     ) -> None:
         self._source = source
@@ -111,7 +111,7 @@ class KeyWatcher:
         changed = delta is not None and directory.apply(delta)
         self._read = directory.is_current = True
         if changed:
-            await self._kept(directory)
+            self._kept()
         await self._touch()
         return changed
 

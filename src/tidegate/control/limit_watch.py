@@ -1,13 +1,10 @@
-"""Limits of the database go live: one loop reads them where something was changed, and keeps them for a start without the database.
-
-A process that knows keys and not their limits would let everything through, so both are kept. Run by `app`.
+"""Limits of the database go live: one loop reads them where something was changed, and keeps them for a start without the database. Run by
+`app`.
 """
 
 import asyncio
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
-import msgspec
 import structlog
 
 from tidegate.control.limit_rows import limits_of
@@ -17,17 +14,16 @@ from tidegate.ports import StorageUnavailable
 from tidegate.ports.limits import LimitRules
 from tidegate.records import LimitRule
 
-_ROWS = msgspec.json.Decoder(list[tuple[str, LimitRule]])
 _LOG = structlog.get_logger("tidegate.limits")
 
 
 class LimitWatcher:
-    """`interval` is in seconds; `file` is where the rows are kept."""
+    """`keep` stores the rows (raising `OSError`; called in a thread). `interval` is in seconds."""
 
-    def __init__(self, source: LimitRules, rows: Rows, file: Path, interval: float) -> None:
+    def __init__(self, source: LimitRules, rows: Rows, *, keep: Callable[[Sequence[tuple[str, LimitRule]]], None], interval: float) -> None:
         self._source = source
         self._rows = rows
-        self._file = file
+        self._keep = keep
         self._reached = -1
         self._looking = Looking(self.step, interval, self._failed)
 
@@ -57,24 +53,7 @@ class LimitWatcher:
         elif not first:
             return True
         try:
-            await asyncio.to_thread(_keep, self._file, kept_rows)
+            await asyncio.to_thread(self._keep, kept_rows)
         except OSError as error:
             _LOG.error("the limits of the database cannot be kept for a start without it", error=str(error))
         return True
-
-
-def kept(file: Path, rows: Rows) -> None:
-    """The limits as they were when the database was last there, before anything is served."""
-    try:
-        rows.replace(limits_of(_ROWS.decode(file.read_bytes())))
-    except FileNotFoundError:
-        return
-    except (OSError, msgspec.DecodeError) as error:
-        _LOG.error("the limits that were kept cannot be read", error=str(error))
-
-
-def _keep(file: Path, rows: Sequence[tuple[str, LimitRule]]) -> None:
-    written = file.with_suffix(".new")
-    written.touch(mode=0o600)
-    written.write_bytes(msgspec.json.encode(rows))
-    written.replace(file)

@@ -29,7 +29,7 @@ class Replica:
         self.source = SqlDirectories(Changes(database, self.clock), listed)
         self.watcher = KeyWatcher(self.source, self.directory, interval=3600, kept=self._keep, now=self.clock.now)
 
-    async def _keep(self, _directory: Directory) -> None:
+    def _keep(self) -> None:
         self.kept += 1
 
     def state(self, id: str) -> str | None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.adapters import kept_file
+from tidegate.adapters import kept_file, mac_file
 from tidegate.adapters.kept_file import KeptFile
 from tidegate.records import Credential, Kept, StoredProvider, StoredRoute
 
@@ -33,5 +33,5 @@ def test_what_is_not_ours_or_harmed_or_old_counts_no_more(tmp_path: Path, monkey
         path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
         assert file.load() is None
     path.write_bytes(data)
-    monkeypatch.setattr(kept_file, "MOST_AGE", 0.0)
+    monkeypatch.setattr(mac_file, "MOST_AGE", 0.0)
     assert file.load() is None

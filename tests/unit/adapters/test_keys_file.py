@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.adapters import keys_file
+from tidegate.adapters import keys_file, mac_file
 from tidegate.adapters.keys_file import KeysFile
 from tidegate.policy.bounds import Hours
 from tidegate.policy.directory import Delta, Directory, Listed
@@ -44,5 +44,5 @@ async def test_what_is_not_ours_or_harmed_or_old_counts_no_more(tmp_path: Path, 
     path.write_bytes(data[:-1])
     assert file.load() is None
     path.write_bytes(data)
-    monkeypatch.setattr(keys_file, "MOST_AGE", 0.0)
+    monkeypatch.setattr(mac_file, "MOST_AGE", 0.0)
     assert file.load() is None
