@@ -2,8 +2,7 @@
 
 import json
 import signal
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from tests.e2e.conftest import CLAUDE, GPT, configuration
 from tests.e2e.wire import Provider
 from tests.support import fake_files
 from tests.support.gateway import GatewayProcess
+from tests.support.waiting import until
 
 LINES = 30
 
@@ -31,14 +31,6 @@ def clients(own: GatewayProcess) -> tuple[openai.OpenAI, anthropic.Anthropic]:
         openai.OpenAI(base_url=f"{own.url}/v1", api_key=own.key, max_retries=5, timeout=60),
         anthropic.Anthropic(base_url=own.url, api_key=own.key, max_retries=5, timeout=60),
     )
-
-
-def until(look: Callable[[], Any], is_it: Callable[[Any], bool], within: float = 60) -> Any:
-    end = time.monotonic() + within
-    while not is_it(found := look()):
-        assert time.monotonic() < end, found
-        time.sleep(0.1)
-    return found
 
 
 def line(number: int, model: str) -> str:
@@ -114,6 +106,7 @@ def test_batches_of_one_model_are_run_by_their_provider(tmp_path: Path) -> None:
             params: Any = {"model": CLAUDE, "max_tokens": 20, "messages": [{"role": "user", "content": "Hi"}]}
             messages = claude.messages.batches.create(requests=[{"custom_id": "a", "params": params}])
             done = until(lambda: client.batches.retrieve(made.id), lambda batch: batch.status == "completed")
+            assert done.output_file_id
             answers = [json.loads(found) for found in client.files.content(done.output_file_id).text.splitlines()]
             assert [one["custom_id"] for one in answers] == ["c0", "c1", "c2"]
             until(lambda: claude.messages.batches.retrieve(messages.id), lambda batch: batch.processing_status == "ended")

@@ -2,8 +2,7 @@
 
 import base64
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from urllib.parse import quote
 import httpx2
 import pytest
 from tests.support.gateway import GatewayProcess
+from tests.support.waiting import until
 
 PROVIDER_KEY = "sk-canary-provider-7Qx2Lm9Vt4Rz8Kw1"
 STRIPE_KEY = "sk_live_canary5Rt8Yq2Wn6Zx4Pd7"
@@ -59,13 +59,6 @@ def forms(secret: str) -> list[bytes]:
     return [raw, base64.b64encode(raw).rstrip(b"="), quote(secret, safe="").encode(), raw.hex().encode()]
 
 
-def until(holds: Callable[[], bool], within: float = 40.0) -> None:
-    end = time.monotonic() + within
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 def test_no_secret_is_left_anywhere(tmp_path: Path, provider: int) -> None:
     config = {
         "providers": {
@@ -100,7 +93,7 @@ def test_no_secret_is_left_anywhere(tmp_path: Path, provider: int) -> None:
         assert httpx2.post(f"{api}/orgs/default/customers", headers=sent, json=customer).status_code == 201
         told = {"stripe-signature": "t=1,v1=00"}
         answers.append(httpx2.post(f"{api}/billing/stripe/events", headers=told, content=b"{}").content)
-        until(lambda: "a message is given up" in gateway.log())
+        until(lambda: "a message is given up" in gateway.log(), within=40)
         assert "/v1/customers" in PATHS
         answers.append(httpx2.get(f"{gateway.url}/metrics").content)
         gateway.usage(4, within=30)

@@ -9,9 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
-from tests.e2e.test_credentials import LIVE, SHARED, Api, ask, carried, until
+from tests.e2e.test_credentials import SHARED, Api, ask, carried
 from tests.e2e.wire import Provider, call
 from tests.support.gateway import GatewayProcess
+from tests.support.waiting import LIVE, until
 
 
 def tidegate(api: Api, *arguments: str, secret: str | None = SHARED) -> subprocess.CompletedProcess[str]:
@@ -50,7 +51,7 @@ def test_a_file_is_planned_applied_exported_and_applied_elsewhere(tmp_path: Path
         assert planned.stdout.splitlines()[0] == "+ provider lab"
         assert answers(one, "smart") == 404
         assert tidegate(api, "apply", "wanted.yaml").returncode == 0
-        until(lambda: answers(one, "smart") == 200, LIVE)
+        until(lambda: answers(one, "smart") == 200, within=LIVE)
         assert carried(provider) == SHARED
         again = tidegate(api, "plan", "wanted.yaml", "--json")
         assert (again.returncode, json.loads(again.stdout)) == (0, {"changes": []})
@@ -63,12 +64,12 @@ def test_a_file_is_planned_applied_exported_and_applied_elsewhere(tmp_path: Path
         assert lacking.returncode == 1
         assert "`env:LAB_KEY` is needed for the credential `lab`" in lacking.stderr
         assert tidegate(second, "apply", "wanted.yaml").returncode == 0
-        until(lambda: answers(two, "smart") == 200, LIVE)
+        until(lambda: answers(two, "smart") == 200, within=LIVE)
         assert tidegate(second, "export").stdout == exported.stdout
 
         file.write_text("routes: {}\nproviders: {}\ncredentials: []")
         assert tidegate(api, "apply", "wanted.yaml").stdout.splitlines()[0] == "- provider lab"
-        until(lambda: answers(one, "smart") == 404, LIVE)
+        until(lambda: answers(one, "smart") == 404, within=LIVE)
 
 
 def test_mistakes_are_told_with_their_line_or_their_field(tmp_path: Path, provider: Provider) -> None:
@@ -98,11 +99,11 @@ def test_a_provider_and_a_route_by_the_api_are_live_and_a_bad_one_changes_nothin
         made = api.ask("POST", "/providers", {"name": "lab", "entry": lab})
         assert made.status_code == 201, made.text
         assert api.ask("POST", "/routes", {"name": "smart", "entry": {"targets": ["lab/gpt-4o"]}}).status_code == 201
-        until(lambda: answers(gateway, "smart") == 200, LIVE)
+        until(lambda: answers(gateway, "smart") == 200, within=LIVE)
         assert api.ask("PATCH", f"/providers/{made.json()['id']}", {"entry": {**lab, "dialect": "nonsense"}}).status_code == 400
         assert api.ask("DELETE", f"/providers/{made.json()['id']}").status_code == 409
         assert answers(gateway, "smart") == 200
         # The file must stand without the database, because a start has it first.
         gateway.configure({**allowing(provider), "routes": {"fast": {"targets": ["lab/gpt-4o"]}}})
-        until(lambda: "configuration refused" in gateway.log(), LIVE)
+        until(lambda: "configuration refused" in gateway.log(), within=LIVE)
         assert answers(gateway, "smart") == 200

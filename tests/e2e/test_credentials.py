@@ -6,8 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,8 @@ import httpx2
 import pytest
 from tests.e2e.wire import Provider
 from tests.support.gateway import GatewayProcess
+from tests.support.waiting import LIVE, until
 
-LIVE = 10.0
-"""Seconds that an edit may take here, where other tests have the machine too; the promise is two."""
 SHARED, SECOND, OF_ACME = "sk-shared-0123456789-abcd", "sk-second-0123456789-efgh", "sk-of-acme-0123456789-ijkl"
 
 
@@ -59,13 +57,6 @@ def ask(gateway: GatewayProcess, token: str) -> httpx2.Response:
     return httpx2.post(f"{gateway.url}/v1/chat/completions", headers={"authorization": f"Bearer {token}"}, json=body)
 
 
-def until(holds: Callable[[], bool], within: float = LIVE) -> None:
-    end = time.monotonic() + within
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 def carried(provider: Provider) -> str:
     return provider.request().headers["authorization"].removeprefix("Bearer ")
 
@@ -75,7 +66,7 @@ def test_a_credential_opens_its_provider_is_rotated_and_closes_it(gateway: Gatew
     refused = ask(gateway, gateway.key)
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "provider_not_configured")
     id = api.credential("default", SHARED, shared=True)
-    until(lambda: ask(gateway, gateway.key).status_code == 200)
+    until(lambda: ask(gateway, gateway.key).status_code == 200, within=LIVE)
     assert carried(provider) == SHARED
 
     statuses: list[int] = []
@@ -88,13 +79,13 @@ def test_a_credential_opens_its_provider_is_rotated_and_closes_it(gateway: Gatew
     caller = threading.Thread(target=calls)
     caller.start()
     assert api.ask("POST", f"/orgs/default/credentials/{id}/rotate", {"secret": SECOND}).status_code == 200
-    until(lambda: carried(provider) == SECOND)
+    until(lambda: carried(provider) == SECOND, within=LIVE)
     ended.set()
     caller.join()
     assert set(statuses) == {200}
 
     assert api.ask("DELETE", f"/orgs/default/credentials/{id}").status_code == 204
-    until(lambda: ask(gateway, gateway.key).status_code == 400)
+    until(lambda: ask(gateway, gateway.key).status_code == 400, within=LIVE)
 
 
 def test_the_credential_of_one_organisation_is_never_used_for_another(gateway: GatewayProcess, provider: Provider) -> None:
@@ -103,15 +94,15 @@ def test_the_credential_of_one_organisation_is_never_used_for_another(gateway: G
         assert api.ask("POST", "/orgs", {"id": org, "name": org}).status_code == 201
     acme, other = api.key("acme"), api.key("other")
     own = api.credential("acme", OF_ACME)
-    until(lambda: ask(gateway, acme).status_code == 200)
-    until(lambda: ask(gateway, other).status_code == 400)
+    until(lambda: ask(gateway, acme).status_code == 200, within=LIVE)
+    until(lambda: ask(gateway, other).status_code == 400, within=LIVE)
     api.credential("default", SHARED, shared=True)
-    until(lambda: ask(gateway, other).status_code == 200)
+    until(lambda: ask(gateway, other).status_code == 200, within=LIVE)
     assert carried(provider) == SHARED
     assert ask(gateway, acme).status_code == 200
     assert carried(provider) == OF_ACME
     assert api.ask("POST", f"/orgs/acme/credentials/{own}/disable").status_code == 200
-    until(lambda: ask(gateway, acme).status_code == 200 and carried(provider) == SHARED)
+    until(lambda: ask(gateway, acme).status_code == 200 and carried(provider) == SHARED, within=LIVE)
     seen = {(entry.headers["authorization"], entry.path) for entry in provider.requests()}
     assert seen == {(f"Bearer {secret}", "/v1/chat/completions") for secret in (SHARED, OF_ACME)}
 
@@ -119,24 +110,24 @@ def test_the_credential_of_one_organisation_is_never_used_for_another(gateway: G
 def test_a_credential_does_not_follow_its_provider_elsewhere(gateway: GatewayProcess, provider: Provider) -> None:
     api = Api(gateway)
     api.credential("default", SHARED, shared=True)
-    until(lambda: ask(gateway, gateway.key).status_code == 200)
+    until(lambda: ask(gateway, gateway.key).status_code == 200, within=LIVE)
     moved = config(provider)
     moved["providers"]["openai"]["base_url"] = provider.url.replace("127.0.0.1", "localhost") + "/v1"
     gateway.configure(moved)
-    until(lambda: ask(gateway, gateway.key).status_code == 400)
+    until(lambda: ask(gateway, gateway.key).status_code == 400, within=LIVE)
     assert "enter it again" in gateway.log()
     gateway.configure(config(provider))
-    until(lambda: ask(gateway, gateway.key).status_code == 200)
+    until(lambda: ask(gateway, gateway.key).status_code == 200, within=LIVE)
 
 
 def test_a_broken_file_keeps_no_credential_alive_and_none_is_in_clear(gateway: GatewayProcess, provider: Provider) -> None:
     api = Api(gateway)
     id = api.credential("default", SHARED, shared=True)
-    until(lambda: ask(gateway, gateway.key).status_code == 200)
+    until(lambda: ask(gateway, gateway.key).status_code == 200, within=LIVE)
     gateway.configure("providers: {openai: {base_urrl: x}}")
-    until(lambda: "configuration refused" in gateway.log())
+    until(lambda: "configuration refused" in gateway.log(), within=LIVE)
     assert api.ask("POST", f"/orgs/default/credentials/{id}/disable").status_code == 200
-    until(lambda: ask(gateway, gateway.key).status_code == 400)
+    until(lambda: ask(gateway, gateway.key).status_code == 400, within=LIVE)
     gateway.configure(config(provider))
     gateway.stop()
     for path in gateway.directory.rglob("*"):
@@ -149,7 +140,7 @@ def test_the_command_line_makes_one_for_a_gateway_that_runs(gateway: GatewayProc
     gateway.admin()
     command = [sys.executable, "-m", "tidegate", "credentials", "create", "openai", "--shared", "--home", str(gateway.home)]
     subprocess.run(command, check=True, input=SHARED, text=True, capture_output=True, cwd=gateway.directory)
-    until(lambda: ask(gateway, gateway.key).status_code == 200)
+    until(lambda: ask(gateway, gateway.key).status_code == 200, within=LIVE)
     assert carried(provider) == SHARED
 
 
@@ -160,7 +151,7 @@ def test_a_key_that_is_lost_ends_the_start(gateway: GatewayProcess, provider: Pr
     again = GatewayProcess(gateway.directory, config(provider))
     again.key = gateway.key
     with pytest.raises(Exception, match="put it back from the backup"), again:
-        until(lambda: "put it back" in again.log())
+        until(lambda: "put it back" in again.log(), within=LIVE)
     assert not (gateway.home / "kek").exists()
     with sqlite3.connect(gateway.home / "tidegate.db") as database:
         assert database.execute("SELECT count(*) FROM credential").fetchone() == (1,)
@@ -176,9 +167,9 @@ def test_keys_of_another_gateway_go_on_working(gateway: GatewayProcess, provider
         done = subprocess.run(command, check=True, input=text, text=True, capture_output=True, cwd=gateway.directory)
         assert "Imported 1 keys" in done.stderr
     for token in (value, hashed):
-        until(lambda token=token: ask(gateway, token).status_code == 200)
+        until(lambda token=token: ask(gateway, token).status_code == 200, within=LIVE)
         assert carried(provider) == SHARED
     id = done.stdout.strip()
     assert api.ask("POST", f"/orgs/default/keys/{id}/revoke").status_code == 200
-    until(lambda: ask(gateway, hashed).status_code == 401)
+    until(lambda: ask(gateway, hashed).status_code == 401, within=LIVE)
     assert ask(gateway, value).status_code == 200

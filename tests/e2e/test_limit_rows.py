@@ -4,13 +4,12 @@ import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.e2e.wire import Provider, call
 from tests.support.gateway import GatewayProcess
+from tests.support.waiting import until
 
 KEY = "a-key-that-lives-longer-than-its-process"
 
@@ -28,13 +27,6 @@ def ask(gateway: GatewayProcess, output: int = 100) -> int:
 
 def quota(gateway: GatewayProcess) -> list[dict[str, Any]]:
     return call(f"{gateway.url}/v1/tidegate/quota", headers={"authorization": f"Bearer {KEY}"}).json()["limits"]
-
-
-def until(holds: Callable[[], bool], within: float = 15) -> None:
-    end = time.monotonic() + within
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def test_a_budget_of_the_database_is_live_and_outlives_kill_9(tmp_path: Path, sandbox_provider: Provider) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 from tests.support.gateway import GatewayProcess
-from tests.support.replicas import PROFILES, Caller, Profile, Replicas, Stores, costs, eventually, held, spent, stores
+from tests.support.replicas import PROFILES, Caller, Profile, Replicas, Stores, costs, held, spent, stores
+from tests.support.waiting import eventually
 
 CLIENTS = int(os.environ.get("TIDEGATE_CAP_CLIENTS", "24"))
 CALLS = 20

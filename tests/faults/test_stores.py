@@ -14,7 +14,8 @@ from sqlalchemy import make_url
 from tests.faults.rig.calls import FIRST_NUMBER, Call, Transcript, load, make
 from tests.faults.rig.proxy import Fault, FaultProxy, Kind
 from tests.faults.rig.sizes import sizes
-from tests.support.replicas import KEY, Replicas, Stores, eventually, spent, stores
+from tests.support.replicas import KEY, Replicas, Stores, spent, stores
+from tests.support.waiting import eventually
 
 from tidegate.adapters.keystore import KeyStore
 

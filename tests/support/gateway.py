@@ -66,6 +66,13 @@ class GatewayProcess:
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(self.config_path)
 
+    def join(self, other: Self) -> None:
+        """Before its start: it has the pepper and the keys of `other`, as all gateways on one database must."""
+        self.home.mkdir(parents=True)
+        for name in ("pepper", "keys.json"):
+            (self.home / name).write_bytes((other.home / name).read_bytes())
+        self.key = other.key
+
     def start(self) -> Self:
         """Starts it and waits until it is ready. Raises `GatewayError`."""
         self.directory.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,6 @@
 `stores` opens the database (and Redis) of a profile; `Replicas` starts the processes. Only what was started here is ever ended.
 """
 
-import asyncio
 import contextlib
 import http.client
 import json
@@ -124,15 +123,6 @@ class Caller:
 
     def close(self) -> None:
         self._connection.close()
-
-
-async def eventually(found: Any, wanted: Any, within: float = 40.0) -> None:
-    """Asks `found()` until it gives `wanted`; fails with the last answer."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + within
-    while (last := await found()) != wanted:
-        assert loop.time() < until, f"{last!r} and not {wanted!r} after {within} s"
-        await asyncio.sleep(0.1)
 
 
 async def held(database: Database) -> int:

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL
 from tests.support import databases, servers
 
 from tidegate.adapters.sql.engine import Database
@@ -26,6 +27,13 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGener
         opened = databases.opened(url)
         yield opened
         await opened.aclose()
+
+
+@pytest.fixture
+async def postgres_url(postgres: dict[str, str]) -> AsyncGenerator[URL]:
+    """The address of such a database of PostgreSQL, for whole gateways."""
+    async with databases.postgres_url(postgres) as url:
+        yield url
 
 
 @pytest.fixture

@@ -3,15 +3,12 @@
 import base64
 import re
 from pathlib import Path
-from typing import Any
 
 import httpx2
-import pytest
 from sqlalchemy import URL
-from tests.conformance.storage.test_gateway_live import LIVE, admin_of, ask, environ, until
-from tests.support import databases
-from tests.support.door import Door
+from tests.conformance.storage.test_gateway_live import ask, door_to, environ
 from tests.support.gateway import GatewayProcess
+from tests.support.waiting import LIVE, until
 
 from tidegate.sandbox.server import running
 
@@ -21,44 +18,35 @@ NEW = {"name": "c", "provider": "openai", "secret": "sk-0123456789-0123456789", 
 PLACE = re.compile(r"The control API is on (http://\S+)")
 
 
-@pytest.fixture
-async def url(postgres: dict[str, str]) -> Any:
-    async with databases.postgres_url(postgres) as made:
-        yield made
-
-
 def answers(gateway: GatewayProcess) -> bool:
     status = httpx2.post(f"{gateway.url}/v1/chat/completions", headers=gateway.headers, json=CALL).status_code
     assert status in (200, 400)
     return status == 200
 
 
-def test_a_credential_is_live_on_every_replica_and_through_a_start_without_the_database(tmp_path: Path, url: URL) -> None:
-    assert url.host
-    assert url.port
-    with running() as sandbox, Door(url.host, url.port) as door:
+def test_a_credential_is_live_on_every_replica_and_through_a_start_without_the_database(tmp_path: Path, postgres_url: URL) -> None:
+    with running() as sandbox, door_to(postgres_url) as (door, address):
         door.open()
         config = {"providers": {"openai": {"base_url": f"{sandbox.url}/v1"}}}
-        through = environ(url.set(host="127.0.0.1", port=door.port), **KEK)
+        through = environ(address, **KEK)
         one = GatewayProcess(tmp_path / "one", config, through)
         with one:
-            api, admin = admin_of(one)
-            two = GatewayProcess(tmp_path / "two", config, environ(url, **KEK))
-            two.home.mkdir(parents=True)
-            (two.home / "pepper").write_bytes((one.home / "pepper").read_bytes())
+            api, admin = one.admin()
+            two = GatewayProcess(tmp_path / "two", config, environ(postgres_url, **KEK))
+            two.join(one)
             with two:
                 assert not answers(two)
                 assert ask("POST", f"{api}/orgs/default/credentials", admin, NEW).status_code == 201
                 for gateway in (one, two):
-                    until(lambda gateway=gateway: answers(gateway), LIVE)
+                    until(lambda gateway=gateway: answers(gateway), within=LIVE)
         door.shut()
         again = GatewayProcess(tmp_path / "one", config, through)
         again.key = one.key
         with again:
-            until(lambda: answers(again), LIVE)
+            until(lambda: answers(again), within=LIVE)
             door.open()
             until(lambda: len(PLACE.findall(again.log())) == 2)
             api = PLACE.findall(again.log())[-1]
             id = ask("GET", f"{api}/orgs/default/credentials", admin).json()["items"][0]["id"]
             assert ask("DELETE", f"{api}/orgs/default/credentials/{id}", admin).status_code == 204
-            until(lambda: not answers(again), LIVE)
+            until(lambda: not answers(again), within=LIVE)

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import re
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,19 +13,12 @@ from sqlalchemy import URL
 from tests.support import databases
 from tests.support.door import Door
 from tests.support.gateway import GatewayError, GatewayProcess
+from tests.support.waiting import LIVE, until
 
 from tidegate.policy.keys import format_token
 
 CALL = {"model": "sandbox/echo", "messages": [{"role": "user", "content": "Hi"}]}
 STRANGE = format_token("live", "4fGh71kLmN0p", "A" * 43)
-LIVE = 10.0
-"""Seconds that an edit may take here, where other tests have the machine too; the promise is two."""
-
-
-@pytest.fixture
-async def url(postgres: dict[str, str]) -> Any:
-    async with databases.postgres_url(postgres) as made:
-        yield made
 
 
 def environ(url: URL, **more: str) -> dict[str, str]:
@@ -41,23 +32,18 @@ def replicas(folder: Path, url: URL, count: int) -> Iterator[list[GatewayProcess
     with contextlib.ExitStack() as stack:
         stack.enter_context(made[0])
         for other in made[1:]:
-            other.home.mkdir(parents=True)
-            for name in ("pepper", "keys.json"):
-                (other.home / name).write_bytes((made[0].home / name).read_bytes())
-            other.key = made[0].key
+            other.join(made[0])
             stack.enter_context(other)
         yield made
 
 
-def admin_of(gateway: GatewayProcess) -> tuple[str, str]:
-    found: list[tuple[str, str]] = []
-
-    def printed() -> bool:
-        found[:] = re.findall(r"The control API is on (http://\S+)|^    (tgk_adm_\w+)$", gateway.log(), re.M)
-        return len(found) == 2
-
-    until(printed)
-    return found[0][0], found[1][1]
+@contextlib.contextmanager
+def door_to(url: URL) -> Iterator[tuple[Door, URL]]:
+    """A door before the database, and the address that leads through it."""
+    assert url.host
+    assert url.port
+    with Door(url.host, url.port) as door:
+        yield door, url.set(host="127.0.0.1", port=door.port)
 
 
 def ask(method: str, url: str, token: str, body: Any = None) -> Any:
@@ -68,54 +54,43 @@ def status_of(gateway: GatewayProcess, token: str) -> int:
     return httpx2.post(f"{gateway.url}/v1/chat/completions", headers={"authorization": f"Bearer {token}"}, json=CALL).status_code
 
 
-def until(holds: Callable[[], bool], within: float = 30.0) -> float:
-    """Seconds that it took."""
-    begun = time.monotonic()
-    while not holds():
-        assert time.monotonic() - begun < within
-        time.sleep(0.05)
-    return time.monotonic() - begun
-
-
-def test_a_key_lives_and_ends_on_every_replica(tmp_path: Path, url: URL) -> None:
-    with replicas(tmp_path, url, 2) as (one, two):
-        api, admin = admin_of(one)
+def test_a_key_lives_and_ends_on_every_replica(tmp_path: Path, postgres_url: URL) -> None:
+    with replicas(tmp_path, postgres_url, 2) as (one, two):
+        api, admin = one.admin()
         made = ask("POST", f"{api}/orgs/default/keys", admin, {"name": "k", "owner_kind": "org", "owner_id": "default"}).json()
         for gateway in (one, two):
-            until(lambda gateway=gateway: status_of(gateway, made["token"]) == 200, LIVE)
+            until(lambda gateway=gateway: status_of(gateway, made["token"]) == 200, within=LIVE)
         ask("POST", f"{api}/orgs/default/keys/{made['id']}/disable", admin)
         for gateway in (one, two):
-            until(lambda gateway=gateway: status_of(gateway, made["token"]) == 401, LIVE)
+            until(lambda gateway=gateway: status_of(gateway, made["token"]) == 401, within=LIVE)
         ask("POST", f"{api}/orgs/default/keys/{made['id']}/enable", admin)
         for gateway in (one, two):
-            until(lambda gateway=gateway: status_of(gateway, made["token"]) == 200, LIVE)
+            until(lambda gateway=gateway: status_of(gateway, made["token"]) == 200, within=LIVE)
         ask("POST", f"{api}/orgs/default/keys/{made['id']}/revoke", admin)
         for gateway in (one, two):
-            until(lambda gateway=gateway: status_of(gateway, made["token"]) == 401, LIVE)
+            until(lambda gateway=gateway: status_of(gateway, made["token"]) == 401, within=LIVE)
 
 
-def test_a_database_that_comes_and_goes(tmp_path: Path, url: URL) -> None:
+def test_a_database_that_comes_and_goes(tmp_path: Path, postgres_url: URL) -> None:
     """T-PG-2, and what calls see meanwhile."""
-    assert url.host
-    assert url.port
-    with Door(url.host, url.port) as door, ThreadPoolExecutor(1) as threads:
-        gateway = GatewayProcess(tmp_path, environ=environ(url.set(host="127.0.0.1", port=door.port)))
+    with door_to(postgres_url) as (door, through), ThreadPoolExecutor(1) as threads:
+        gateway = GatewayProcess(tmp_path, environ=environ(through))
         starting = threads.submit(gateway.start)
         try:
             until(lambda: "the database cannot be used" in gateway.log())
             assert httpx2.get(f"{gateway.url}/health/ready").status_code == 503
             assert status_of(gateway, gateway.key) == 200  # a key of the files
             door.open()
-            assert until(lambda: httpx2.get(f"{gateway.url}/health/ready").status_code == 200) < 10
+            until(lambda: httpx2.get(f"{gateway.url}/health/ready").status_code == 200, within=10)
             starting.result()
-            api, admin = admin_of(gateway)
+            api, admin = gateway.admin()
             made = ask("POST", f"{api}/orgs/default/keys", admin, {"name": "k", "owner_kind": "org", "owner_id": "default"}).json()
-            until(lambda: status_of(gateway, made["token"]) == 200, LIVE)
+            until(lambda: status_of(gateway, made["token"]) == 200, within=LIVE)
             unknown = made["token"]
             ask("POST", f"{api}/orgs/default/keys/{made['id']}/revoke", admin)
-            until(lambda: status_of(gateway, unknown) == 401, LIVE)
+            until(lambda: status_of(gateway, unknown) == 401, within=LIVE)
             kept = ask("POST", f"{api}/orgs/default/keys", admin, {"name": "l", "owner_kind": "org", "owner_id": "default"}).json()
-            until(lambda: status_of(gateway, kept["token"]) == 200, LIVE)
+            until(lambda: status_of(gateway, kept["token"]) == 200, within=LIVE)
             door.shut()
             answer = ask("GET", f"{api}/me", admin)
             assert (answer.status_code, answer.json()["type"]) == (503, "urn:tidegate:problem:storage-unavailable")
@@ -128,7 +103,7 @@ def test_a_database_that_comes_and_goes(tmp_path: Path, url: URL) -> None:
         finally:
             gateway.stop()
         # A start without the database goes by what was known last.
-        again = GatewayProcess(tmp_path, environ=environ(url.set(host="127.0.0.1", port=door.port)))
+        again = GatewayProcess(tmp_path, environ=environ(through))
         again.key = gateway.key
         with again:
             assert status_of(again, kept["token"]) == 200
@@ -153,8 +128,8 @@ def test_a_schema_that_is_behind_ends_the_start_with_the_command(tmp_path: Path,
 
 
 @pytest.mark.parametrize("address", ["mysql://u:hush-hush@h/d", "postgresql://nobody:hush-hush@{host}:{port}/d"])
-def test_an_address_that_can_never_work_ends_the_start_and_tells_no_password(tmp_path: Path, url: URL, address: str) -> None:
-    given = address.format(host=url.host, port=url.port)
+def test_an_address_that_can_never_work_ends_the_start_and_tells_no_password(tmp_path: Path, postgres_url: URL, address: str) -> None:
+    given = address.format(host=postgres_url.host, port=postgres_url.port)
     with pytest.raises(GatewayError, match="error: TIDEGATE_DATABASE_URL names") as caught:
         GatewayProcess(tmp_path, environ={"TIDEGATE_DATABASE_URL": given}).start()
     assert "hush-hush" not in str(caught.value)

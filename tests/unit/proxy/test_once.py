@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 from tests.support.client import MemoryClient
+from tests.support.waiting import soon
 from tests.unit.policy.values import key, snapshot, upstream
 from tests.unit.proxy.test_through import Still
 from tests.unit.proxy.values import GPT, KEY, SSE, STREAM, WHOLE, Given, Memory, Slow, chunk
@@ -62,12 +62,6 @@ class Scene:
         return len(self.memory.provider.sent)
 
 
-async def until(what: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not what():  # noqa: ASYNC110  what it waits for tells nobody
-            await asyncio.sleep(0)
-
-
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_repetition_gets_the_same_answer(stream: bool) -> None:
     scene = Scene(Given(*STREAM, headers=SSE) if stream else Given(WHOLE))
@@ -85,9 +79,9 @@ async def test_streams_are_followed_from_their_beginning_while_they_run() -> Non
     scene = Scene(slow)
     first = scene.ask(body(stream=True))
     slow.go(2)
-    await until(lambda: scene.clients[0].sent == STREAM[0] + STREAM[1])
+    await soon(lambda: scene.clients[0].sent == STREAM[0] + STREAM[1])
     second = scene.ask(body(stream=True))
-    await until(lambda: len(scene.clients) == 2 and scene.clients[1].sent == STREAM[0] + STREAM[1])
+    await soon(lambda: len(scene.clients) == 2 and scene.clients[1].sent == STREAM[0] + STREAM[1])
     slow.go()
     assert (await first).sent == (await second).sent == b"".join(STREAM)
     assert scene.made == 1
@@ -97,7 +91,7 @@ async def test_whole_answers_are_waited_for_by_all() -> None:
     slow = Slow(WHOLE)
     scene = Scene(slow)
     tasks = [scene.ask(body()) for _ in range(5)]
-    await until(lambda: scene.made == 1)
+    await soon(lambda: scene.made == 1)
     slow.go()
     assert {(await task).sent for task in tasks} == {WHOLE}
     assert scene.made == 1
@@ -108,7 +102,7 @@ async def test_a_client_that_left_comes_back_for_its_answer() -> None:
     scene = Scene(slow)
     task = scene.ask(body(stream=True))
     slow.go(2)
-    await until(lambda: bool(scene.clients[0].sent))
+    await soon(lambda: bool(scene.clients[0].sent))
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert scene.memory.app.onces.alone == 1
@@ -123,12 +117,12 @@ async def test_a_call_that_nobody_comes_back_for_ends(monkeypatch: pytest.Monkey
     monkeypatch.setattr(once, "ALONE", 0.01)
     scene = Scene(Slow(*STREAM, headers=SSE))
     task = scene.ask(body(stream=True))
-    await until(lambda: scene.made == 1)
+    await soon(lambda: scene.made == 1)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    await until(lambda: bool(scene.memory.ledger.events))
+    await soon(lambda: bool(scene.memory.ledger.events))
     assert scene.memory.ledger.events[0].status == 499
-    await until(lambda: scene.memory.app.onces.alone == 0)
+    await soon(lambda: scene.memory.app.onces.alone == 0)
     again = await scene.ask(body(stream=True))
     assert (again.status, again.json()["error"]["code"]) == (422, "idempotent_call_broken_off")
 
@@ -174,7 +168,7 @@ async def test_a_call_that_is_refused_here_leaves_its_key_free() -> None:
 async def test_a_later_start_knows_the_answer(stream: bool) -> None:
     before = Scene(Given(*STREAM, headers=SSE) if stream else Given(WHOLE))
     first = await before.ask(body(stream))
-    await until(lambda: not before.running())
+    await soon(lambda: not before.running())
     after = Scene(kept=before.memory)
     second = await after.ask(body(stream))
     assert (second.sent, second.status, second.complete, after.made) == (first.sent, 200, True, 0)
@@ -186,7 +180,7 @@ async def test_a_later_start_knows_the_answer(stream: bool) -> None:
 async def test_a_later_start_does_not_make_again_what_was_under_way() -> None:
     before = Scene(Slow(WHOLE))
     task = before.ask(body())
-    await until(lambda: before.made == 1)
+    await soon(lambda: before.made == 1)
     after = Scene(Given(WHOLE), kept=before.memory)
     refused = await after.ask(body())
     assert (refused.status, refused.json()["error"]["code"], after.made) == (422, "idempotent_call_broken_off", 0)
@@ -209,7 +203,7 @@ async def test_answers_in_memory_are_bounded_and_the_database_has_the_others(mon
     scene = Scene(*(Given(WHOLE) for _ in range(6)))
     for number in range(6):
         await scene.ask(body(), name=f"k{number}")
-        await until(lambda: not scene.running())
+        await soon(lambda: not scene.running())
     assert (await scene.ask(body(), name="k0")).sent == WHOLE
     assert scene.made == 6
 
@@ -233,7 +227,7 @@ async def test_equal_calls_at_the_same_time_are_one_where_the_route_says_so() ->
     scene = Scene(slow, Given(WHOLE), Given(WHOLE))
     shared = body(model="shared")
     tasks = [scene.ask(shared, name=None) for _ in range(3)]
-    await until(lambda: scene.made == 1)
+    await soon(lambda: scene.made == 1)
     other = await scene.ask(body(model="shared", text="Ho"), name=None)
     assert (other.status, scene.made) == (200, 2)
     slow.go()
@@ -246,11 +240,11 @@ async def test_equal_calls_at_the_same_time_are_one_where_the_route_says_so() ->
 async def test_a_shared_call_ends_with_its_last_client() -> None:
     scene = Scene(Slow(WHOLE))
     tasks = [scene.ask(body(model="shared"), name=None) for _ in range(2)]
-    await until(lambda: scene.made == 1)
+    await soon(lambda: scene.made == 1)
     tasks[0].cancel()
     await asyncio.gather(tasks[0], return_exceptions=True)
     assert scene.memory.ledger.events == []
     tasks[1].cancel()
     await asyncio.gather(tasks[1], return_exceptions=True)
-    await until(lambda: bool(scene.memory.ledger.events))
+    await soon(lambda: bool(scene.memory.ledger.events))
     assert scene.memory.ledger.events[0].status == 499

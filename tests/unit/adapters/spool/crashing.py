@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
-from tests.unit.adapters.spool.making import numbered, small, until
+from tests.support.waiting import soon
+from tests.unit.adapters.spool.making import numbered, small
 
 from tidegate.adapters.spool.drainer import Drainer
 from tidegate.adapters.spool.spool import Spool
@@ -167,12 +168,12 @@ def full(folder: Path, chance: Random) -> dict[str, object]:
 
     async def fill() -> dict[str, object]:
         spool = Spool(folder, segment_bytes=256 << 10, reserve_bytes=1 << 20, gather=0.002)
-        await until(lambda: spool.state.reserve)
+        await soon(lambda: spool.state.reserve)
         spool.emit(numbered(0))
         with filler.open("wb", 0) as file, contextlib.suppress(OSError):
             while True:
                 file.write(bytes(4096))
-        await until(lambda: not spool.accepting)
+        await soon(lambda: not spool.accepting)
         slowest = 0.0
         for number in range(1, 2000):
             start = time.perf_counter()
@@ -180,10 +181,10 @@ def full(folder: Path, chance: Random) -> dict[str, object]:
             slowest = max(slowest, time.perf_counter() - start)
             if chance.random() < 0.1:
                 await asyncio.sleep(0)
-        await until(lambda: spool.state.synced == 2000)
+        await soon(lambda: spool.state.synced == 2000)
         refused = not spool.accepting
         filler.unlink()
-        await until(lambda: spool.accepting and spool.state.reserve)
+        await soon(lambda: spool.accepting and spool.state.reserve)
         drainer = Drainer(spool, table, gather=0.001)
         drainer.start()
         await drainer.aclose(60)

@@ -1,7 +1,7 @@
 """Events, sinks and files for the tests of the spool."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -57,9 +57,3 @@ class Rows:
 
 def ids(count: int, first: int = 0) -> list[str]:
     return [f"req_{number}" for number in range(first, first + count)]
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():  # noqa: ASYNC110 - the writer's thread changes it
-            await asyncio.sleep(0.002)

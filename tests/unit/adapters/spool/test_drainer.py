@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.support.waiting import soon
 from tests.unit.adapters.spool.disks import Failing
-from tests.unit.adapters.spool.making import Rows, ids, numbered, small, until
+from tests.unit.adapters.spool.making import Rows, ids, numbered, small
 
 from tidegate.adapters.spool import drainer as module
 from tidegate.adapters.spool import format as form
@@ -42,9 +43,9 @@ async def test_while_the_ledger_is_away_everything_stays(tmp_path: Path) -> None
         spool.emit(numbered(number))
     drainer = Drainer(spool, sink, gather=0.001)
     drainer.start()
-    await until(lambda: drainer.failing is not None)
+    await soon(lambda: drainer.failing is not None)
     assert drainer.failing == "ConnectionError: away"
-    await until(lambda: spool.state.drained == 700 and drainer.failing is None)
+    await soon(lambda: spool.state.drained == 700 and drainer.failing is None)
     await drainer.aclose()
     await spool.aclose()
     assert sink.ids == ids(700)
@@ -66,7 +67,7 @@ async def test_waiting_grows_with_jitter_up_to_a_bound(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(drainer, "_pause", pause)
     drainer.start()
-    await until(lambda: spool.state.drained == 1)
+    await soon(lambda: spool.state.drained == 1)
     await drainer.aclose()
     await spool.aclose()
     assert [wait for wait in waits if wait] == pytest.approx([0.05, 0.2, 0.2, 0.8, 0.8, 3.2, 2.5, 5.0, 2.5])
@@ -149,7 +150,7 @@ async def test_events_that_come_while_it_runs_are_posted_without_being_asked(tmp
     drainer.start()
     for number in range(5):
         spool.emit(numbered(number))
-        await until(lambda number=number: len(sink.came) == number + 1)
+        await soon(lambda number=number: len(sink.came) == number + 1)
     await drainer.aclose()
     await spool.aclose()
     assert sink.ids == ids(5)

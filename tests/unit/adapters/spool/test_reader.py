@@ -12,7 +12,8 @@ from typing import NamedTuple
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.adapters.spool.making import Roomy, Rows, ids, numbered, small, until
+from tests.support.waiting import soon
+from tests.unit.adapters.spool.making import Roomy, Rows, ids, numbered, small
 
 from tidegate.adapters.spool import format as form
 from tidegate.adapters.spool.drainer import Drainer
@@ -217,12 +218,12 @@ async def test_the_drainer_goes_on_by_itself_once_the_harm_is_accepted(
     spool, sink = small(into), Rows()
     drainer = Drainer(spool, sink, gather=0.001)
     drainer.start()
-    await until(lambda: spool.state.damage is not None)
+    await soon(lambda: spool.state.damage is not None)
     assert path.name in (spool.state.reason or "")
     assert spool.accepting
     spool.emit(numbered(COUNT))
     path.rename(path.with_suffix(".damaged"))
-    await until(lambda: spool.state.drained == COUNT + 1 and spool.state.damage is None)
+    await soon(lambda: spool.state.drained == COUNT + 1 and spool.state.damage is None)
     await drainer.aclose()
     await spool.aclose()
     assert len(sink.ids) == len(set(sink.ids)) == COUNT

@@ -5,8 +5,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from tests.support.waiting import soon
 from tests.unit.adapters.spool.disks import Failing, Forgetful
-from tests.unit.adapters.spool.making import Roomy, Rows, ids, numbered, small, until
+from tests.unit.adapters.spool.making import Roomy, Rows, ids, numbered, small
 
 from tidegate.adapters.spool import writer
 from tidegate.adapters.spool.drainer import Drainer
@@ -72,7 +73,7 @@ async def test_a_call_that_fails_once_loses_nothing(tmp_path: Path, call: str, a
         if number % 40 == 0:
             await durable(spool)
     await durable(spool)
-    await until(lambda: spool.accepting)
+    await soon(lambda: spool.accepting)
     await spool.aclose()
     assert await all_of(tmp_path) == ids(400)
 
@@ -106,12 +107,12 @@ async def test_while_the_disk_takes_nothing_work_is_refused_and_what_runs_is_kep
     with pytest.raises(NotDurable):
         while True:
             await spool.synced()
-    await until(lambda: not spool.accepting)
+    await soon(lambda: not spool.accepting)
     with pytest.raises(NotDurable):
         await spool.synced()
     assert spool.state.synced == 1
     files.heal()
-    await until(lambda: spool.accepting)
+    await soon(lambda: spool.accepting)
     spool.emit(numbered(300))
     await spool.synced()
     await spool.aclose()
@@ -134,29 +135,29 @@ async def test_a_full_disk_leaves_the_reserve_to_what_runs(tmp_path: Path) -> No
     files = Failing()
     files.error = errno.ENOSPC
     spool = small(tmp_path, files=files, segment_bytes=8 << 10, reserve_bytes=256 << 10)
-    await until(lambda: spool.state.reserve)
+    await soon(lambda: spool.state.reserve)
     files.fail("allocate", times=-1)
     for number in range(400):
         spool.emit(numbered(number))
     assert not spool.accepting
     assert not (tmp_path / RESERVE).exists()
-    await until(lambda: spool.state.synced == 400)
+    await soon(lambda: spool.state.synced == 400)
     files.heal()
-    await until(lambda: spool.accepting and spool.state.reserve)
+    await soon(lambda: spool.accepting and spool.state.reserve)
     await spool.aclose()
     assert await all_of(tmp_path) == ids(400)
 
 
 async def test_a_reserve_is_kept_for_the_next_process(tmp_path: Path) -> None:
     spool = small(tmp_path)
-    await until(lambda: spool.state.reserve)
+    await soon(lambda: spool.state.reserve)
     await spool.aclose()
     files = Failing()
     spool = small(tmp_path, files=files, segment_bytes=8 << 10)
     files.fail("allocate", times=-1)
     for number in range(60):
         spool.emit(numbered(number))
-    await until(lambda: spool.state.synced == 60)
+    await soon(lambda: spool.state.synced == 60)
     files.heal()
     await spool.aclose()
     assert await all_of(tmp_path) == ids(60)
@@ -170,7 +171,7 @@ async def test_a_start_on_a_full_disk_serves_refusals_and_recovers(tmp_path: Pat
     assert spool.state.reason is not None
     spool.emit(numbered(0))
     files.heal()
-    await until(lambda: spool.accepting)
+    await soon(lambda: spool.accepting)
     await spool.aclose()
     assert await all_of(tmp_path) == ids(1)
 
@@ -187,14 +188,14 @@ async def test_the_watermark_refuses_work_and_takes_it_again(tmp_path: Path) -> 
     assert spool.accepting
     assert not spool.shedding
     files.used = 92
-    await until(lambda: spool.shedding)
+    await soon(lambda: spool.shedding)
     assert spool.accepting
     spool.emit(numbered(0, request_body="long", response_body="long"))
     files.used = 96
-    await until(lambda: not spool.accepting)
+    await soon(lambda: not spool.accepting)
     spool.emit(numbered(1))
     files.used = 50
-    await until(lambda: spool.accepting)
+    await soon(lambda: spool.accepting)
     spool.emit(numbered(2, request_body="short"))
     await spool.aclose()
     assert b"long" not in written(tmp_path)
