@@ -29,7 +29,7 @@ class FirstStart:
     def __init__(self, directory: Path, port: int) -> None:
         self.output = directory / "output"
         self.url = f"http://127.0.0.1:{port}"
-        environ = {"PATH": os.environ.get("PATH", os.defpath), "TIDEGATE_PORT": str(port)}
+        environ = {"PATH": os.environ.get("PATH", os.defpath), "TIDEGATE_PORT": str(port), "TIDEGATE_PRE_STOP": "0"}
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tidegate", "serve"],
@@ -201,18 +201,25 @@ def test_sigterm_lets_an_open_stream_end_and_writes_its_event(own: GatewayProces
     assert "Traceback" not in own.log()
 
 
-def test_a_second_signal_cuts_open_streams_and_writes_their_events(own: GatewayProcess, provider: Provider, client: openai.OpenAI) -> None:
+def test_a_second_and_a_third_signal_cut_open_streams_which_are_told_why(
+    own: GatewayProcess, provider: Provider, client: openai.OpenAI
+) -> None:
     script = json.dumps({"sandbox": {"n": 5000, "gap_ms": 10}})
     stream = client.chat.completions.create(model="openai/gpt-4o", messages=[{"role": "user", "content": script}], stream=True)
-    next(iter(stream))
+    chunks = iter(stream)
+    next(chunks)
     os.kill(own.pid, signal.SIGTERM)
     with pytest.raises(OSError):
         # Once it listens no more, the signal has been seen.
         while True:
             socket.create_connection(("127.0.0.1", own.port), 1).close()
+    os.kill(own.pid, signal.SIGTERM)
+    time.sleep(0.1)
     assert own.stop() == 0
-    assert own.usage()[-1]["status"] == 499
-    assert "Traceback" not in own.log()
+    with pytest.raises(openai.APIError) as told:
+        list(chunks)
+    assert told.value.code == "gateway_draining"
+    assert (own.usage()[-1]["status"], own.usage()[-1]["estimated"]) == (200, "gateway_draining")
     assert provider.attempts(1)[0]["end"] == "client_gone"
 
 

@@ -29,6 +29,10 @@ class MemoryClient:
         self._body = body
         self._pieces = 0
 
+    @property
+    def is_begun(self) -> bool:
+        return self.status != 0
+
     async def body(self, limit: int) -> bytes:
         if isinstance(self._body, Exception):
             raise self._body

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
 
@@ -85,6 +86,7 @@ class GatewayProcess:
             "PYTHONUNBUFFERED": "1",
             "TIDEGATE_HOME": str(self.home),
             "TIDEGATE_ADMIN_PORT": "0",
+            "TIDEGATE_PRE_STOP": "0",
         }
         environ |= self._environ
         command = [sys.executable, "-m", "tidegate", "serve", "--host", "127.0.0.1", "--port", str(self.port)]
@@ -158,7 +160,7 @@ class GatewayProcess:
 
     def _wait_until_ready(self) -> None:
         until = time.monotonic() + START_LIMIT
-        while not self._is_ready():
+        while self.readiness() != HTTPStatus.OK:
             code = self._running().poll()
             if code is not None:
                 raise GatewayError(f"the gateway ended with {code}:\n{self.log()}")
@@ -166,13 +168,14 @@ class GatewayProcess:
                 raise GatewayError(f"the gateway was not ready after {START_LIMIT} s:\n{self.log()}")
             time.sleep(0.02)
 
-    def _is_ready(self) -> bool:
+    def readiness(self) -> int:
+        """The status of `/health/ready`; 0 where nothing answers."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
         try:
             connection.request("GET", "/health/ready")
-            return connection.getresponse().status == 200
+            return connection.getresponse().status
         except OSError:
-            return False
+            return 0
         finally:
             connection.close()
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Generator
+from typing import Any
 
 from tidegate.adapters.server_hub import Handle, Hub, Times
 from tidegate.adapters.server_protocol import Protocol
@@ -31,36 +32,74 @@ def listener(host: str, port: int) -> socket.socket:
     return sock
 
 
-async def serve(handle: Handle, sock: socket.socket, started: Callable[[], None], times: Times = TIMES) -> None:
-    """Serves until SIGTERM or SIGINT; open calls may end (a second signal cuts them). `started` is called once it accepts."""
-    hub = Hub(handle, times)
-    end, cut = asyncio.Event(), asyncio.Event()
+def _nothing() -> None:
+    """Nobody wants to know."""
 
-    def on_signal() -> None:
-        """The first signal ends the server, any second one its calls."""
-        (cut if end.is_set() else end).set()
 
-    with _signals(on_signal):
+class Signals:
+    """Those that have come and were not asked for yet."""
+
+    def __init__(self) -> None:
+        self._come: asyncio.Queue[int] = asyncio.Queue()
+
+    def put(self, number: int) -> None:
+        self._come.put_nowait(number)
+
+    async def first(self) -> int:
+        """The number of the next one."""
+        return await self._come.get()
+
+    async def within(self, seconds: float, unless: "asyncio.Future[Any] | None" = None) -> bool:
+        """Whether one comes within so many seconds, and before `unless` is done."""
+        coming = asyncio.ensure_future(self._come.get())
+        await asyncio.wait([coming] if unless is None else [coming, unless], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if not coming.done():
+            coming.cancel()
+            return False
+        return unless is None or not unless.done()
+
+
+async def serve(
+    handle: Handle,
+    sock: socket.socket,
+    started: Callable[[], None],
+    times: Times = TIMES,
+    *,
+    ending: Callable[[], None] = _nothing,
+    cutting: Callable[[], None] = _nothing,
+) -> None:
+    """Serves until SIGTERM or SIGINT. `started` is called once it accepts, `ending` at the first signal, and `cutting` before the calls
+    that still run are cancelled: when `times.drain` is over, or `times.hurry` after a second signal."""
+    hub, signals = Hub(handle, times), Signals()
+    with _signals(signals.put):
         server = await hub.loop.create_server(lambda: Protocol(hub), sock=sock, backlog=BACKLOG)
         try:
             started()
-            await end.wait()
+            number = await signals.first()
+            ending()
+            # Whoever balances load has to see first that this one takes no more; nobody waits for that at a terminal.
+            is_hurried = number == signal.SIGTERM and await signals.within(times.pre_stop)
             server.close()
-            await hub.close(cut)
+            hub.retire()
+            if is_hurried or await signals.within(times.drain, hub.quiet):
+                await signals.within(times.hurry, hub.quiet)
+            if not hub.quiet.done():
+                cutting()
+                await hub.break_off()
         finally:
             server.close()
             hub.cut()
 
 
 @contextlib.contextmanager
-def _signals(handler: Callable[[], None]) -> Generator[None]:
+def _signals(handler: Callable[[int], None]) -> Generator[None]:
     """Signals belong to the main thread; elsewhere the server does without them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
-        loop.add_signal_handler(number, handler)
+        loop.add_signal_handler(number, handler, number)
     try:
         yield
     finally:

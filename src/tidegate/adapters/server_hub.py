@@ -20,7 +20,8 @@ _LOG = structlog.get_logger("tidegate.server")
 
 class Times(msgspec.Struct, frozen=True):
     """How long a client may take, in seconds: for its head and its whole request (absolutely, `body` and `body_mib` for each MiB), between
-    two requests, to take any byte of an answer, and to send the rest of a body that nobody wants."""
+    two requests, to take any byte of an answer, and to send the rest of a body that nobody wants. And when the server ends: for how long it
+    goes on accepting after SIGTERM, open calls may then take, and may take after a second signal; and clients, for what they are told."""
 
     head: float = 10.0
     body: float = 60.0
@@ -28,6 +29,10 @@ class Times(msgspec.Struct, frozen=True):
     keep_alive: float = 75.0
     stall: float = 30.0
     linger: float = 2.0
+    pre_stop: float = 0.0
+    drain: float = 960.0
+    hurry: float = 5.0
+    farewell: float = 5.0
 
 
 class Watched(Protocol):
@@ -54,7 +59,8 @@ class Hub:
         self._calls: dict[Request, asyncio.Task[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._look_at = NEVER
-        self._quiet: asyncio.Future[None] | None = None
+        self.quiet = self.loop.create_future()
+        """Done once the server closes, no call runs and no connection is open."""
 
     def call(self, request: Request, connection: Watched) -> None:
         """Starts the call of a request."""
@@ -82,8 +88,8 @@ class Hub:
 
     def changed(self) -> None:
         """A call or a connection has ended."""
-        if self._quiet is not None and not self._calls and not self.connections and not self._quiet.done():
-            self._quiet.set_result(None)
+        if self.is_closing and not self._calls and not self.connections and not self.quiet.done():
+            self.quiet.set_result(None)
 
     def watch(self, due: float) -> None:
         """Makes sure that a look is taken at `due`."""
@@ -108,20 +114,20 @@ class Hub:
                 following = connection.due
         self.watch(following)
 
-    async def close(self, cut: asyncio.Event) -> None:
-        """Lets every call end, or where `cut` is set cancels them, and waits until they have told what they used."""
+    def retire(self) -> None:
+        """Every call may end, and no connection takes another one."""
         self.is_closing = True
-        self._quiet = self.loop.create_future()
         for connection in list(self.connections):
             connection.retire()
         self.changed()
-        cutting = self.loop.create_task(cut.wait())
-        await asyncio.wait((self._quiet, cutting), return_when=asyncio.FIRST_COMPLETED)
-        cutting.cancel()
+
+    async def break_off(self) -> None:
+        """Cancels every call, and waits until they have told what they used and their clients have heard of it."""
         calls = dict(self._calls)
         for request in calls:
             self.drop(request)
         await asyncio.gather(*calls.values(), return_exceptions=True)
+        await asyncio.wait((self.quiet,), timeout=self.times.farewell)
 
     def cut(self) -> None:
         """Closes every connection, which cancels its call."""

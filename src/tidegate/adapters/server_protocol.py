@@ -71,7 +71,8 @@ class Protocol(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(HIGH_WATER)
         self._hub.connections.add(self)
-        self._wait(self._loop.time() + self._hub.times.keep_alive)
+        times = self._hub.times
+        self._wait(self._loop.time() + (times.linger if self._hub.is_closing else times.keep_alive))
 
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:

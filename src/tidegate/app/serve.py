@@ -12,6 +12,7 @@ import uvloop
 from tidegate.adapters import logs
 from tidegate.adapters.server_http import listener
 from tidegate.adapters.server_http import serve as serve_http
+from tidegate.adapters.server_hub import Times
 from tidegate.adapters.spool.spool import SpoolError
 from tidegate.app.gateway import running
 from tidegate.app.started import Started
@@ -48,6 +49,8 @@ def serve(settings: Settings) -> int:
         failures.append(reason)
         signal.raise_signal(signal.SIGTERM)
 
+    times = Times(pre_stop=settings.pre_stop, drain=settings.drain)
+
     async def main() -> None:
         serving = asyncio.Event()
 
@@ -56,7 +59,7 @@ def serve(settings: Settings) -> int:
             serving.set()
 
         async with running(started, admin=admin, serving=serving, failed=failed) as gateway:
-            await serve_http(gateway, sock, accepting)
+            await serve_http(gateway, sock, accepting, times, ending=gateway.ending, cutting=gateway.cutting)
 
     # What start-up made stays for ever: the collector need not look at it again.
     gc.collect()

@@ -18,7 +18,8 @@ _FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no"
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`config_path` is a file that must exist; None means `./tidegate.yaml` if there is one. The control API listens on `admin_host` and
     `admin_port`. `durability` is what usage survives before an answer ends. `auto_migrate` raises the schema of PostgreSQL at a start.
-    `environ` holds secrets."""
+    `pre_stop` and `drain` are seconds: how long calls are still accepted after SIGTERM, and how long open ones may take then. `environ`
+    holds secrets."""
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -28,6 +29,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     admin_port: int = 8081
     durability: Durability = "process"
     auto_migrate: bool = False
+    pre_stop: float = 5.0
+    drain: float = 960.0
     environ: Mapping[str, str] = {}
 
     @property
@@ -42,7 +45,8 @@ def settings(
     environ: Mapping[str, str], *, host: str | None = None, port: int | None = None, home: Path | None = None, config: Path | None = None
 ) -> Settings:
     """An option, else its variable (`TIDEGATE_HOST`, `_PORT`, `_HOME`, `_CONFIG`, `_ADMIN_HOST`, `_ADMIN_PORT`,
-    `_DURABILITY`, `_AUTO_MIGRATE`; an empty one counts as unset), else the default. Raises `ConfigError` for a value that is none."""
+    `_DURABILITY`, `_AUTO_MIGRATE`, `_PRE_STOP`, `_DRAIN`; an empty one counts as unset), else the default. Raises `ConfigError` for a
+    value that is none."""
     config_path = str(config or "") or environ.get("TIDEGATE_CONFIG")
     return Settings(
         host=host or environ.get("TIDEGATE_HOST") or "127.0.0.1",
@@ -53,6 +57,8 @@ def settings(
         admin_port=_port("TIDEGATE_ADMIN_PORT", environ.get("TIDEGATE_ADMIN_PORT") or "8081"),
         durability=_durability(environ.get("TIDEGATE_DURABILITY") or "process"),
         auto_migrate=_flag("TIDEGATE_AUTO_MIGRATE", environ.get("TIDEGATE_AUTO_MIGRATE") or "0"),
+        pre_stop=_seconds("TIDEGATE_PRE_STOP", environ.get("TIDEGATE_PRE_STOP") or "5"),
+        drain=_seconds("TIDEGATE_DRAIN", environ.get("TIDEGATE_DRAIN") or "960"),
         environ=dict(environ),
     )
 
@@ -69,6 +75,12 @@ def _flag(name: str, text: str) -> bool:
     if text not in _FLAGS:
         raise ConfigError((Problem(name, 0, "", f"`{text[:20]}` is neither `1` nor `0`"),))
     return _FLAGS[text]
+
+
+def _seconds(name: str, text: str) -> float:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 5):
+        raise ConfigError((Problem(name, 0, "", f"`{text[:20]}` is not a number of whole seconds below 100000"),))
+    return float(text)
 
 
 def _port(name: str, text: str) -> int:

@@ -76,6 +76,11 @@ class Client(Protocol):
         """The address at the other end of the connection: of the client, or of a proxy before it. Empty where there is none."""
         ...
 
+    @property
+    def is_begun(self) -> bool:
+        """An answer has been started."""
+        ...
+
     async def body(self, limit: int) -> bytes:
         """The whole body. Raises `BodyTooLong` above `limit` bytes, `SlowBody` and `BrokenBody`."""
         ...

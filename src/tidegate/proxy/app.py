@@ -28,11 +28,14 @@ from tidegate.proxy.onces import Onces
 
 class Live(msgspec.Struct):
     """The snapshot in force and its planner, swapped as one. A call captures `current` once. `rows` are the limits of the database,
-    `health` is how the targets are."""
+    `health` is how the targets are. `is_ending`: no new calls are wanted. `cuts`: calls are cancelled because the process ends, and their
+    clients are still there."""
 
     current: Planner
     rows: Rows = msgspec.field(default_factory=Rows)
     health: Health = msgspec.field(default_factory=Health)
+    is_ending: bool = False
+    cuts: bool = False
 
     @property
     def snapshot(self) -> Snapshot:

@@ -20,7 +20,7 @@ from tidegate.ports import RawHeaders, UsageEvent
 from tidegate.proxy.admission import Admitted, end_user
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
-from tidegate.proxy.failure import UNRECORDED
+from tidegate.proxy.failure import DRAINING, UNRECORDED
 from tidegate.proxy.headers import header_value
 from tidegate.proxy.prepare import Prepared
 from tidegate.proxy.reply import Reply
@@ -184,6 +184,8 @@ class Attempt:
         """Why the tokens are not all that the provider made."""
         if self.gone:
             return "hedge_lost" if self.has_lost else "client_disconnect"
+        if self.error is DRAINING:
+            return "gateway_draining"
         # What a provider has told before its stream was cut is less than it made, and perhaps bills.
         cut = self.error is not None and self._event.stream and self.upstream_status == OK and self.usage is not None
         return "stream_cut" if cut else otherwise

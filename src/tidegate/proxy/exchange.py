@@ -11,7 +11,7 @@ from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.policy.attempts import Stage
 from tidegate.ports import UpstreamAnswer, UpstreamFailure
 from tidegate.proxy.attempt import Attempt
-from tidegate.proxy.failure import BrokenOff, Failure, failure_of, no_content
+from tidegate.proxy.failure import DRAINING, BrokenOff, Failure, failure_of, no_content
 from tidegate.proxy.headers import returned, without_secrets
 from tidegate.proxy.relay import is_object, passed, streamed, whole
 
@@ -74,7 +74,10 @@ def _too_slow(attempt: Attempt, stage: Stage) -> Failure | None:
     task = asyncio.current_task()
     if attempt.has_expired and task is not None and task.uncancel() == 0:
         return no_content(attempt.target, stage)
-    attempt.gone = True
+    if attempt.app.live.cuts and not attempt.has_lost:
+        attempt.error = DRAINING
+    else:
+        attempt.gone = True
     return None
 
 

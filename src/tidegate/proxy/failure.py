@@ -15,6 +15,13 @@ UNRECORDED = Error(
     code="usage_storage_unavailable",
 )
 
+DRAINING = Error(
+    kind=ErrorKind.UNAVAILABLE,
+    message="This gateway is being restarted and could not wait any longer for the end of the call. Send it again.",
+    code="gateway_draining",
+    retry_after=1.0,
+)
+
 _STAGES = {"connect": Stage.CONNECTING, "headers": Stage.SENT}
 
 

@@ -38,6 +38,10 @@ class NobodysClient:
         self.told = bytearray()
         self.given: RawHeaders = []
 
+    @property
+    def is_begun(self) -> bool:
+        return self.status != 0
+
     async def body(self, limit: int) -> bytes:
         del limit
         return b""

@@ -44,6 +44,10 @@ class KeepingClient:
     def peer(self) -> str:
         return self._client.peer
 
+    @property
+    def is_begun(self) -> bool:
+        return self._client.is_begun
+
     async def body(self, limit: int) -> bytes:
         return await self._client.body(limit)
 

@@ -13,12 +13,13 @@ class Reply:
     """Sends one answer. `status` is what the client got, 0 before the head is sent. A stream is `start_stream`, any number of `piece`, and
     `end_stream`; none of them waits."""
 
-    __slots__ = ("_client", "_extra", "status")
+    __slots__ = ("_client", "_extra", "content_type", "status")
 
     def __init__(self, client: Client, extra: RawHeaders) -> None:
         self._client = client
         self._extra = extra
         self.status = 0
+        self.content_type = b""
 
     def through(self, wrap: Callable[[Client], Client]) -> None:
         """From now on the answer goes to what `wrap` makes of the client."""
@@ -32,6 +33,7 @@ class Reply:
     def start_stream(self, content_type: bytes, headers: RawHeaders) -> None:
         """The head of a streamed answer."""
         self.status = 200
+        self.content_type = content_type
         self._client.begin(200, [(b"content-type", content_type), *_STREAM_HEADERS, *headers, *self._extra])
 
     def start_file(self, headers: RawHeaders, content_type: bytes = b"application/octet-stream") -> None:

@@ -18,13 +18,14 @@ from tidegate.proxy.body import received, scanned
 from tidegate.proxy.call import Call
 from tidegate.proxy.cors import allowed, preflight
 from tidegate.proxy.facts import GENERATIONS
-from tidegate.proxy.failure import BrokenOff
+from tidegate.proxy.failure import DRAINING, BrokenOff
 from tidegate.proxy.headers import own
 from tidegate.proxy.once import HEADER, once, shared
 from tidegate.proxy.paths import Surface
 from tidegate.proxy.reply import JSON, Reply
 from tidegate.proxy.surfaces import SURFACES, spoken_dialect
 from tidegate.proxy.transcript import Transcript
+from tidegate.wire.framings import FRAMINGS
 
 _LOG = structlog.get_logger("tidegate.proxy")
 NO_STORAGE = Error(
@@ -60,10 +61,20 @@ class Gateway:
         else:
             await self._call(client)
 
+    def ending(self) -> None:
+        """No new calls are wanted: whoever balances load is told so."""
+        self._app.live.is_ending = True
+
+    def cutting(self) -> None:
+        """Calls are about to be cancelled because the process ends."""
+        self._app.live.cuts = True
+
     async def _ready(self, client: Client) -> None:
-        """Not before the keys of the database are known, from it or from what was kept of it."""
+        """Not before the keys of the database are known, from it or from what was kept of it, and not when the process ends."""
         live = self._app.live
         status, word = (200, b"ok") if live.current.callers.ready else (503, b"waiting for the database")
+        if live.is_ending:
+            status, word = 503, b"ending"
         await Reply(client, []).whole(status, JSON, b'{"status":"%s","generation":%d}' % (word, live.snapshot.generation), [])
 
     async def _call(self, client: Client) -> None:
@@ -96,7 +107,7 @@ class Gateway:
             else:
                 await surface.handle(app, call, reply)
         except asyncio.CancelledError:
-            self._left(call)
+            await self._cancelled(call, client, reply)
             raise
         except Exception as error:
             await self._failed(call, reply, error)
@@ -110,7 +121,7 @@ class Gateway:
             try:
                 await surface.handle(app, call, answer)
             except asyncio.CancelledError:
-                self._left(call)
+                await self._cancelled(call, transcript, answer)
                 raise
             except Exception as error:
                 await self._failed(call, answer, error)
@@ -126,9 +137,17 @@ class Gateway:
             else:
                 await surface.handle(app, call, reply)
 
-    def _left(self, call: Call) -> None:
-        if not call.attempts:
-            self._app.metrics.refused(call.surface, CLIENT_GONE)
+    async def _cancelled(self, call: Call, client: Client, reply: Reply) -> None:
+        """The client has left, or the process ends before the call does. An answer that is no stream of events cannot say so: its
+        connection is closed."""
+        if not self._app.live.cuts:
+            if not call.attempts:
+                self._app.metrics.refused(call.surface, CLIENT_GONE)
+        elif not client.is_begun:
+            await self._refuse(call, reply, DRAINING)
+        elif not reply.status or any(framing.media_type.encode() in reply.content_type for framing in FRAMINGS.values()):
+            client.piece(call.dialect.encode_stream_error(DRAINING, call.request_id))
+            client.end()
 
     async def _failed(self, call: Call, reply: Reply, error: Exception) -> None:
         if isinstance(error, GatewayError):

@@ -27,7 +27,7 @@ from tidegate.proxy.credentials import CALLER_KEY
 from tidegate.proxy.effects import has_effects
 from tidegate.proxy.exchange import run
 from tidegate.proxy.facts import facts, may_ask, tokens_about
-from tidegate.proxy.failure import UNRECORDED, Failure, cooling, drained, told
+from tidegate.proxy.failure import DRAINING, UNRECORDED, Failure, cooling, drained, told
 from tidegate.proxy.headers import header_value
 from tidegate.proxy.prepare import Prepared
 from tidegate.proxy.race import hedged
@@ -228,7 +228,7 @@ async def _run(attempt: Attempt, place: Place) -> Failure | None:
         if failure is None or may_have_begun(failure.error, failure.stage):
             attempt.call.was_sent = True
         error = attempt.error
-        if (not known and (attempt.gone or error is None or error.kind is ErrorKind.INTERNAL)) or error is UNRECORDED:
+        if (not known and (attempt.gone or error is None or error.kind is ErrorKind.INTERNAL)) or error in (UNRECORDED, DRAINING):
             place.left(attempt.started)
         elif error is None:
             place.succeeded(attempt.started, attempt.ended, attempt.latency)

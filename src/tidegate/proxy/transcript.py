@@ -54,6 +54,10 @@ class Transcript:
         """Whether its beginning is still there."""
         return not self._gone and self._size <= MOST_KEPT
 
+    @property
+    def is_begun(self) -> bool:
+        return self.status != 0
+
     async def body(self, limit: int) -> bytes:
         """The request was read before."""
         raise RuntimeError("the body of this request was read already")

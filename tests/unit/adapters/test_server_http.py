@@ -11,6 +11,7 @@ import pytest
 from tests.unit.adapters.serving import serving
 
 from tidegate.adapters import server_http
+from tidegate.adapters.server_hub import Times
 from tidegate.ports import Client
 
 
@@ -71,29 +72,74 @@ async def test_the_first_signal_closes_idle_connections_and_lets_calls_end() -> 
         writer.close()
 
 
-async def test_the_second_signal_cuts_calls_and_waits_for_what_they_have_to_tell() -> None:
-    begun, told = asyncio.Event(), asyncio.Event()
+async def asked(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+    return reader, writer
+
+
+async def closed(port: int) -> None:
+    """Until nothing is accepted any more."""
+    with pytest.raises(OSError):
+        while True:
+            (await asyncio.open_connection("127.0.0.1", port))[1].close()
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("times", "signals"), [(Times(hurry=0.05), 2), (Times(), 3), (Times(drain=0.05), 1)], ids=["second", "third", "late"]
+)
+async def test_calls_that_last_too_long_are_cut_and_waited_for(times: Times, signals: int) -> None:
+    begun, told, cutting = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def handle(client: Client) -> None:
+        client.begin(200, [])
+        client.piece(b"one")
         begun.set()
         try:
             await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            assert cutting.is_set()
+            client.piece(b"the end")
+            client.end()
+            raise
         finally:
             await asyncio.sleep(0)
             told.set()
 
-    async with serving(handle) as port:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+    async with serving(handle, times, cutting=cutting.set) as port:
+        reader, writer = await asked(port)
         await asyncio.wait_for(begun.wait(), 5)
         os.kill(os.getpid(), signal.SIGTERM)
-        with pytest.raises(OSError):
-            while True:
-                (await asyncio.open_connection("127.0.0.1", port))[1].close()
-                await asyncio.sleep(0.01)
-        assert not told.is_set()
-    assert told.is_set()
+        await closed(port)
+        for _ in range(signals - 1):
+            assert not told.is_set()
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(0.02)
+        assert (await asyncio.wait_for(reader.read(), 3)).endswith(b"7\r\nthe end\r\n0\r\n\r\n")
+        assert told.is_set()
     writer.close()
+
+
+async def test_after_sigterm_it_accepts_for_a_while() -> None:
+    ending = asyncio.Event()
+
+    async def handle(client: Client) -> None:
+        client.whole(200, [], b"ending" if ending.is_set() else b"serving")
+
+    async with serving(handle, Times(pre_stop=30), ending=ending.set) as port:
+        reader, writer = await asked(port)
+        assert await asyncio.wait_for(reader.readuntil(b"serving"), 5)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(ending.wait(), 5)
+        another, its_writer = await asked(port)
+        assert await asyncio.wait_for(another.readuntil(b"ending"), 5)
+        # A second signal ends the waiting.
+        os.kill(os.getpid(), signal.SIGTERM)
+        await closed(port)
+        assert await asyncio.wait_for(another.read(), 5) == b""
+        writer.close()
+        its_writer.close()
 
 
 def test_a_taken_port_is_an_error() -> None:

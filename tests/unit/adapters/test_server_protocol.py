@@ -411,7 +411,8 @@ async def test_a_client_that_leaves_before_its_call_has_begun_leaves_nothing_beh
         connection.data_received(b"GET / HTTP/1.1\r\n\r\n")
         connection.connection_lost(None)
     await asyncio.sleep(0)
-    await asyncio.wait_for(hub.close(asyncio.Event()), 1)
+    hub.retire()
+    await asyncio.wait_for(hub.quiet, 1)
     hub.cut()
 
 

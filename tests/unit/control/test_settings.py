@@ -42,3 +42,12 @@ def test_the_control_api_has_a_listener_of_its_own() -> None:
 
 def test_settings_never_show_the_environment() -> None:
     assert "s3cret" not in repr(settings({"KEY": "s3cret"}))
+
+
+@pytest.mark.parametrize("name", ["TIDEGATE_PRE_STOP", "TIDEGATE_DRAIN"])
+def test_the_phases_of_the_end_are_seconds(name: str) -> None:
+    assert (Settings().pre_stop, Settings().drain) == (5.0, 960.0)
+    assert 7.0 in (settings({name: "7"}).pre_stop, settings({name: "7"}).drain)
+    for wrong in ("-1", "soon", "1.5", "100000"):
+        with pytest.raises(ConfigError, match=name):
+            settings({name: wrong})

@@ -1,11 +1,13 @@
 """Every way in which an attempt can end, with a provider in memory; what goes over sockets is in tests/e2e."""
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 from tests.support.client import MemoryClient
-from tests.unit.proxy.values import CLAUDE, DONE, GPT, JSON, KEY, SSE, STREAM, USAGE, WHOLE, Given, Memory, chunk, silence
+from tests.support.waiting import soon
+from tests.unit.proxy.values import CLAUDE, DONE, GPT, JSON, KEY, SSE, STREAM, USAGE, WHOLE, Given, Memory, Slow, chunk, silence
 
 from tidegate.policy.snapshot import ServerSettings
 from tidegate.ports import UpstreamFailure
@@ -293,6 +295,34 @@ async def test_a_client_that_reads_slowly_is_waited_for() -> None:
     assert client.waits >= 3
     assert client.complete
     assert client.sent.endswith(DONE)
+
+
+@pytest.mark.parametrize("key", [None, "once"])
+@pytest.mark.parametrize("begun", [False, True])
+async def test_a_call_that_the_end_of_the_process_cuts_is_told_so(begun: bool, key: str | None) -> None:
+    given = Slow(*STREAM, headers=SSE)
+    memory = Memory(given)
+    body = json.dumps({"model": GPT, "stream": True, "messages": [{"role": "user", "content": "Hi"}]}).encode()
+    headers = {"authorization": f"Bearer {KEY}"} | ({"idempotency-key": key} if key is not None else {})
+    client = MemoryClient("POST", "/v1/chat/completions", headers, body)
+    running = asyncio.create_task(memory.gateway(client))
+    given.go(2 if begun else 0)
+    await soon(lambda: memory.provider.sent and bool(client.sent) is begun)
+    memory.gateway.ending()
+    assert (await memory.call("/health/ready", method="GET")).status == 503
+    memory.gateway.cutting()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await memory.app.onces.aclose()
+    assert client.complete
+    assert client.status == (200 if begun else 503)
+    told = data(client.sent)[-1] if begun else client.json()
+    assert told["error"]["code"] == "gateway_draining"
+    assert DONE not in client.sent
+    (event,) = memory.ledger.events
+    assert (event.status, event.estimated) == (200 if begun else 503, "gateway_draining")
+    assert given.closed
 
 
 async def test_names_that_callers_invent_are_no_labels() -> None:
