@@ -198,12 +198,33 @@ class StoredRoute(StoredEntry, frozen=True, kw_only=True):
     """A route that the database defines."""
 
 
+class StoredPrice(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of a price that the database defines: of `provider/model`, or of all whose names begin so where `model` ends in `*`, from
+    the day that begins at `valid_from` on (0: always). `price` is as in tidegate.yaml, `source` says where it was read."""
+
+    id: str
+    provider: str
+    model: str
+    valid_from: int = 0
+    price: JsonObject
+    source: str = ""
+    created_by: str = ""
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 1
+
+    @property
+    def name(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """What the database defines besides keys, for the snapshot. Each credential stands with its organisation."""
 
     providers: tuple[StoredProvider, ...] = ()
     routes: tuple[StoredRoute, ...] = ()
     credentials: tuple[tuple[str, Credential], ...] = ()
+    prices: tuple[StoredPrice, ...] = ()
 
 
 class TeamMember(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tidegate.adapters.mac_file import MacFile, is_fresh
-from tidegate.records import Credential, Kept, StoredProvider, StoredRoute
+from tidegate.records import Credential, Kept, StoredPrice, StoredProvider, StoredRoute
 
 NAME = "configuration.snapshot"
 """Under `TIDEGATE_HOME`."""
@@ -24,6 +24,7 @@ class _Whole(msgspec.Struct, frozen=True, array_like=True):
     providers: list[dict[str, Any]]
     routes: list[dict[str, Any]]
     credentials: list[tuple[str, dict[str, Any]]]
+    prices: list[dict[str, Any]] = []
 
 
 _WHOLE = msgspec.msgpack.Decoder(_Whole)
@@ -44,6 +45,7 @@ class KeptFile:
             [msgspec.structs.asdict(row) for row in kept.providers],
             [msgspec.structs.asdict(row) for row in kept.routes],
             [(org, msgspec.structs.asdict(row)) for org, row in kept.credentials],
+            [msgspec.structs.asdict(row) for row in kept.prices],
         )
         self._file.write(msgspec.msgpack.encode(whole))
 
@@ -58,6 +60,7 @@ class KeptFile:
                 providers=tuple(StoredProvider(**row) for row in found.providers),
                 routes=tuple(StoredRoute(**row) for row in found.routes),
                 credentials=tuple((org, Credential(**row)) for org, row in found.credentials),
+                prices=tuple(StoredPrice(**row) for row in found.prices),
             )
         except (msgspec.DecodeError, TypeError):
             return None

@@ -35,6 +35,7 @@ app.command("tidegate.cli.reconcile:reconcile", name="reconcile", help=texts.REC
 app.command("tidegate.cli.backup:backup", name="backup", help=texts.BACKUP, sort_key=16)
 app.command("tidegate.cli.backup:restore", name="restore", help=texts.RESTORE, sort_key=17)
 app.command("tidegate.cli.ledger:app", name="ledger", help=texts.LEDGER, sort_key=18)
+app.command("tidegate.cli.prices:app", name="prices", help=texts.PRICES, sort_key=19)
 app.command("tidegate.cli.credentials:app", name="credentials", help=texts.CREDENTIALS, sort_key=30)
 app.command("tidegate.cli.configure:plan", name="plan", help=texts.PLAN, sort_key=31)
 app.command("tidegate.cli.configure:apply", name="apply", help=texts.APPLY, sort_key=32)

@@ -15,8 +15,9 @@ from tidegate.adapters.sql.ledger_period import LedgerPeriod
 from tidegate.adapters.sql.ready import ready
 from tidegate.adapters.sql.version import Behind
 from tidegate.cli.database import Unusable, with_database
-from tidegate.cli.options import ConfigPath, Home, complain, load, say, table
+from tidegate.cli.options import ConfigPath, Home, complain, say, table
 from tidegate.cli.usage import dollars
+from tidegate.cli.vault import running
 from tidegate.control.problems import ConfigError
 from tidegate.policy.models import Models
 from tidegate.policy.reprice import Booked, correction
@@ -65,18 +66,18 @@ def reprice(
 ) -> int:
     """Price a period again, and book the differences.
 
-    Each attempt is priced by what `tidegate.yaml` and the catalogue say now of the day on which it was made. Where that is another
-    cost than the ledger's, a correction of the difference is shown, and booked with `--apply`: a new entry at the time of the attempt, so
-    that every report and invoice of that time is right. No row changes, and doing it again changes nothing. What a provider reported
-    itself stays.
+    Each attempt is priced by what `tidegate.yaml`, the database (`tidegate prices`) and the catalogue say now of the day on which it was
+    made. Where that is another cost than the ledger's, a correction of the difference is shown, and booked with `--apply`: a
+    new entry at the time of the attempt, so that every report and invoice of that time is right. No row changes, and doing it again
+    changes nothing. What a provider reported itself stays.
     """
     try:
         zone(time_zone)
-        snapshot = load(config, home).snapshot
         begin, end = begin_of(since, time_zone), begin_of(until, time_zone)
 
         async def work(database: Database) -> dict[tuple[str, str], Change]:
             await ready(database)
+            snapshot = (await running(database, home, config, None)).snapshot
             return await _reprice(database, snapshot, Period(begin, end, org, tuple(model or ())), apply=apply)
 
         changes = with_database(home, work)
@@ -128,15 +129,13 @@ class _Prices:
     """Those of the configuration, by target."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
         self._models = Models(snapshot)
         self._known: dict[str, Price | None] = {}
 
     def of(self, target: str) -> Price | None:
         if target not in self._known:
             provider, _, name = target.partition("/")
-            upstream = self._snapshot.upstreams.get(provider)
-            self._known[target] = None if upstream is None else self._models.targets(upstream, name)[0].price
+            self._known[target] = self._models.price(provider, name)
         return self._known[target]
 
 

@@ -242,3 +242,16 @@ tidegate ledger reprice --since 2026-06-01 --until 2026-06-08 --model 'openai/gp
 tidegate ledger reprice --since 2026-06-01 --until 2026-06-08 --model 'openai/gpt-5*' --apply
 ```
 """
+
+PRICES = """Set what models cost, in the database.
+
+Gateways use a change within two seconds. What is set here stands in place of the catalogue's price, and behind `prices` of tidegate.yaml.
+
+Examples
+
+```
+tidegate prices set openai/gpt-5 --input 1.25 --output 10 --cache-read 0.125
+tidegate prices set openai/gpt-5 --from 2027-01-01 --input 1 --output 8
+tidegate prices list
+```
+"""

@@ -84,7 +84,7 @@ def compile_snapshot(
         billing=read_billing(config.billing, secrets, problems),
         webhooks=read_webhooks(config.webhooks, secrets, egress, problems),
         usage_days=_usage_days(config.retention, problems),
-        prices=Prices(problems).all(config.prices, list(upstreams)),
+        prices=Prices(problems).all(config.prices, list({**upstreams, **kinds}), kept.prices),
         own=own,
         egress=egress,
     )

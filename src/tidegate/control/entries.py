@@ -1,17 +1,17 @@
-"""Providers and routes of tidegate.yaml as plain values again, for whoever is shown them: without what is left at its default, and without
-secrets that stand in the file itself."""
+"""Providers, routes and prices of tidegate.yaml as plain values again, for whoever is shown them: without what is left at its default, and
+without secrets that stand in the file itself."""
 
 from typing import Any, cast
 
 import msgspec
 
-from tidegate.control.config import ProviderEntry, RouteEntry
+from tidegate.control.config import PriceEntry, ProviderEntry, RouteEntry
 from tidegate.control.secrets import is_reference, may_be_secret
 from tidegate.ir.json import JsonObject
 from tidegate.policy.secret import HIDDEN
 
 
-def told(entry: ProviderEntry | RouteEntry) -> JsonObject:
+def told(entry: ProviderEntry | RouteEntry | PriceEntry) -> JsonObject:
     """The settings that are not at their default. References to secrets are shown, secrets are not."""
     values = _chosen(entry)
     for name in ("api_key", "proxy"):
@@ -24,7 +24,7 @@ def told(entry: ProviderEntry | RouteEntry) -> JsonObject:
     return values
 
 
-def plain(entry: ProviderEntry | RouteEntry) -> JsonObject:
+def plain(entry: ProviderEntry | RouteEntry | PriceEntry) -> JsonObject:
     """The same of an entry of the database, which holds no secret: as it is kept."""
     return _chosen(entry)
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from tidegate.control.config import Config, ProviderEntry, RouteEntry
+from tidegate.control.config import Config, PriceEntry, ProviderEntry, RouteEntry
 from tidegate.control.problems import ConfigError, Path, Problem, Problems, shown
 from tidegate.control.secrets import is_reference, may_be_secret
 from tidegate.control.shape import shape
@@ -17,6 +17,7 @@ from tidegate.ir.json import JsonObject
 from tidegate.records import Kept, StoredProvider, StoredRoute
 
 T = TypeVar("T", ProviderEntry, RouteEntry)
+Shaped = TypeVar("Shaped", ProviderEntry, RouteEntry, PriceEntry)
 
 PLACE = "the database"
 _FORBIDDEN = {
@@ -45,6 +46,7 @@ def without(kept: Kept, problems: Sequence[Problem]) -> Kept:
         kept,
         providers=tuple(row for row in kept.providers if is_right("providers", row.name)),
         routes=tuple(row for row in kept.routes if is_right("routes", row.name)),
+        prices=tuple(row for row in kept.prices if is_right("prices", row.name)),
     )
 
 
@@ -75,6 +77,15 @@ def read_route(entry: JsonObject, path: Path, problems: Problems) -> RouteEntry 
     return _read(entry, RouteEntry, path, problems)
 
 
+def read_price(entry: JsonObject, path: Path, problems: Problems) -> PriceEntry | None:
+    """A price of the database; None, with errors in `problems`, where it cannot be one. Since when it holds stands beside it."""
+    found = _read(entry, PriceEntry, path, problems)
+    if found is None or found.from_ is None:
+        return found
+    problems.error((*path, "from"), "the day since when a price holds stands beside it, not in it")
+    return None
+
+
 def _rows(
     rows: Sequence[StoredProvider] | Sequence[StoredRoute], kind: type[T], section: str, taken: set[str], problems: Problems
 ) -> dict[str, T]:
@@ -90,7 +101,7 @@ def _rows(
     return found
 
 
-def _read(entry: JsonObject, kind: type[T], path: Path, problems: Problems) -> T | None:
+def _read(entry: JsonObject, kind: type[Shaped], path: Path, problems: Problems) -> Shaped | None:
     before = len(problems.errors)
     try:
         found = shape(entry, kind, problems, path)

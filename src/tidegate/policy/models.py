@@ -6,6 +6,7 @@ Everything is indexed once per snapshot and kind.
 import msgspec
 
 from tidegate.ir.target import Profile
+from tidegate.policy.price import followed
 from tidegate.policy.snapshot import Snapshot, Target, Upstream
 from tidegate.providers.catalog import Names, capabilities_for
 from tidegate.providers.spec import ModelSpec, Price, ProviderSpec
@@ -18,13 +19,18 @@ class Models:
         self._snapshot = snapshot
         self._names: dict[str, Names] = general._names if general is not None else {}
         prefixes = [(name[:-1], price) for name, price in snapshot.prices.items() if name.endswith("*")]
-        self._prefixes = sorted(prefixes, key=lambda item: -len(item[0]))
+        self._prefixes = sorted(prefixes, key=lambda item: len(item[0]))
         self.usable = [up for up in snapshot.upstreams.values() if not up.missing and up.spec.name != "sandbox"]
 
     def find(self, upstream: Upstream, name: str) -> ModelSpec | None:
         """The row of a model, where the catalogue has it."""
-        names = self._names_of(upstream.spec.name)
-        return names.find(name) or names.find(upstream.spec.bare(name))
+        return self._find(upstream.spec, name)
+
+    def price(self, provider: str, name: str) -> Price | None:
+        """What a model of a provider costs, whether that is configured or only known; with all versions."""
+        upstream = self._snapshot.upstreams.get(provider)
+        spec = upstream.spec if upstream is not None else self._snapshot.known.get(provider)
+        return self._price(f"{provider}/{name}", None if spec is None else self._find(spec, name))
 
     def targets(self, upstream: Upstream, name: str) -> tuple[Target, ...]:
         """The targets for any model name of a provider, one for each of its accounts; unknown names get the provider's default
@@ -58,12 +64,18 @@ class Models:
             deprecated=row.deprecated if row is not None else None,
         )
 
+    def _find(self, spec: ProviderSpec, name: str) -> ModelSpec | None:
+        names = self._names_of(spec.name)
+        return names.find(name) or names.find(spec.bare(name))
+
     def _price(self, target: str, row: ModelSpec | None) -> Price | None:
-        """The operator's own, by name or the longest beginning, else the catalogue's."""
+        """The operator's own, by name or the longest beginning, else the catalogue's; each from its first day on."""
+        found = row.price if row is not None else None
+        for prefix, price in self._prefixes:
+            if target.startswith(prefix):
+                found = followed(found, price)
         own = self._snapshot.prices.get(target)
-        if own is None:
-            own = next((price for prefix, price in self._prefixes if target.startswith(prefix)), None)
-        return own if own is not None else (row.price if row is not None else None)
+        return found if own is None else followed(found, own)
 
     def listed(self, upstream: Upstream) -> list[str]:
         """The names that are shown for a provider: the operator's list where there is one, then the catalogue's ids."""

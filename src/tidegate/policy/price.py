@@ -99,9 +99,25 @@ def version_at(price: Price | None, at: float) -> Price | None:
     return price
 
 
+def followed(before: Price | None, own: Price) -> Price:
+    """The versions of `before` until the first one of `own` begins, and those of `own` from then on. Where nothing held before, the price
+    of that time is not known."""
+    if not own.from_:
+        return own
+    if before is None or before.from_ >= own.from_:
+        return Price(later=own)
+    later = before.later
+    return msgspec.structs.replace(before, later=own if later is None or later.from_ >= own.from_ else followed(later, own))
+
+
 def begins(price: Price) -> int:
     """Unix seconds of the first moment of `price.from`, in UTC."""
     return (datetime.date.fromisoformat(price.from_).toordinal() - _EPOCH) * _DAY if price.from_ else 0
+
+
+def day_of(at: int) -> str:
+    """The day of UTC that begins at `at`, Unix seconds, as `Price.from` has it; empty for 0, which is always."""
+    return datetime.date.fromordinal(at // _DAY + _EPOCH).isoformat() if at else ""
 
 
 def in_force(price: Price, prompt: int) -> tuple[Price, int | None]:

@@ -19,7 +19,7 @@ _VERBS: dict[str, tuple[str, ...]] = {
     "keys": ("read", "create", "edit", "rotate", "revoke"),
     "limits": ("read", "create", "edit", "delete"),
     "orgs": ("read", "create", "edit"),
-    "prices": ("read", "create"),
+    "prices": ("read", "create", "edit", "delete"),
     "roles": ("read", "grant", "withdraw"),
     "service_accounts": ("read", "create", "edit"),
     "teams": ("read", "create", "edit"),

@@ -25,6 +25,7 @@ from tidegate.records import (
     RoleBinding,
     Scope,
     ServiceAccount,
+    StoredPrice,
     StoredProvider,
     StoredRoute,
     Subscription,
@@ -53,6 +54,7 @@ Row = TypeVar(
     Credential,
     StoredProvider,
     StoredRoute,
+    StoredPrice,
 )
 Listed = TypeVar(
     "Listed",
@@ -73,6 +75,7 @@ Listed = TypeVar(
     Credential,
     StoredProvider,
     StoredRoute,
+    StoredPrice,
     AuditEvent,
 )
 

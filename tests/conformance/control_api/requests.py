@@ -16,6 +16,7 @@ from tidegate.records import (
     LimitRule,
     Plan,
     ServiceAccount,
+    StoredPrice,
     StoredProvider,
     StoredRoute,
     Subscription,
@@ -134,6 +135,22 @@ def of_route(path: str, **fields: Any) -> Maker:
 
     async def make(api: World) -> Sample:
         row = StoredRoute(id=api.name("route_"), name=api.name("entry"), entry={"targets": ["sandbox/echo"]})
+        async with api.store.change(Tenant("default"), ACTOR) as change:
+            await change.add(row)
+        return Sample(path.format(row.id), **fields)
+
+    return make
+
+
+async def new_price(api: World) -> Sample:
+    return Sample("/prices", {"name": f"sandbox/{api.name('m')}", "from": "2026-06-01", "entry": {"input": 1, "output": 2}})
+
+
+def of_price(path: str, **fields: Any) -> Maker:
+    """`{}` in the path is a price of the database."""
+
+    async def make(api: World) -> Sample:
+        row = StoredPrice(id=api.name("price_"), provider="sandbox", model=api.name("m"), price={"input": 1, "output": 2})
         async with api.store.change(Tenant("default"), ACTOR) as change:
             await change.add(row)
         return Sample(path.format(row.id), **fields)
@@ -335,6 +352,11 @@ SAMPLES: dict[str, Maker] = {
     "get_route": of_route("/routes/{}"),
     "edit_route": of_route("/routes/{}", body={"entry": {"targets": ["sandbox/story"]}}, headers=ANY),
     "delete_route": of_route("/routes/{}"),
+    "list_prices": fixed("/prices"),
+    "create_price": new_price,
+    "get_price": of_price("/prices/{}"),
+    "edit_price": of_price("/prices/{}", body={"entry": {"input": 2, "output": 2}}, headers=ANY),
+    "delete_price": of_price("/prices/{}"),
     "get_usage": fixed(f"{ORG}/usage"),
     "get_all_usage": fixed("/usage"),
     "list_target_health": fixed("/health/targets"),
@@ -358,6 +380,7 @@ OF_THE_GATEWAY = frozenset(
         *("list_providers", "create_provider", "get_provider", "edit_provider", "delete_provider"),
         *("get_configuration", "plan_configuration", "apply_configuration"),
         *("list_routes", "create_route", "get_route", "edit_route", "delete_route"),
+        *("list_prices", "create_price", "get_price", "edit_price", "delete_price"),
     }
 )
 OF_NOBODY = frozenset({"get_me", "list_roles"})

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -54,7 +55,7 @@ def status_of(gateway: GatewayProcess, token: str) -> int:
     return httpx2.post(f"{gateway.url}/v1/chat/completions", headers={"authorization": f"Bearer {token}"}, json=CALL).status_code
 
 
-def test_a_key_lives_and_ends_on_every_replica(tmp_path: Path, postgres_url: URL) -> None:
+def test_keys_and_prices_are_live_on_every_replica(tmp_path: Path, postgres_url: URL) -> None:
     with replicas(tmp_path, postgres_url, 2) as (one, two):
         api, admin = one.admin()
         made = ask("POST", f"{api}/orgs/default/keys", admin, {"name": "k", "owner_kind": "org", "owner_id": "default"}).json()
@@ -69,6 +70,19 @@ def test_a_key_lives_and_ends_on_every_replica(tmp_path: Path, postgres_url: URL
         ask("POST", f"{api}/orgs/default/keys/{made['id']}/revoke", admin)
         for gateway in (one, two):
             until(lambda gateway=gateway: status_of(gateway, made["token"]) == 401, within=LIVE)
+        price = {"name": "sandbox/echo", "entry": {"input": 1, "output": 2}}
+        id = ask("POST", f"{api}/prices", admin, price).json()["id"]
+        for gateway in (one, two):
+            until(lambda gateway=gateway: price_of(gateway) == f"{id}@1", within=LIVE)
+        ask("PATCH", f"{api}/prices/{id}", admin, {"entry": {"input": 2, "output": 2}})
+        for gateway in (one, two):
+            until(lambda gateway=gateway: price_of(gateway) == f"{id}@2", within=LIVE)
+
+
+def price_of(gateway: GatewayProcess) -> str | None:
+    """Which price the last call that is told had, and one more call."""
+    assert status_of(gateway, gateway.key) == 200
+    return json.loads(gateway.usage_path.read_bytes().splitlines()[-1])["price_source"]
 
 
 def test_a_database_that_comes_and_goes(tmp_path: Path, postgres_url: URL) -> None:

@@ -8,10 +8,12 @@ from tidegate.adapters.sql.control_store import SqlControlStore
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.kept import KeptRows
 from tidegate.control.kept_watch import REFRESH, TOUCH, KeptWatcher
-from tidegate.records import Credential, Kept, StoredRoute, Team, Tenant
+from tidegate.records import Credential, Kept, StoredPrice, StoredRoute, Team, Tenant
 
 DEFAULT = Tenant("default")
 ROW = Credential(id="c1", name="c", provider="openai", origin="https://api.openai.com", sealed=b"\x01sealed", kek_id="k")
+
+PRICE = StoredPrice(id="p1", provider="openai", model="gpt-4o", valid_from=86_400_000_000, price={"input": 0.1, "output": "2.5"})
 
 
 class Replica:
@@ -46,10 +48,12 @@ async def test_a_change_is_taken_once_with_its_sealed_bytes(database: Database) 
     async with store(database).change(DEFAULT, ACTOR) as change:
         await change.add(ROW)
         await change.add(StoredRoute(id="r1", name="smart", entry={"targets": ["openai/gpt-4o"]}))
+        await change.add(PRICE)
     assert await replica.watcher.step()
     assert not await replica.watcher.step()
     assert replica.live[-1].credentials == (("default", ROW),)
     assert [row.name for row in replica.live[-1].routes] == ["smart"]
+    assert replica.live[-1].prices == (PRICE,)
     assert replica.stored[-1][1] == replica.live[-1]
     async with store(database).change(DEFAULT, ACTOR) as change:
         await change.remove(ROW)

@@ -4,7 +4,7 @@ import pytest
 
 from tidegate.adapters import kept_file, mac_file
 from tidegate.adapters.kept_file import KeptFile
-from tidegate.records import Credential, Kept, StoredProvider, StoredRoute
+from tidegate.records import Credential, Kept, StoredPrice, StoredProvider, StoredRoute
 
 KEPT = Kept(
     providers=(StoredProvider(id="p1", name="lab", entry={"kind": "custom", "models": ["a"]}),),
@@ -12,6 +12,7 @@ KEPT = Kept(
     credentials=(
         ("acme", Credential(id="c1", name="c", provider="lab", origin="https://lab", sealed=b"\x00sealed", limits={"concurrent": 3})),
     ),
+    prices=(StoredPrice(id="x1", provider="lab", model="a", price={"input": 0.5, "output": "1"}, revision=3),),
 )
 
 

@@ -89,6 +89,15 @@ def test_a_second_correction_counts_from_the_first(home: Path) -> None:
     assert figures(home).cost_nano == 701 * (NANO - 10_000) + 14
 
 
+def test_prices_of_the_database_count_where_the_file_has_none(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "tidegate.yaml").write_text(RIGHT.partition("\n")[2])
+    assert run(["prices", "set", "openai/gpt-5", "--input", "2", "--output", "4"]) == 0
+    capsys.readouterr()
+    assert run([*JUNE, "--model", "openai/gpt-5", "--json", "--apply"]) == 0
+    (shown,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (shown["attempts"], shown["is_nano"]) == (701, 701 * NANO)
+
+
 def test_only_some_models(home: Path) -> None:
     run([*JUNE, "--model", "openai/o*", "--model", "anthropic/*", "--apply"])
     assert figures(home).unpriced == 1

@@ -3,9 +3,11 @@
 import pytest
 from tests.unit.control.configs import Place
 
+from tidegate.ir.json import Json
 from tidegate.policy.price import version_at
 from tidegate.policy.route import Planner
 from tidegate.policy.snapshot import Key
+from tidegate.records import Kept, StoredPrice
 
 NOBODY = Key(id="k", name="k", digest=b"")
 LAB = "providers:\n  lab: {kind: custom, dialect: openai_chat, base_url: 'http://10.0.0.1/v1'}\n"
@@ -48,6 +50,8 @@ prices:
         ("lab/x: [{input: 0.0000000001, output: 1}]", "at most nine decimals"),
         ("lab/x: [{input: free, output: 1}]", "a price is in dollars"),
         ("lab/x: [{input: 1e9, output: 1}]", "a price is in dollars"),
+        ("lab/x: [{input: '1e999999999', output: 1}]", "a price is in dollars"),
+        ("lab/x: [{input: '1e-999999999', output: 1}]", "a price is in dollars"),
         ("lab/x: [{input: 1, output: 1}, {input: 1, output: 1}]", "the versions of a price stand in the order of their days"),
         ("lab/x: [{input: 1, output: 1}, {from: 2027-13-01, input: 1, output: 1}]", "a day is written like `2026-06-01`"),
         ("lab/x: [{input: 1, output: 1, above: {tokens: 0, input: 1}}]", "a number of prompt tokens above 0"),
@@ -57,3 +61,47 @@ prices:
 def test_mistakes_are_told(place: Place, prices: str, words: str) -> None:
     found = place.mistakes(LAB + "prices:\n  " + prices)
     assert any(words in line for line in found), found
+
+
+JANUARY_2027 = 1_798_761_600
+
+
+def row(id: str, model: str, day: int = 0, **price: Json) -> StoredPrice:
+    return StoredPrice(id=id, provider="lab", model=model, valid_from=day * 1_000_000, price=price, revision=2)
+
+
+def test_prices_of_the_database_stand_between_the_file_and_the_catalogue(place: Place) -> None:
+    place.file.write_text(LAB + "prices: {lab/of-file: [{input: 9, output: 9}]}")
+    loader = place.loader()
+    loader.kept = Kept(
+        prices=(
+            row("p2", "big", JANUARY_2027, input=2, output="2"),
+            row("p1", "big", input=1, output=1, tiers={"batch": {"input": 0.5, "output": 0.5}}),
+            row("p3", "of-file", input=3, output=3),
+            row("p4", "b*", JANUARY_2027, input=4, output=4),
+            StoredPrice(id="p5", provider="gone", model="x", price={"input": 5}),
+        )
+    )
+    loaded = loader.load(1)
+    assert loaded.warnings == ()
+    planner = Planner(loaded.snapshot)
+
+    def priced(name: str, at: int) -> tuple[int | None, str]:
+        price = version_at(planner.plan(NOBODY, f"lab/{name}").targets[0].price, at)
+        return (None, "") if price is None else (price.input, price.source)
+
+    assert priced("big", JANUARY_2027 - 1) == (1_000_000_000, "p1@2")
+    assert priced("big", JANUARY_2027) == (2_000_000_000, "p2@2")
+    assert priced("of-file", JANUARY_2027) == (9_000_000_000, "tidegate.yaml")
+    assert priced("bit", JANUARY_2027 - 1) == (None, "")
+    assert priced("bit", JANUARY_2027) == (4_000_000_000, "p4@2")
+    assert loaded.snapshot.prices["lab/big"].tiers["batch"].source == ""
+
+
+def test_a_price_of_the_database_that_cannot_be_one_is_left_out_and_told(place: Place) -> None:
+    place.file.write_text(LAB)
+    loader = place.loader()
+    loader.kept = Kept(prices=(row("p1", "big", input=-1), row("p2", "small", input=1, output=1)))
+    loaded = loader.load(1)
+    assert list(loaded.snapshot.prices) == ["lab/small"]
+    assert [(problem.file, problem.where) for problem in loaded.warnings] == [("the database", 'prices["lab/big"].input')]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.ir.usage import Usage
-from tidegate.policy.price import MOST_NANO, cost, in_force, version_at
+from tidegate.policy.price import MOST_NANO, cost, day_of, followed, in_force, version_at
 from tidegate.providers.spec import Price
 
 SONNET = Price(
@@ -176,3 +176,36 @@ def test_what_the_cache_saved_is_the_difference_to_plain_input():
     assert reported is not None
     assert (reported.nano, reported.saved) == (7, 2_700_000_000)
     assert cost(Usage(input=0, cache_read=5, output=1, cost_nano=7), None) is not None
+
+
+@pytest.mark.parametrize(
+    ("before", "own", "holds"),
+    [
+        ((), ("",), "own own own"),
+        ((), ("2026-06-01",), "none own own"),
+        (("",), ("",), "own own own"),
+        (("",), ("2026-06-01",), "before own own"),
+        (("", "2026-06-01"), ("2027-01-01",), "before before own"),
+        (("", "2027-01-01"), ("2026-06-01",), "before own own"),
+        (("", "2026-06-01", "2027-01-01"), ("2026-06-01",), "before own own"),
+        (("2026-06-01",), ("2026-06-01",), "none own own"),
+        (("2026-06-01",), ("2027-01-01",), "none before own"),
+    ],
+)
+def test_an_own_price_holds_from_its_first_day_on(before: tuple[str, ...], own: tuple[str, ...], holds: str):
+    def versions(days: tuple[str, ...], source: str) -> Price | None:
+        price: Price | None = None
+        for day in reversed(days):
+            price = Price(input=1, output=1, source=source, from_=day, later=price)
+        return price if price is None or not price.from_ or source == "own" else Price(source="none", later=price)
+
+    of_own = versions(own, "own")
+    assert of_own is not None
+    found = followed(versions(before, "before"), of_own)
+    days = (1_779_000_000, 1_785_000_000, 1_800_000_000)
+    told = [version_at(found, day) for day in days]
+    assert " ".join(price.source or "none" for price in told if price is not None) == holds
+
+
+def test_days_are_those_of_utc():
+    assert (day_of(0), day_of(86_399 + 86_400), day_of(1_798_761_600)) == ("", "1970-01-02", "2027-01-01")

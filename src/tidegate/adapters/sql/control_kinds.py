@@ -12,6 +12,7 @@ from tidegate.adapters.sql.schema import (
     credential,
     limit_rule,
     organisation,
+    price_version,
     role_binding,
     service_account,
     stored_provider,
@@ -33,6 +34,7 @@ from tidegate.records import (
     Plan,
     RoleBinding,
     ServiceAccount,
+    StoredPrice,
     StoredProvider,
     StoredRoute,
     Subscription,
@@ -45,6 +47,7 @@ _LIMIT_EDITED = ("name", "amount", "mode", "time_zone", "hard", "reserve", "aler
 _OF_ORGANISATION = ("name", "disabled_at")
 _OF_CREDENTIAL = ("name", "provider", "origin", "version", "kek_id", "last4", "weight", "limits", "reference", "disabled_at")
 _OF_ENTRY = ("name", "entry")
+_OF_PRICE = ("price", "source")
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,5 +136,11 @@ KINDS: dict[type[msgspec.Struct], Kept] = {
     ),
     StoredProvider: Kept(name="provider", table=stored_provider, edited=frozenset(_OF_ENTRY), audited=_OF_ENTRY),
     StoredRoute: Kept(name="route", table=stored_route, edited=frozenset(_OF_ENTRY), audited=_OF_ENTRY),
+    StoredPrice: Kept(
+        name="price",
+        table=price_version,
+        edited=frozenset(_OF_PRICE),
+        audited=("provider", "model", "valid_from", *_OF_PRICE),
+    ),
     AuditEvent: Kept(name="audit_event", table=audit_event, key=("seq",), order=("seq",), newest_first=True),
 }

@@ -1,4 +1,4 @@
-"""What the snapshot needs of the database besides keys: stored providers and routes, and credentials with their sealed bytes."""
+"""What the snapshot needs of the database besides keys: stored providers, routes and prices, and credentials with their sealed bytes."""
 
 from collections.abc import Mapping
 
@@ -8,13 +8,14 @@ from sqlalchemy import bindparam, or_, select, update
 from tidegate.adapters.sql.changes import generation
 from tidegate.adapters.sql.engine import Database, within
 from tidegate.adapters.sql.rows import record_of
-from tidegate.adapters.sql.schema import credential, stored_provider, stored_route
+from tidegate.adapters.sql.schema import credential, price_version, stored_provider, stored_route
 from tidegate.adapters.sql.statements import told_when_away
-from tidegate.records import EVERYONE, Credential, Kept, Scope, StoredProvider, StoredRoute, Tenant
+from tidegate.records import EVERYONE, Credential, Kept, Scope, StoredPrice, StoredProvider, StoredRoute, Tenant
 
 _CREDENTIAL = [credential.c[name] for name in Credential.__struct_fields__]
 _PROVIDER = [stored_provider.c[name] for name in StoredProvider.__struct_fields__]
 _ROUTE = [stored_route.c[name] for name in StoredRoute.__struct_fields__]
+_PRICE = [price_version.c[name] for name in StoredPrice.__struct_fields__]
 
 
 class KeptRows:
@@ -34,6 +35,7 @@ class KeptRows:
         """Everything, in the order in which it was made, but for when it was used."""
         providers = select(*_PROVIDER).where(*within(scope, stored_provider)).order_by(stored_provider.c.created_at, stored_provider.c.id)
         routes = select(*_ROUTE).where(*within(scope, stored_route)).order_by(stored_route.c.created_at, stored_route.c.id)
+        prices = select(*_PRICE).where(*within(scope, price_version)).order_by(price_version.c.created_at, price_version.c.id)
         sealed = select(credential.c.org_id, *_CREDENTIAL).where(*within(scope, credential))
         async with self._database.read(scope) as connection:
             return Kept(
@@ -43,6 +45,7 @@ class KeptRows:
                     (row[0], msgspec.structs.replace(record_of(Credential, row[1:]), last_used_at=None))
                     for row in await connection.execute(sealed.order_by(credential.c.created_at, credential.c.id))
                 ),
+                prices=tuple(record_of(StoredPrice, row) for row in await connection.execute(prices)),
             )
 
     async def touch(self, tenant: Tenant, used: Mapping[str, int]) -> None:

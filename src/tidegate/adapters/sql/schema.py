@@ -4,7 +4,7 @@ Every table in `TENANT_TABLES` has `org_id` first in its key. References between
 another tenant's. What a column may hold is decided above; the database holds the keys, the references and the uniqueness.
 """
 
-from sqlalchemy import Boolean, Column, ForeignKeyConstraint, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, true
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKeyConstraint, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, true
 
 from tidegate.adapters.sql.columns import METADATA, document, lifetime, moment, number, owned, text
 
@@ -267,6 +267,8 @@ price_version = Table(
     text("source"),
     text("created_by"),
     moment("created_at"),
+    Column("updated_at", BigInteger, nullable=False, server_default="0"),
+    Column("revision", Integer, nullable=False, server_default="1"),
     owned("id"),
     _of_organisation(),
     UniqueConstraint("org_id", "provider", "model", "valid_from"),
