@@ -84,7 +84,7 @@ async def test_open_streams_end_well_when_the_gateway_is_asked_to_end(tmp_path: 
 async def test_streams_that_outlast_the_end_are_told_so_and_settled(tmp_path: Path, record_property: Record) -> None:
     """T-DR-2: the time for open calls is too short. Each client speaks another dialect than its provider, or the same."""
     with staged(tmp_path, environ={"TIDEGATE_DRAIN": "1"}) as stage:
-        calls = streams(itertools.count(FIRST_NUMBER), sizes().streams, n=5000, gap_ms=20)
+        calls = streams(itertools.count(FIRST_NUMBER), sizes().streams, n=5000, gap_ms=200)
         running = asyncio.create_task(load(stage.gateway.port, stage.gateway.key, calls, 100))
         await soon(lambda: stage.sandbox.app.stats.open == len(calls))
         assert await asyncio.to_thread(stage.gateway.stop) == 0

@@ -96,6 +96,7 @@ async def stored(needs: Needs) -> None:
                     hearing(database, changed),
                 ):
                     pokes += (kept_watcher.poke, key_watcher.poke)
+                    needs.late.fresh_keys = key_watcher.fresh
                     await _used(needs, database, ledger, made, SqlWindows(database, name, clock), sealed, pokes)
     finally:
         await ledger.aclose()

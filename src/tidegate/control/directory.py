@@ -4,6 +4,7 @@ The loop asks for the generation, and reads what changed since the one it has. `
 process, or the database told of one. Run by `app`.
 """
 
+import asyncio
 from collections.abc import Callable
 
 import msgspec
@@ -20,6 +21,8 @@ from tidegate.records import ApiKey, Tenant
 
 TOUCH = 60.0
 """Seconds between two notes of which keys were used."""
+ASKED = 2.0
+"""Seconds that a call with an unknown key waits for the database's word."""
 _MICROS = 1_000_000
 
 _LOG = structlog.get_logger("tidegate.keys")
@@ -78,6 +81,14 @@ class KeyWatcher:
     def poke(self) -> None:
         """Something was changed: look at once."""
         self._looking.poke()
+
+    async def fresh(self) -> bool:
+        """Whether the directory has, before long, everything that the database had when this was called."""
+        try:
+            async with asyncio.timeout(ASKED):
+                return await self._looking.fresh()
+        except TimeoutError:
+            return False
 
     async def run(self) -> None:
         """Until it is cancelled."""

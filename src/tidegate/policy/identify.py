@@ -70,6 +70,10 @@ def refuse_query_key(query: bytes) -> None:
             )
 
 
+class NotKnown(GatewayError):
+    """No key is known by this token. One of the database may have been made since that was asked last."""
+
+
 class Callers:
     """The keys of one snapshot, and those of the database. Tokens that were found are remembered, within bounds: a MAC for each call costs
     more than the rest."""
@@ -87,8 +91,8 @@ class Callers:
         return self._directory is None or self._directory.is_loaded
 
     def identify(self, token: str, at: float = 0.0) -> Key:
-        """The key behind a token, at a Unix time. Raises `GatewayError`: AUTHENTICATION, or UNAVAILABLE where the database would have to be
-        asked and is away."""
+        """The key behind a token, at a Unix time. Raises `GatewayError`: AUTHENTICATION (`NotKnown` where the database may know better), or
+        UNAVAILABLE where it would have to be asked and is away."""
         key = self._found.get(token)
         if key is not None:
             return key
@@ -97,17 +101,15 @@ class Callers:
         if directory is None or public is None or public in self._snapshot.keys_by_id:
             try:
                 key = identify(self._snapshot, token)
-            except GatewayError:
-                if directory is not None and not directory.is_current and keys.flaw_of_foreign(token) is None:
-                    raise _away() from None
-                raise
+            except GatewayError as refused:
+                if directory is None or keys.flaw_of_foreign(token) is not None:
+                    raise
+                raise (NotKnown(refused.error) if directory.is_current else away()) from None
             _remember(self._found, token, key)
             return key
         listed = directory.find(public)
         if listed is None:
-            if not directory.is_current:
-                raise _away()
-            raise _unknown(public)
+            raise NotKnown(_unknown(public).error) if directory.is_current else away()
         self._prove(listed, public, token)
         return _working(directory, listed, at)
 
@@ -120,7 +122,7 @@ class Callers:
         listed = None if directory is None else directory.find(id)
         if directory is None or listed is None or listed.key.org != org:
             if directory is not None and not directory.is_current:
-                raise _away()
+                raise away()
             raise _unknown(id)
         return _working(directory, listed, at)
 
@@ -205,7 +207,8 @@ def _unknown(public: str) -> GatewayError:
     )
 
 
-def _away() -> GatewayError:
+def away() -> GatewayError:
+    """Nobody can say whether a key is good."""
     return GatewayError(
         Error(
             kind=ErrorKind.UNAVAILABLE,

@@ -1,6 +1,6 @@
 """What the data plane holds: the current snapshot and the adapters. Passed, never imported; two gateways can live in one process."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -47,6 +47,8 @@ class Late(msgspec.Struct):
     batches."""
 
     ledger: Ledger | None = None
+    fresh_keys: Callable[[], Awaitable[bool]] | None = None
+    """Waits for the database's word on keys that were made meanwhile. False where there is none."""
     batched: Callable[[], None] | None = None
     """Tells the runner of batches, where there is one, that there is something to do."""
 

@@ -10,6 +10,7 @@ import structlog
 from tidegate.dialects.base import Head
 from tidegate.dialects.table import SPOKEN
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
+from tidegate.policy.identify import NotKnown, away
 from tidegate.ports import Client, StorageUnavailable, Unsealable
 from tidegate.proxy import pipeline
 from tidegate.proxy.app import App
@@ -96,7 +97,10 @@ class Gateway:
             call.surface = surface.name
             if surface.stream is not None:
                 call.head = Head(call.params["model"], surface.stream)
-            pipeline.identified(call, client)
+            try:
+                pipeline.identified(call, client)
+            except NotKnown:
+                await self._asked(call, client)
             if surface.form:
                 call.client = client
             elif surface.body:
@@ -111,6 +115,14 @@ class Gateway:
             raise
         except Exception as error:
             await self._failed(call, reply, error)
+
+    async def _asked(self, call: Call, client: Client) -> None:
+        """A key that is not known may have been made a moment ago, and while the database is away nobody can say: its word is waited for.
+        Raises `GatewayError`."""
+        fresh = self._app.late.fresh_keys
+        if fresh is not None and not await fresh():
+            raise away()
+        pipeline.identified(call, client)
 
     async def _perhaps_shared(self, call: Call, client: Client, surface: Surface, reply: Reply) -> None:
         """A call that is made once for its key, or is one with an equal call that runs. Raises `GatewayError`."""

@@ -27,8 +27,9 @@ class Stage(msgspec.Struct):
         return [json.loads(line) for line in self.log.read_bytes().splitlines()] if self.log.exists() else []
 
     def rows(self, attempts: int = 0, rest: float = 2.0) -> list[dict[str, Any]]:
-        """The ledger's rows: as many as `attempts`, or what there is when no other has come for `rest` seconds."""
-        found = self.gateway.usage()
+        """The ledger's rows: as many as `attempts`, or what there is when no other has come for `rest` seconds. The first may take longer:
+        a gateway that has just started opens its database beside its calls."""
+        found = self.gateway.usage(min(1, attempts), 30.0)
         until = time.monotonic() + rest
         while len(found) < attempts and time.monotonic() < until:
             time.sleep(0.05)

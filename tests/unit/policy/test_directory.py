@@ -5,7 +5,7 @@ from tests.unit.policy.values import snapshot
 
 from tidegate.ir.errors import GatewayError
 from tidegate.policy.directory import Delta, Directory, Listed
-from tidegate.policy.identify import Callers
+from tidegate.policy.identify import Callers, NotKnown
 from tidegate.policy.keys import format_token, token_digest
 from tidegate.policy.reach import Reach
 from tidegate.policy.snapshot import Key, Snapshot
@@ -100,3 +100,23 @@ def test_a_key_that_has_ended_is_told_so(made: Snapshot) -> None:
     ended = Key(id=ID, name="k", digest=key.digest, reach=Reach(ends_at=10.0))
     directory.apply(Delta(generation=1, keys={ID: Listed(ended, ())}, whole=True))
     assert code_of(Callers(made, directory), at=11.0) == (401, "key_expired")
+
+
+def test_only_what_the_database_may_know_better_is_asked_of_it(made: Snapshot) -> None:
+    directory = Directory()
+    callers = Callers(made, directory)
+    directory.apply(Delta(generation=1, keys={ID: listed(made, state="disabled")}, whole=True))
+    directory.is_current = True
+    for token, asks in (
+        (format_token("live", "b" * 12, "s" * 43), True),
+        ("a-key-of-another-gateway-0123456789", True),
+        (TOKEN, False),
+        (format_token("live", ID, "t" * 43), False),
+        (format_token("adm", "b" * 12, "s" * 43), False),
+        (TOKEN[:-1] + "_", False),
+        ("short", False),
+    ):
+        with pytest.raises(GatewayError) as caught:
+            callers.identify(token)
+        assert isinstance(caught.value, NotKnown) is asks, token
+        assert caught.value.error.http_status == 401
