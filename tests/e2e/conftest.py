@@ -45,7 +45,7 @@ def configuration(url: str) -> dict[str, Any]:
             "team/*": {"targets": ["anthropic/*"], **once},
         },
         "keys": [{"name": "narrow", "value": "env:NARROW_KEY", "models": ["same", "anthropic/*"]}],
-        "server": {"cors": ["https://app.example"], "body_limit": "2MiB"},
+        "server": {"cors": ["https://app.example"], "body_limit": "2MiB", "outside_ids": True},
     }
 
 

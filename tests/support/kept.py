@@ -86,6 +86,10 @@ class MemoryKept:
         self._asked()
         self.held.get((tenant.org_id, id), {}).pop(place, None)
 
+    async def is_anothers(self, org: str, id: str) -> bool:
+        self._asked()
+        return any(other != org and place == id and self._lasts(row) for (other, place), row in self.rows.items())
+
     async def claim(self, kinds: Sequence[Kind], owner: str, now: float, until: float, most: int) -> list[Kept]:
         self._asked()
         found: list[Kept] = []

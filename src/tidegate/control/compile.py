@@ -4,6 +4,7 @@ Pure but for the secret files that the configuration names. Called by `load`, an
 """
 
 import re
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from tidegate.control.accounts import Accounts
@@ -22,8 +23,9 @@ from tidegate.control.vault import Vault
 from tidegate.ir.errors import GatewayError
 from tidegate.policy.bounds import flaw_of_address
 from tidegate.policy.keys import StoredKeys
+from tidegate.policy.near import did_you_mean
 from tidegate.policy.route import SANDBOX, Planner
-from tidegate.policy.snapshot import Key, Route, ServerSettings, Snapshot
+from tidegate.policy.snapshot import Key, Route, ServerSettings, Snapshot, Upstream
 from tidegate.providers.catalog import Catalog
 from tidegate.providers.spec import ProviderSpec
 from tidegate.records import Kept
@@ -34,6 +36,8 @@ _SIZE = re.compile(r"(\d{1,15})\s*(B|[KMG]i?B?)?", re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
 _SMALLEST, _LARGEST = 1 << 10, 1 << 30
 _MOST_DAYS = 3650
+_WITH_FILES = ("openai_chat", "anthropic")
+"""Dialects that have files."""
 _FEWEST_USAGE_DAYS, _MOST_USAGE_DAYS = 35, 36_500
 """Invoices are made of the month before."""
 
@@ -68,7 +72,7 @@ def compile_snapshot(
 
     routes = Routes(upstreams, kinds, builder, kinds_with, problems).all(config.routes, broken)
     by_id, by_digest = compile_keys(config.keys, stored, secrets, problems)
-    server = _server(config.server, problems)
+    server = _server(config.server, upstreams, problems)
     snapshot = Snapshot(
         generation=generation,
         upstreams=upstreams,
@@ -121,7 +125,7 @@ def _usage_days(entry: RetentionEntry, problems: Problems) -> int:
     return entry.usage_days
 
 
-def _server(entry: ServerEntry, problems: Problems) -> ServerSettings:
+def _server(entry: ServerEntry, upstreams: Mapping[str, Upstream], problems: Problems) -> ServerSettings:
     for index, origin in enumerate(entry.cors):
         parts = urlsplit(origin)
         if origin != "*" and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query or parts.fragment):
@@ -138,8 +142,22 @@ def _server(entry: ServerEntry, problems: Problems) -> ServerSettings:
         bodies_in_log=entry.bodies_in_log,
         keep_responses_days=_days(entry.keep_responses_days, problems),
         keep_nothing_for=frozenset(entry.keep_nothing_for),
+        files_at=_files_at(entry.files_at, upstreams, problems),
+        outside_ids=entry.outside_ids,
         trusted_proxies=tuple(entry.trusted_proxies),
     )
+
+
+def _files_at(names: list[str], upstreams: Mapping[str, Upstream], problems: Problems) -> tuple[str, ...]:
+    for index, name in enumerate(names):
+        upstream = upstreams.get(name)
+        if upstream is None:
+            problems.error(("server", "files_at", index), f"there is no provider `{name}`{did_you_mean(name, upstreams)}")
+        elif upstream.spec.dialect not in _WITH_FILES:
+            problems.error(
+                ("server", "files_at", index), f"uploads can go to providers of {' and '.join(_WITH_FILES)}, and `{name}` is none"
+            )
+    return tuple(name for name in names if name in upstreams)
 
 
 def _bytes(name: str, value: int | str, problems: Problems) -> int:

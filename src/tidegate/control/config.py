@@ -232,6 +232,8 @@ class ServerEntry(msgspec.Struct, frozen=True, kw_only=True):
     bodies_in_log: bool = False
     keep_responses_days: int = 30
     keep_nothing_for: list[str] = []
+    files_at: list[str] = []
+    outside_ids: bool = False
     trusted_proxies: list[str] = []
 
 

@@ -57,6 +57,19 @@ def with_account(snapshot: Snapshot, org: str, provider: str, account: str) -> U
     return next((with_accounts(upstream, (one,)) for one in found if one.id == account), None)
 
 
+def drawn(snapshot: Snapshot, org: str, provider: str, salt: str) -> tuple[Upstream, str] | None:
+    """The provider with one of the credentials that the organisation may use, and the id of that; empty for the provider's own. None where
+    there is no such provider. `salt` decides the draw."""
+    upstream = snapshot.upstreams.get(provider)
+    if upstream is None:
+        return None
+    accounts = snapshot.own.get(org, {}).get(provider, ()) or upstream.accounts
+    if not accounts:
+        return upstream, ""
+    chosen = min(accounts, key=lambda account: _place(account, salt))
+    return with_accounts(upstream, (chosen,)), chosen.id
+
+
 def spread(targets: Sequence[Target], salt: str) -> list[Target]:
     """The targets with the accounts of each in an order drawn by weight. `salt` decides the draw: another one for each call."""
     found: list[Target] = []

@@ -290,6 +290,14 @@ def allows(key: Key, name: str) -> bool:
     return not key.models or _matches(key.models, name)
 
 
+def reaches(key: Key, provider: str) -> bool:
+    """Whether a key may use models of a provider by their names, whichever they are."""
+    prefix = f"{provider}/"
+    return not key.routes and (
+        not key.models or any(p.startswith(prefix) or (p.endswith("*") and prefix.startswith(p[:-1])) for p in key.models)
+    )
+
+
 def _lacking(targets: list[Target]) -> frozenset[Ask]:
     return frozenset(ask for target in targets if not target.is_guess for ask in lacks(target.profile.capabilities))
 

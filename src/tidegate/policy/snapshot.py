@@ -159,7 +159,9 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`body_limit` and `upload_limit`, for forms, are in bytes; `cors` are allowed origins; `trusted_proxies` are CIDRs. For
-    `keep_responses_days` answers of the Responses API are kept (0: never), and none of the organisations in `keep_nothing_for`."""
+    `keep_responses_days` answers of the Responses API are kept (0: never), and none of the organisations in `keep_nothing_for`. Uploads
+    go to the providers `files_at` of the client's dialect. `outside_ids` says that clients may name ids of providers that were not given
+    here."""
 
     cors: tuple[str, ...] = ()
     body_limit: int = 32 << 20
@@ -168,6 +170,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[str, ...] = ()
     keep_responses_days: int = 30
     keep_nothing_for: frozenset[str] = frozenset()
+    files_at: tuple[str, ...] = ()
+    outside_ids: bool = False
 
     def days_kept(self, org: str) -> int:
         """How long responses of an organisation are kept, in days."""

@@ -11,7 +11,7 @@ import msgspec
 
 from tidegate.records import Tenant
 
-Kind: TypeAlias = Literal["response", "conversation", "file", "upload", "batch", "message_batch", "answer"]
+Kind: TypeAlias = Literal["response", "conversation", "file", "container", "upload", "batch", "message_batch", "answer"]
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +97,10 @@ class KeptStore(Protocol):
         ...
 
     async def remove_part(self, tenant: Tenant, id: str, place: int) -> None: ...
+
+    async def is_anothers(self, org: str, id: str) -> bool:
+        """Whether another tenant than this has something of the id."""
+        ...
 
     async def claim(self, kinds: Sequence[Kind], owner: str, now: float, until: float, most: int) -> list[Kept]:
         """Of every tenant: what has work left (`state` is `active`) and is nobody's, or was `owner`'s already or of somebody whose time is

@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from tidegate.dialects.references import mentions
 from tidegate.dialects.values import dump, object_or_empty, parse, text_or_empty
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ports.kept import Kept, KeptStore, Kind
@@ -12,9 +13,11 @@ from tidegate.proxy.batch import Batch, Flaw
 from tidegate.proxy.files import read
 from tidegate.proxy.inside import Told
 from tidegate.records import Tenant
+from tidegate.wire.splice import scan
 
 MOST = 50_000
 """Lines, as OpenAI has it."""
+_DIALECTS = {"/v1/responses": "openai_responses"}
 _SHOWN = 20
 """Flaws that are told."""
 
@@ -42,31 +45,41 @@ async def lines_of(store: KeptStore, row: Kept, batch: Batch, limit: int) -> Asy
         yield _line(row.kind, batch, place, raw)
 
 
-async def flaws_of(store: KeptStore, row: Kept, batch: Batch, limit: int) -> tuple[int, list[Flaw], set[str]]:
-    """(number of lines, the first of what is wrong with them, the models that they name)."""
-    seen: set[str] = set()
-    models: set[str] = set()
+class Checked(msgspec.Struct):
+    """What was found in the lines of a batch: how many, the first of what is wrong with them, the models that they name, and whether one
+    may name files or other things by their ids, whose they are is asked line by line."""
+
+    count: int = 0
     flaws: list[Flaw] = []
-    count = 0
+    models: set[str] = set()
+    names_ids: bool = False
+
+
+async def checked(store: KeptStore, row: Kept, batch: Batch, limit: int) -> Checked:
+    """Reads all lines."""
+    found = Checked()
+    dialect = "anthropic" if row.kind == "message_batch" else _DIALECTS.get(batch.endpoint, "openai_chat")
+    seen: set[str] = set()
     try:
         async for place, raw in _raw(store, row, batch, limit):
-            count += 1
+            found.count += 1
             try:
                 line = _line(row.kind, batch, place, raw)
                 if line.id in seen:
                     raise BadLine("duplicate_custom_id", "The `custom_id` stands in the batch twice.")
                 seen.add(line.id)
-                models.add(text_or_empty(line.body.get("model")))
+                found.models.add(text_or_empty(line.body.get("model")))
+                found.names_ids = found.names_ids or mentions(scan(dump(line.body)), dialect)
             except BadLine as wrong:
-                if len(flaws) < _SHOWN:
-                    flaws.append(Flaw(place + 1, wrong.code, str(wrong)))
-            if count > MOST and row.kind == "batch":
+                if len(found.flaws) < _SHOWN:
+                    found.flaws.append(Flaw(place + 1, wrong.code, str(wrong)))
+            if found.count > MOST and row.kind == "batch":
                 raise BadLine("too_many_tasks", f"A batch has at most {MOST} lines.")
     except BadLine as wrong:
-        flaws.append(Flaw(0, wrong.code, str(wrong)))
-    if not count and not flaws:
-        flaws.append(Flaw(0, "empty_file", "The input file has no lines, or is gone."))
-    return count, flaws, models
+        found.flaws.append(Flaw(0, wrong.code, str(wrong)))
+    if not found.count and not found.flaws:
+        found.flaws.append(Flaw(0, "empty_file", "The input file has no lines, or is gone."))
+    return found
 
 
 async def _raw(store: KeptStore, row: Kept, batch: Batch, limit: int) -> AsyncGenerator[tuple[int, bytes]]:

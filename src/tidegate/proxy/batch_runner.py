@@ -17,7 +17,7 @@ from tidegate.ports.kept import Kept, KeptStore, Kind
 from tidegate.proxy.app import App
 from tidegate.proxy.batch import ENDED, Batch, Status, batch_of, stored
 from tidegate.proxy.batch_handed import HandedOver
-from tidegate.proxy.batch_lines import Line, Outcome, answered, flaws_of, lines_of
+from tidegate.proxy.batch_lines import Line, Outcome, answered, checked, lines_of
 from tidegate.proxy.batch_theirs import Refused, chosen
 from tidegate.records import Tenant
 
@@ -156,20 +156,21 @@ class _Job:
             await self._store.remove(self._tenant, id)
 
     async def _validate(self) -> None:
-        total, flaws, models = await flaws_of(self._store, self._row, self._batch, self._app.live.snapshot.server.body_limit)
-        target = None if flaws else chosen(self._app, self._row, self._batch, models)
+        found = await checked(self._store, self._row, self._batch, self._app.live.snapshot.server.body_limit)
+        alone = not found.flaws and not found.names_ids
+        target = chosen(self._app, self._row, self._batch, found.models) if alone else None
 
-        def checked(batch: Batch) -> None:
-            batch.total, batch.flaws = total, flaws
-            if flaws:
+        def begun(batch: Batch) -> None:
+            batch.total, batch.flaws = found.count, found.flaws
+            if found.flaws:
                 batch.become("failed", self._app.clock.now())
             elif batch.status == "validating":
                 batch.become("in_progress", self._app.clock.now())
             if target is not None:
-                batch.provider, batch.model, batch.route = target.upstream.name, target.model, next(iter(models))
+                batch.provider, batch.model, batch.route = target.upstream.name, target.model, next(iter(found.models))
                 batch.account = "" if target.account is None else target.account.id
 
-        await self._change(checked)
+        await self._change(begun)
 
     async def _by_provider(self, done: set[int]) -> None:
         handed = HandedOver(self._app, self._row, self._batch, self._all_lines, self._change)

@@ -36,7 +36,12 @@ async def create(app: App, call: Call, reply: Reply) -> None:
     metadata: Json = None if raw is None else parse(raw)
     if metadata is not None and type(metadata) is not dict:
         raise bad_request("metadata: must be an object", "metadata", "invalid_type")
-    await owned_file(app, call, source)
+    _, file = await owned_file(app, call, source)
+    if file.upstream:
+        raise bad_request(
+            f"`{source}` is kept by {file.upstream}: upload the file of a batch with the purpose `batch`, and without naming a provider.",
+            "input_file_id",
+        )
     row = await begin(app, call, "batch", f"batch_{call.id}", source=source, endpoint=endpoint, metadata=metadata)
     await _tell(reply, openai(row))
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from tidegate.dialects.base import Dialect, Head, Stamp
+from tidegate.ir.loss import Loss
 from tidegate.ir.request import Request
 from tidegate.policy.route import Planner
 from tidegate.policy.signed import Signed
@@ -44,6 +45,8 @@ class Call(msgspec.Struct, kw_only=True, gc=False):
     """A provider may have done something for it."""
     why: str = ""
     """What chose the order of the targets, and what it left out."""
+    losses: list[Loss] = []
+    """What became of the request before any target was chosen."""
     attempts: int = 0
 
     def asked(self, body: bytes) -> Request:

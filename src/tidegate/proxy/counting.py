@@ -19,6 +19,7 @@ from tidegate.proxy.call import Call
 from tidegate.proxy.estimate import estimate
 from tidegate.proxy.failure import failure_of
 from tidegate.proxy.headers import RawHeaders, header_value, returned
+from tidegate.proxy.named import resolved
 from tidegate.proxy.prepare import prepare
 from tidegate.proxy.relay import is_object
 from tidegate.proxy.reply import JSON, Reply
@@ -36,6 +37,7 @@ async def count_tokens(app: App, call: Call, reply: Reply) -> None:
         call.head = call.dialect.head(call.fields)
     # A route's defaults are for answers: a provider refuses `max_tokens` here.
     plan = msgspec.structs.replace(call.planner.plan(call.key, call.head.model), defaults={})
+    plan = await resolved(app, call, plan)
     target = plan.targets[0]
     provider = target.dialect_for(call.dialect.name)
     if isinstance(choose(call.dialect.name, provider, foreign=carries_foreign(call.body)), Identity) and await _asked(

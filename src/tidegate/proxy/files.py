@@ -1,6 +1,7 @@
-"""`/v1/files`: files of a tenant, held by Tidegate, sealed. Batches read them and write them.
+"""`/v1/files`: files of a tenant, of OpenAI's API and of Anthropic's. They are held by Tidegate, sealed, so that every model can have them;
+those that the client or the operator sends to a provider are kept there (`provider_files`), and only whose they are is known here.
 
-Shapes: https://platform.openai.com/docs/api-reference/files.
+Shapes: https://platform.openai.com/docs/api-reference/files and https://docs.anthropic.com/en/api/files-create.
 """
 
 from collections.abc import AsyncGenerator
@@ -8,12 +9,14 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from tidegate.dialects.values import dump, object_or_empty, parse
+from tidegate.dialects.values import dump
 from tidegate.ir.errors import bad_request
 from tidegate.ir.json import JsonObject
 from tidegate.ports.kept import Kept, KeptStore, Listing, Put
+from tidegate.proxy import provider_files
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
+from tidegate.proxy.file_shapes import MADE, PURPOSES, UNFINISHED, USUAL, Facts, deleted, facts_of, shown
 from tidegate.proxy.forms import Form
 from tidegate.proxy.headers import header_value
 from tidegate.proxy.kept import no_such
@@ -23,45 +26,43 @@ from tidegate.records import Tenant
 CHUNK = 1 << 20
 """Bytes of a part of a file that a client sent."""
 MOST = 10_000
-_UNFINISHED = "uploading"
+_MOST_ANTHROPIC, _USUAL_ANTHROPIC = 1000, 20
 _HOUR = 3600.0
 _LEAST_LIFE, _MOST_LIFE = 3600, 30 * 86_400
 """Seconds of `expires_after`, as OpenAI has them."""
-
-
-class Facts(msgspec.Struct):
-    """What is known of a file besides its bytes."""
-
-    filename: str
-    purpose: str
-    bytes: int
-    created: int
-
-
-def facts_of(row: Kept) -> Facts:
-    raw = object_or_empty(parse(row.body))
-    return msgspec.convert(raw, Facts)
+_ALL = (*PURPOSES, *MADE)
+_LISTED = {"anthropic": tuple(name for name in _ALL if not name.startswith("batch"))}
 
 
 async def create(app: App, call: Call, reply: Reply) -> None:
-    """Takes the form in whole before anything of it is kept."""
+    """A form that is held is taken in whole before anything of it is kept."""
     form = Form(call, app.scratch)
     try:
+        provider = await provider_files.asked_for(call, form)
+        if provider:
+            await provider_files.send(app, call, reply, form, provider)
+            return
         await form.take_all()
         part, purpose = form.part("file"), form.text("purpose")
         if part is None or part.filename is None:
             raise bad_request("`file` is missing: send the file itself.", "file", "missing_required_parameter")
-        if purpose != "batch":
-            raise bad_request(
-                "Files of the purpose `batch` are held here, and no others: put what a model is to read into the request.", "purpose"
-            )
+        if call.dialect.name == "anthropic":
+            purpose = USUAL
+        check_purpose(purpose)
         life = _life(form)
-        facts = Facts(part.filename, purpose, part.end - part.start, int(call.at))
+        facts = Facts(part.filename, purpose, part.end - part.start, int(call.at), part.content_type)
         expires = None if life is None else call.at + life
-        row = await keep(app, call, f"file-{call.id}", facts, form.read(part), expires)
+        stem = "file_" if call.dialect.name == "anthropic" else "file-"
+        row = await keep(app, call, f"{stem}{call.id}", facts, form.read(part), expires)
     finally:
         await form.close()
-    await _tell(reply, shown(row))
+    await _tell(reply, shown(row, call.dialect.name))
+
+
+def check_purpose(purpose: str) -> None:
+    """Raises `GatewayError`."""
+    if purpose not in PURPOSES:
+        raise bad_request(f"`purpose` must be one of {', '.join(PURPOSES)}.", "purpose", "invalid_value")
 
 
 def _life(form: Form) -> int | None:
@@ -85,7 +86,7 @@ async def keep(app: App, call: Call, id: str, facts: Facts, data: AsyncGenerator
         at=call.at,
         expires=call.at + _HOUR,
         body=dump(msgspec.to_builtins(facts)),
-        state=_UNFINISHED,
+        state=UNFINISHED,
     )
     await store.write(tenant, [Put(row)])
     await put_chunks(store, row, data)
@@ -109,11 +110,14 @@ async def put_chunks(store: KeptStore, row: Kept, data: AsyncGenerator[bytes]) -
 
 async def get(app: App, call: Call, reply: Reply) -> None:
     _, row = await owned(app, call, call.params["id"])
-    await _tell(reply, shown(row))
+    await _tell(reply, shown(row, call.dialect.name))
 
 
 async def content(app: App, call: Call, reply: Reply) -> None:
     store, row = await owned(app, call, call.params["id"])
+    if row.upstream:
+        await provider_files.content(app, call, reply, row)
+        return
     reply.start_file([(b"content-disposition", b'attachment; filename="%b"' % header_value(facts_of(row).filename.replace('"', "'")))])
     async for data in read(store, row):
         if not reply.piece(data):
@@ -132,25 +136,34 @@ async def read(store: KeptStore, row: Kept) -> AsyncGenerator[bytes]:
 
 async def delete(app: App, call: Call, reply: Reply) -> None:
     store, row = await owned(app, call, call.params["id"])
+    if row.upstream:
+        await provider_files.delete(app, call, row)
     await store.remove(Tenant(row.org), row.id)
-    await _tell(reply, {"id": row.id, "object": "file", "deleted": True})
+    await _tell(reply, deleted(row.id, call.dialect.name))
 
 
 async def files(app: App, call: Call, reply: Reply) -> None:
-    """The list, newest first unless `order=asc`."""
+    """The list from the gateway's own records, newest first unless `order=asc`."""
     asked = parse_qs(call.query.decode("latin-1"))
-    limit, order, after, purpose = (asked.get(name, [""])[0] for name in ("limit", "order", "after", "purpose"))
-    if limit and not (limit.isdigit() and 1 <= int(limit) <= MOST):
-        raise bad_request(f"`limit` must be a number from 1 to {MOST}.", "limit")
+    limit, order, purpose = (asked.get(name, [""])[0] for name in ("limit", "order", "purpose"))
+    is_anthropic = call.dialect.name == "anthropic"
+    most = _MOST_ANTHROPIC if is_anthropic else MOST
+    after, before = (asked.get(name, [""])[0] for name in (("after_id", "before_id") if is_anthropic else ("after", "")))
+    if limit and not (limit.isdigit() and 1 <= int(limit) <= most):
+        raise bad_request(f"`limit` must be a number from 1 to {most}.", "limit")
     if order not in ("", "asc", "desc"):
         raise bad_request("`order` must be `asc` or `desc`.", "order")
-    size = int(limit or MOST)
+    size = int(limit or (_USUAL_ANTHROPIC if is_anthropic else MOST))
     store = await app.conversations.store()
-    states = (purpose,) if purpose else ("batch", "batch_output")
-    listing = Listing(kinds=("file",), after=after, limit=size + 1, newest_first=order != "asc", states=states)
+    states = (purpose,) if purpose else _LISTED.get(call.dialect.name, _ALL)
+    newest_first = (order != "asc") != bool(before)
+    listing = Listing(kinds=("file",), after=before or after, limit=size + 1, newest_first=newest_first, states=states)
     rows = await store.page(Tenant(call.key.org), listing)
-    data = [shown(row) for row in rows[:size]]
-    page: JsonObject = {"object": "list", "data": [*data], "has_more": len(rows) > size}
+    data = [shown(row, call.dialect.name) for row in rows[:size]]
+    if before:
+        data.reverse()
+    page: JsonObject = {} if is_anthropic else {"object": "list"}
+    page |= {"data": [*data], "has_more": len(rows) > size}
     page |= {"first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
     await _tell(reply, page)
 
@@ -159,25 +172,9 @@ async def owned(app: App, call: Call, id: str) -> tuple[KeptStore, Kept]:
     """A file of the caller's organisation that is complete. Raises `GatewayError`."""
     store = await app.conversations.store()
     row = await store.get(Tenant(call.key.org), id)
-    if row is None or row.kind != "file" or row.state in (_UNFINISHED, ""):
+    if row is None or row.kind != "file" or row.state in (UNFINISHED, ""):
         raise no_such("File", id, "id")
     return store, row
-
-
-def shown(row: Kept) -> JsonObject:
-    facts = facts_of(row)
-    told: JsonObject = {
-        "id": row.id,
-        "object": "file",
-        "bytes": facts.bytes,
-        "created_at": facts.created,
-        "filename": facts.filename,
-        "purpose": facts.purpose,
-        "status": "processed",
-    }
-    if row.expires is not None:
-        told["expires_at"] = int(row.expires)
-    return told
 
 
 async def _tell(reply: Reply, value: JsonObject) -> None:

@@ -123,7 +123,7 @@ def page(items: Sequence[JsonObject], query: bytes) -> JsonObject:
     }
 
 
-def no_such(kind: str, id: str, param: str | None = None, code: str | None = None) -> GatewayError:
+def no_such(kind: str, id: str, param: str | None = None, code: str | None = None, *, hint: str = "") -> GatewayError:
     """The same for what does not exist and for what is another's."""
-    message = f"{kind} with id '{id[:128]}' not found."
+    message = f"{kind} with id '{id[:128]}' not found.{hint}"
     return GatewayError(Error(kind=ErrorKind.NOT_FOUND, message=message, param=param, code=code))

@@ -97,7 +97,7 @@ def prepare(app: App, call: Call, plan: Plan, target: Target) -> Prepared:
         body=body,
         dialect=provider,
         origin=Origin(provider.name, spec.name, target.model),
-        losses=losses,
+        losses=[*call.losses, *losses] if call.losses else losses,
         request=request,
         framing=wire.framing or provider.framing,
         hide_usage=hide_usage,

@@ -29,6 +29,7 @@ from tidegate.proxy.exchange import run
 from tidegate.proxy.facts import facts, may_ask, tokens_about
 from tidegate.proxy.failure import DRAINING, UNRECORDED, Failure, cooling, drained, told
 from tidegate.proxy.headers import header_value
+from tidegate.proxy.named import resolved
 from tidegate.proxy.prepare import Prepared
 from tidegate.proxy.race import hedged
 from tidegate.proxy.reply import JSON, Reply
@@ -41,6 +42,7 @@ _SHOULD_RETRY = b"x-should-retry"
 
 async def through(app: App, call: Call, plan: Plan, reply: Reply, prepare: Prepare, *, effects: bool = False) -> None:
     """Answers the client. `prepare` makes what goes to a target; `effects` says that the kind of call may not happen twice."""
+    plan = await resolved(app, call, plan)
     targets = _ordered(app, call, plan)
     if plan.rules.hedge is None or len(targets) == 1 or effects or has_effects(call):
         failure = await _try(app, call, plan, targets[0], reply, prepare, last=len(targets) == 1 and not plan.rules.retries)

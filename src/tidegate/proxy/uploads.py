@@ -15,7 +15,8 @@ from tidegate.ports.kept import Kept, KeptStore, Put
 from tidegate.proxy.app import App
 from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
-from tidegate.proxy.files import Facts, keep, put_chunks, read, shown
+from tidegate.proxy.file_shapes import Facts, shown
+from tidegate.proxy.files import check_purpose, keep, put_chunks, read
 from tidegate.proxy.forms import Form
 from tidegate.proxy.kept import no_such
 from tidegate.proxy.reply import JSON, Reply
@@ -38,11 +39,11 @@ async def create(app: App, call: Call, reply: Reply) -> None:
     fields = scanned(call.body)
     name, purpose, size = _text(fields, "filename"), _text(fields, "purpose"), _value(fields, "bytes")
     limit = call.snapshot.server.upload_limit
-    if purpose != "batch":
-        raise bad_request("Files of the purpose `batch` are held here, and no others.", "purpose")
+    check_purpose(purpose)
     if type(size) is not int or not 1 <= size <= limit:
         raise bad_request(f"`bytes` must be a number from 1 to {limit} (`server.upload_limit`).", "bytes")
-    facts = Facts(name, purpose, size, int(call.at))
+    media = _value(fields, "mime_type")
+    facts = Facts(name, purpose, size, int(call.at), media if type(media) is str else "")
     row = await _written(app, call, f"upload_{call.id}", dump(msgspec.to_builtins(facts)), _PENDING)
     await _tell(reply, _shown(row))
 
@@ -87,7 +88,7 @@ async def complete(app: App, call: Call, reply: Reply) -> None:
     file = await keep(app, call, f"file-{call.id}", facts, _joined(store, parts), None)
     for part in parts:
         await store.remove(Tenant(part.org), part.id)
-    await _tell(reply, {**_shown(msgspec.structs.replace(upload, state=_COMPLETED)), "file": shown(file)})
+    await _tell(reply, {**_shown(msgspec.structs.replace(upload, state=_COMPLETED)), "file": shown(file, call.dialect.name)})
 
 
 async def cancel(app: App, call: Call, reply: Reply) -> None:

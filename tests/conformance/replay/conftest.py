@@ -56,7 +56,9 @@ def replay(recordings_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> It
             "REPLAY_PROVIDER_KEY": "provider-secret",
             "REPLAY_AWS_KEYS": '{"access_key_id":"AKIAX","secret_access_key":"sx"}',
         }
-        with GatewayProcess(tmp_path_factory.mktemp("gateway"), {"providers": providers}, environ) as gateway:
+        with GatewayProcess(
+            tmp_path_factory.mktemp("gateway"), {"providers": providers, "server": {"outside_ids": True}}, environ
+        ) as gateway:
             bedrock = [exchange for exchange in exchanges if exchange.dialect in BEDROCK.values()]
             rest = [exchange for exchange in exchanges if exchange.dialect not in BEDROCK.values()]
             cores = [exchange for exchange in rest if exchange.core]

@@ -55,6 +55,12 @@ async def test_what_is_put_is_found_by_its_tenant_alone(store: KeptStore) -> Non
     assert found.body == b"newer"
 
 
+async def test_whether_an_id_is_anothers(store: KeptStore) -> None:
+    await store.write(OWN, [Put(row("file-1")), Put(row("file-2", expires=NOW - 1))])
+    assert [await store.is_anothers(OTHER.org_id, id) for id in ("file-1", "file-2", "file-3")] == [True, False, False]
+    assert not await store.is_anothers(OWN.org_id, "file-1")
+
+
 async def test_what_has_expired_is_not_there(store: KeptStore) -> None:
     await store.write(OWN, [Put(row("old", expires=NOW - 1)), Put(row("ever", expires=None))])
     assert await store.get(OWN, "old") is None

@@ -176,12 +176,16 @@ async def test_a_batch_is_handed_over_once() -> None:
     assert (done["status"], memory.provider.sent) == ("failed", [])
 
 
-@pytest.mark.parametrize("case", ["two models", "limits", "route", "other dialect"])
+@pytest.mark.parametrize("case", ["two models", "limits", "route", "other dialect", "a file"])
 async def test_everything_else_is_run_here(case: str) -> None:
     limits = (Limit(id="l", kind="key", what="requests", per="minute", amount=100),) if case == "limits" else ()
     memory = having(*(Given(b"{}", status=400) for _ in range(4)), limits=limits)
     model = {"route": "two", "other dialect": CLAUDE}.get(case, GPT)
     data = lines(1, model) if case != "two models" else lines(1) + lines(2, "openai/other").splitlines(keepends=True)[1]
+    if case == "a file":
+        line = json.loads(data)
+        line["body"]["messages"][0]["content"] = [{"type": "file", "file": {"file_id": "file-anothers"}}]
+        data = json.dumps(line).encode()
     made = await started(memory, data)
     async with running(memory):
         await ended(memory, f"/v1/batches/{made['id']}")

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from tests.support.client import MemoryClient
 from tests.unit.proxy.test_operate_form import form, send
-from tests.unit.proxy.values import Memory
+from tests.unit.proxy.values import KEY, Memory
 
 from tidegate.ports import StorageUnavailable
 from tidegate.proxy.files import CHUNK
@@ -78,7 +78,7 @@ async def test_a_file_may_expire() -> None:
         ((PURPOSE,), "file"),
         ((PURPOSE, ("file", b"x", "")), "file"),
         ((("file", b"x", "x"),), "purpose"),
-        ((("file", b"x", "x"), ("purpose", b"vision", "")), "purpose"),
+        ((("file", b"x", "x"), ("purpose", b"poems", "")), "purpose"),
         ((("file", b"x", "x"), PURPOSE, ("expires_after[seconds]", b"1", "")), "expires_after"),
     ],
 )
@@ -99,3 +99,60 @@ async def test_a_database_that_is_away_is_503() -> None:
     memory.kept.fails = StorageUnavailable("away")
     assert (await upload(memory)).status == 503
     assert (await get(memory, "/v1/files")).status == 503
+
+
+@pytest.mark.parametrize("purpose", ["assistants", "evals", "fine-tune", "user_data", "vision"])
+async def test_files_of_every_purpose_are_held(purpose: str) -> None:
+    memory = Memory()
+    made = (await send(memory, form(("file", b"%PDF", "a.pdf"), ("purpose", purpose.encode(), "")), "files")).json()
+    assert made["purpose"] == purpose
+    assert (await get(memory, f"/v1/files/{made['id']}/content")).body == b"%PDF"
+    assert [one["id"] for one in (await get(memory, "/v1/files")).json()["data"]] == [made["id"]]
+    assert not memory.provider.sent
+
+
+ANTHROPIC = {"anthropic-version": "2023-06-01", "anthropic-beta": "files-api-2025-04-14"}
+
+
+async def test_anthropics_files() -> None:
+    memory = Memory()
+    batch = (await upload(memory)).json()["id"]
+    made = (await send(memory, form(("file", b"%PDF", "a.pdf")), "files", headers=ANTHROPIC)).json()
+    assert made == {
+        "id": made["id"],
+        "type": "file",
+        "filename": "a.pdf",
+        "mime_type": "audio/wav",
+        "size_bytes": 4,
+        "created_at": "2023-11-14T22:13:20Z",
+        "downloadable": True,
+    }
+    assert made["id"].startswith("file_")
+    assert (await memory.call(f"/v1/files/{made['id']}", headers=ANTHROPIC, method="GET")).json() == made
+    listed = (await memory.call("/v1/files", headers=ANTHROPIC, method="GET")).json()
+    assert listed == {"data": [made], "has_more": False, "first_id": made["id"], "last_id": made["id"]}
+    gone = await memory.call(f"/v1/files/{made['id']}", headers=ANTHROPIC, method="DELETE")
+    assert gone.json() == {"id": made["id"], "type": "file_deleted"}
+    again = await memory.call(f"/v1/files/{made['id']}", headers=ANTHROPIC, method="GET")
+    assert (again.status, again.json()["error"]["type"]) == (404, "not_found_error")
+    assert (await get(memory, f"/v1/files/{batch}")).status == 200
+
+
+async def test_anthropics_pages() -> None:
+    memory = Memory()
+    ids = [(await send(memory, form(("file", b"x", "a.txt")), "files", headers=ANTHROPIC)).json()["id"] for _ in range(4)]
+    newest = ids[::-1]
+
+    async def page(query: str) -> tuple[list[str], bool]:
+        got = (await memory.call(f"/v1/files?{query}", headers=ANTHROPIC, method="GET")).json()
+        return [one["id"] for one in got["data"]], got["has_more"]
+
+    assert await page("limit=2") == (newest[:2], True)
+    assert await page(f"limit=2&after_id={newest[1]}") == (newest[2:], False)
+    assert await page(f"limit=2&before_id={newest[3]}") == (newest[1:3], True)
+    assert (await memory.call("/v1/files?limit=1001", headers=ANTHROPIC, method="GET")).status == 400
+
+
+async def test_a_client_that_looks_like_googles_gets_openais_shape() -> None:
+    got = await Memory().call("/v1/files", headers={"x-goog-api-key": KEY, "authorization": ""}, method="GET")
+    assert (got.status, got.json()["object"]) == (200, "list")

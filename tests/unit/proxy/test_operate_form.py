@@ -1,4 +1,5 @@
 import json
+from collections.abc import Mapping
 
 import pytest
 from tests.support.client import MemoryClient
@@ -22,9 +23,15 @@ def form(*parts: tuple[str, bytes, str], end: bytes = b"--\r\n") -> bytes:
 
 
 async def send(
-    memory: Memory, body: bytes | Exception, path: str = "audio/transcriptions", *, told: bool = True, size: int = 7000
+    memory: Memory,
+    body: bytes | Exception,
+    path: str = "audio/transcriptions",
+    *,
+    told: bool = True,
+    size: int = 7000,
+    headers: Mapping[str, str] | None = None,
 ) -> MemoryClient:
-    headers = {"authorization": f"Bearer {KEY}", "content-type": f"multipart/form-data; boundary={B}"}
+    headers = {"authorization": f"Bearer {KEY}", "content-type": f"multipart/form-data; boundary={B}", **(headers or {})}
     if told and isinstance(body, bytes):
         headers["content-length"] = str(len(body))
     client = MemoryClient("POST", f"/v1/{path}", headers, body)

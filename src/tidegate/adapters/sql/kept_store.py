@@ -100,6 +100,12 @@ class SqlKept:
             async with self._database.write(tenant) as connection:
                 await connection.execute(delete(kept_part).where(*chosen))
 
+    async def is_anothers(self, org: str, id: str) -> bool:
+        query = select(kept_object.c.id).where(kept_object.c.id == id, kept_object.c.org_id != org, self._lasting()).limit(1)
+        with told_when_away():
+            async with self._database.read(EVERYONE) as connection:
+                return (await connection.execute(query)).first() is not None
+
     async def claim(self, kinds: Sequence[Kind], owner: str, now: float, until: float, most: int) -> list[Kept]:
         table = kept_object
         free = or_(table.c.claimed_until.is_(None), table.c.claimed_until < _micros(now), table.c.claimed_by == owner)

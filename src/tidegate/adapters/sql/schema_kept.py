@@ -23,6 +23,7 @@ kept_object = Table(
     Column("sealed", LargeBinary, nullable=False),
     owned("id"),
     Index(None, "org_id", "kind", "created_at", "id"),
+    Index(None, "id"),
     Index(None, "expires_at"),
     Index(None, "state", "kind"),
 )

@@ -8,6 +8,7 @@ from tidegate.dialects.gemini.decode_parts import DERIVED, is_object
 from tidegate.dialects.gemini.encoding import Encoding
 from tidegate.dialects.gemini.names import NAME
 from tidegate.dialects.gemini.signs import UNSIGNED
+from tidegate.dialects.references import is_kept
 from tidegate.dialects.values import object_or_empty, parse, text_or_empty
 from tidegate.ir.content import (
     Audio,
@@ -104,6 +105,8 @@ def _media(encoding: Encoding, source: MediaSource, path: str, kind: str) -> Par
             return {"inlineData": {"mimeType": media_type, "data": data}}
         case UrlSource(url=url) if url[:5].lower() == "data:":
             return {"inlineData": _data_url(url, path)}
+        case UrlSource(url=url) if is_kept(url) and not encoding.own:
+            raise unsupported("only a public address of the web can be given to this model; send the content", path)
         case UrlSource(url=url, media_type=media_type):
             return {"fileData": _file(url, media_type if encoding.own else media_type or _guessed(url, kind))}
         case FileSource(file_id=file_id, media_type=media_type):
