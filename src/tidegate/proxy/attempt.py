@@ -3,6 +3,7 @@
 Filled while it runs, told to the client in headers, and emitted once as a usage event.
 """
 
+import asyncio
 from asyncio import TimerHandle
 from functools import lru_cache
 from typing import Protocol
@@ -20,6 +21,7 @@ from tidegate.ports import RawHeaders, UsageEvent
 from tidegate.proxy.admission import Admitted, end_user
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
+from tidegate.proxy.delivered import Delivered
 from tidegate.proxy.failure import DRAINING, UNRECORDED
 from tidegate.proxy.headers import header_value
 from tidegate.proxy.prepare import Prepared
@@ -59,6 +61,8 @@ class Attempt:
     timer: TimerHandle | None = None
     model: str | None = None
     usage: Usage | None = None
+    delivered: Delivered | None = None
+    """What has come of a generation that is streamed."""
     _first_byte: float | None = None
     _first_content: float | None = None
     _given: list[bytes] | None = None
@@ -137,6 +141,25 @@ class Attempt:
     def begin(self) -> None:
         """Says before anything is sent what the ledger shall have of this attempt if the process ends with it."""
         self.app.events.begin(self._event)
+
+    @property
+    def is_cut(self) -> bool:
+        """Its stream has not come to its end, and something of it had come, or the client would not wait for it."""
+        return self.delivered is not None and not self._settled and (self.gone or self.delivered.has_begun)
+
+    async def count(self) -> None:
+        """Of a stream that was cut: what its provider has not told of its usage is counted, in a thread."""
+        delivered, call = self.delivered, self.call
+        if delivered is None:
+            return
+        self.usage = await asyncio.to_thread(
+            delivered.usage,
+            self.usage,
+            self.app.tokens,
+            self.target.model,
+            lambda: call.request or call.asked(call.body),
+            len(self.prepared.body),
+        )
 
     async def settled(self) -> None:
         """As `settle`, and waits until a power loss cannot take it back, where the operator wants that."""

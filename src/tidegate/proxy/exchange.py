@@ -51,14 +51,22 @@ async def run(attempt: Attempt) -> Failure | None:
         attempt.error = Error(kind=ErrorKind.INTERNAL, message=f"the gateway failed: {type(bug).__name__}")
         raise
     finally:
-        _ended(attempt, answer, failure)
+        await _ended(attempt, answer, failure)
     return failure
 
 
-def _ended(attempt: Attempt, answer: UpstreamAnswer | None, failure: Failure | None) -> None:
-    """The way out of every attempt."""
+async def _ended(attempt: Attempt, answer: UpstreamAnswer | None, failure: Failure | None) -> None:
+    """The way out of every attempt: the provider is let go first, whatever comes then."""
     if answer is not None:
         answer.close()
+    try:
+        if attempt.is_cut:
+            await attempt.count()
+    finally:
+        _settled(attempt, answer, failure)
+
+
+def _settled(attempt: Attempt, answer: UpstreamAnswer | None, failure: Failure | None) -> None:
     if failure is not None:
         attempt.error = failure.error
     if attempt.target.free is not None:

@@ -9,11 +9,13 @@ import asyncio
 
 import msgspec
 
+from tidegate.dialects.table import DIALECTS
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.ir.fold import Fold, unfold
 from tidegate.ir.response import Response
 from tidegate.ports import UpstreamAnswer, UpstreamFailure
 from tidegate.proxy.attempt import Attempt
+from tidegate.proxy.delivered import Delivered
 from tidegate.proxy.failure import BrokenOff, Failure, failure_of
 from tidegate.proxy.gate import Gate
 from tidegate.proxy.headers import header_value, returned
@@ -92,6 +94,8 @@ async def streamed(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
     if _is_whole(prepared, answer):
         return await _told_as_stream(attempt, answer)
     framing = FRAMINGS[framing_of(prepared, answer)]
+    if DIALECTS.get(prepared.dialect.name) is prepared.dialect:
+        attempt.delivered = Delivered(framing.framer, lambda: prepared.dialect.stream_decoder(prepared.origin))
     if prepared.request is None:
         content_type = header_value(answer.headers.get("content-type", "text/event-stream"))
         framer = framing.framer(LIMIT)
@@ -121,11 +125,14 @@ async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate:
     """A stream that fails before anything was sent is a `Failure`. Where nobody else could take over, what came before the error has been
     sent, or is sent now: how the provider's bytes were cut does not decide about the status."""
 
+    keep = _forget if attempt.delivered is None else attempt.delivered.add
+
     def failed() -> bool:
         return stream.error is not None and not gate.is_open and (stream.at_start or not attempt.last)
 
     def take(chunk: bytes) -> bool:
         """Called within the event that brought the chunk. False ends the pumping: the stream has failed, or the client must read first."""
+        keep(chunk)
         out = stream.feed(chunk)
         if gate.is_running and stream.error is None:
             return not out or gate.send(out)
@@ -151,12 +158,20 @@ async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate:
     finally:
         attempt.model, attempt.usage, attempt.error = stream.model, stream.usage, stream.error
         attempt.losses += stream.losses
+        if stream.error is not None and stream.at_start:
+            attempt.delivered = None
     if stream.error is not None and failed():
         return Failure(stream.error, returned(answer.headers))
     gate.give(out, go=True)
+    if stream.error is not None:
+        await attempt.count()
     await attempt.settled()
     gate.close()
     return None
+
+
+def _forget(_chunk: bytes) -> None:
+    """Of an operation, whose deltas are of no dialect."""
 
 
 async def _told_as_stream(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:

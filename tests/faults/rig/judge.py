@@ -34,7 +34,7 @@ def judge(
     """`texts` are what each target would answer to a call, by its number. Under `killed` gateways were ended by force: their clients were
     cut, and what ran may be `unknown` in the ledger."""
     named = {transcript.headers.get("x-request-id", ""): transcript.call.number for transcript in transcripts}
-    sent, booked = _by_number(truth, _sent), _by_number(rows, lambda row: _booked(row) or named.get(row["request_id"], 0))
+    sent, booked = _by_number(truth, _sent), _by_number(rows, lambda row: named.get(row["request_id"]) or _booked(row))
     breaches: list[str] = [*_once(booked)]
     figures: Counter[str] = Counter(calls=len(transcripts))
     for transcript in transcripts:
@@ -63,7 +63,7 @@ def _sent(attempt: Mapping[str, Any]) -> int:
 
 
 def _booked(row: Mapping[str, Any]) -> int:
-    """The call of a row, 0 where it never learnt its input: it is found by its request id then."""
+    """The call of a row whose client has got no head with its id, by the input that the provider told: 0 where it was not told."""
     return sum((row["usage"] or {}).get(kind) or 0 for kind in _INPUT)
 
 

@@ -1,0 +1,126 @@
+"""What is counted of streams that were cut, where the provider did not say; and that nothing is where it did, or where they end well."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from tests.unit.proxy.values import CLAUDE, SSE, STREAM, Given, Letters, Memory, Slow, silence
+
+from tidegate.dialects.table import DIALECTS
+from tidegate.ir.content import Origin, Text
+from tidegate.ir.errors import Error, ErrorKind, GatewayError
+from tidegate.ir.request import Message, Request
+from tidegate.ir.usage import Usage
+from tidegate.proxy.delivered import KEPT, Delivered
+from tidegate.wire.framings import FRAMINGS
+from tidegate.wire.framings import SSE as EVENTS
+
+ASKED = Request(dialect="openai_chat", model="m", messages=[Message(role="user", blocks=[Text("12345")])])
+"""Nine tokens: its letters, and four for the message."""
+
+
+def frames(*found: Any) -> bytes:
+    return b"".join(b"event: %s\ndata: %s\n\n" % (str(one.get("type", "")).encode(), json.dumps(one).encode()) for one in found)
+
+
+def chat(text: str) -> bytes:
+    return b"data: " + json.dumps({"model": "m", "choices": [{"index": 0, "delta": {"content": text}}]}).encode() + b"\n\n"
+
+
+def gemini(text: str, output: int) -> bytes:
+    usage = {"promptTokenCount": 7, "candidatesTokenCount": output}
+    return b"data: " + json.dumps({"candidates": [{"content": {"parts": [{"text": text}]}}], "usageMetadata": usage}).encode() + b"\n\n"
+
+
+MESSAGE = frames(
+    {"type": "message_start", "message": {"id": "m", "model": "m", "usage": {"input_tokens": 7, "output_tokens": 1}}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": "", "signature": ""}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "ab"}},
+    {"type": "content_block_stop", "index": 0},
+    {"type": "content_block_start", "index": 1, "content_block": {"type": "tool_use", "id": "t", "name": "f", "input": {}}},
+    {"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": '{"a"'}},
+)
+
+
+def counted(dialect: str, body: bytes, told: Usage | None, size: int = 100) -> Usage | None:
+    delivered = Delivered(FRAMINGS[EVENTS].framer, lambda: DIALECTS[dialect].stream_decoder(Origin(dialect, "p", "m")))
+    for at in range(0, len(body), 50):
+        delivered.add(body[at : at + 50])
+    return delivered.usage(told, Letters(), "m", lambda: ASKED, size)
+
+
+def test_the_text_of_all_deltas_is_counted_and_the_prompt_where_it_was_not_told() -> None:
+    assert counted("openai_chat", chat("Hell") + chat("o!") + chat("never whole")[:-1], None) == Usage(input=9, output=6)
+    assert counted("anthropic", MESSAGE, Usage(input=7, output=1)) == Usage(input=7, output=6)
+
+
+def test_what_a_provider_tells_as_it_goes_stands() -> None:
+    told = Usage(input=7, output=4)
+    assert counted("gemini", gemini("twelve letters", 2) + gemini("more", 4), told) == told
+
+
+def test_what_was_told_at_the_end_stands_also_where_the_beginning_alone_is_kept() -> None:
+    told = Usage(input=7, output=4)
+    assert counted("openai_chat", chat("word ") * 3000, told) == told
+
+
+def test_nothing_is_less_than_was_told_and_nothing_is_nothing() -> None:
+    assert counted("anthropic", MESSAGE, Usage(input=0, output=50)) == Usage(input=0, output=50)
+    assert counted("openai_chat", b"", None) == Usage(input=9, output=0)
+
+
+def test_bytes_that_are_no_stream_end_the_count() -> None:
+    broken = chat("Hello") + b"\xff" * 100 + b"\n\n" + b"data: {\n\n"
+    assert counted("openai_chat", broken, None) == Usage(input=9, output=5)
+
+
+def test_a_long_stream_is_counted_by_its_beginning() -> None:
+    whole = b"".join(chat("word " * (place % 3 + 1)) for place in range(3000))
+    assert len(whole) > 6 * KEPT
+    found = counted("openai_chat", whole, None)
+    assert found is not None and found.output is not None
+    assert abs(found.output - 30_000) <= 300
+
+
+def test_a_request_of_no_dialect_of_ours_counts_by_its_bytes() -> None:
+    def asked() -> Request:
+        raise GatewayError(Error(kind=ErrorKind.UNSUPPORTED, message="strange"))
+
+    delivered = Delivered(FRAMINGS[EVENTS].framer, lambda: DIALECTS["openai_chat"].stream_decoder(Origin("openai_chat", "p", "m")))
+    assert delivered.usage(None, Letters(), "m", asked, 400) == Usage(input=101, output=0)
+
+
+async def test_a_stream_that_the_provider_cuts_is_in_the_ledger_with_what_it_gave() -> None:
+    memory = Memory(Given(*STREAM[:2], silence("body"), headers=SSE), Given(MESSAGE, silence("body"), headers=SSE))
+    assert (await memory.chat(stream=True)).status == 200
+    assert (await memory.chat(CLAUDE, stream=True)).status == 200
+    assert [(event.estimated, event.usage) for event in memory.ledger.events] == [
+        ("stream_cut", {"input": 6, "output": 5}),
+        ("stream_cut", {"input": 7, "output": 6}),
+    ]
+
+
+async def test_a_client_that_leaves_pays_for_what_had_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = Slow(*STREAM, headers=SSE)
+    memory = Memory(given)
+    running = asyncio.create_task(memory.chat(stream=True))
+    given.go(2)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    (event,) = memory.ledger.events
+    assert (event.status, event.estimated, event.usage, given.closed) == (499, "client_disconnect", {"input": 6, "output": 5}, True)
+
+
+async def test_a_stream_that_ends_well_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("counted")
+
+    monkeypatch.setattr(Delivered, "usage", never)
+    memory = Memory(Given(*STREAM, headers=SSE), Given(chat("Hello"), b'data: {"error": {"message": "no"}}\n\n', headers=SSE, status=500))
+    assert (await memory.chat(stream=True)).complete
+    await memory.chat(stream=True)
+    assert [(event.estimated, event.status) for event in memory.ledger.events] == [(None, 200), (None, 500)]
