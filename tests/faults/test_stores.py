@@ -15,7 +15,7 @@ from tests.faults.rig.calls import FIRST_NUMBER, Call, Transcript, load, make
 from tests.faults.rig.proxy import Fault, FaultProxy, Kind
 from tests.faults.rig.sizes import sizes
 from tests.support.replicas import KEY, Replicas, Stores, spent, stores
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, until
 
 from tidegate.adapters.keystore import KeyStore
 
@@ -64,6 +64,11 @@ async def test_a_redis_that_is_slow_silent_or_gone_holds_no_call_up(
     with Replicas(tmp_path, behind.stores, 1, LIMITS) as replicas:
         await asyncio.to_thread(replicas.warm)
         gateway = replicas.gateways[0]
+
+        def is_counted() -> bool:
+            return b"\ntidegate_redis_up 1.0" in gateway.metrics()
+
+        await asyncio.to_thread(until, is_counted)
         before = await load(gateway.port, KEY, calls(numbers, size.load / 2), size.rate)
         lines = len(gateway.log().splitlines())
         behind.redis.fault = Fault(kind, seconds=0.2)
@@ -73,6 +78,9 @@ async def test_a_redis_that_is_slow_silent_or_gone_holds_no_call_up(
         behind.redis.fault = None
         if kind == "stall":
             behind.redis.cut()
+        back = time.monotonic()
+        await asyncio.to_thread(until, is_counted, within=20)
+        back = time.monotonic() - back
         after = await load(gateway.port, KEY, calls(numbers, size.load / 2), size.rate)
         assert behind.redis.hits[kind], "the fault never struck"
         slowest = max(one.seconds for one in during)
@@ -80,10 +88,12 @@ async def test_a_redis_that_is_slow_silent_or_gone_holds_no_call_up(
             "verdict",
             f"Redis {kind} for {size.outage:.0f} s: {len(during)} calls, {sum(one.status != 200 for one in during)} failed, "
             f"median {median(before) * 1000:.1f} → {median(during) * 1000:.1f} → {median(after) * 1000:.1f} ms, "
-            f"slowest {slowest * 1000:.0f} ms, {len(gateway.log().splitlines()) - lines} lines of log",
+            f"slowest {slowest * 1000:.0f} ms, counted by Redis again after {back:.1f} s, "
+            f"{len(gateway.log().splitlines()) - lines} lines of log",
         )
         failed = [one.body[:300] for one in (*before, *during, *after) if one.status != 200]
         assert not failed, f"{failed[:3]}\n{gateway.log()[-6000:]}"
+        assert back <= 5
         # One wait for an answer of Redis is 50 ms; a call never waits for a second one.
         assert median(during) < median(before) + 0.25
         assert len(gateway.log().splitlines()) - lines <= 20 + size.outage

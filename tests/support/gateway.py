@@ -170,12 +170,20 @@ class GatewayProcess:
 
     def readiness(self) -> int:
         """The status of `/health/ready`; 0 where nothing answers."""
+        return self._got("/health/ready")[0]
+
+    def metrics(self) -> bytes:
+        """The page of `/metrics`; empty where nothing answers."""
+        return self._got("/metrics")[1]
+
+    def _got(self, path: str) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
         try:
-            connection.request("GET", "/health/ready")
-            return connection.getresponse().status
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
         except OSError:
-            return 0
+            return 0, b""
         finally:
             connection.close()
 

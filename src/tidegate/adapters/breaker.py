@@ -1,7 +1,7 @@
 """When to stop asking a server that does not answer, and when to try again: pure state that is told the time, in seconds.
 
 Three failures in a row open it, or twenty timeouts within a second. Open, it lets one try through after a second, and after each failed one
-waits twice as long, up to ten seconds.
+waits twice as long, up to three seconds: what comes back is used again within five.
 """
 
 from collections import deque
@@ -9,7 +9,7 @@ from collections import deque
 FAILURES = 3
 TIMEOUTS = 20
 FIRST_WAIT = 1.0
-LONGEST_WAIT = 10.0
+LONGEST_WAIT = 3.0
 
 
 class Breaker:
@@ -30,6 +30,10 @@ class Breaker:
             return False
         self._opens_at = now + self._wait
         return True
+
+    def rest(self, now: float) -> float:
+        """Seconds until it may be tried."""
+        return max(0.0, self._opens_at - now) if self.is_open else 0.0
 
     def succeeded(self) -> bool:
         """The server answered. True where that closes it."""

@@ -2,7 +2,8 @@
 anything that lasts: what Redis forgets is at most one minute's or hour's count.
 
 A call asks once, in one step for all its limits, and waits at most `TIMEOUT`. Who asks goes on with a share of its own when Redis is slow
-or away, which the breaker notices. What calls used is sent behind them, many at a time.
+or away, which the breaker notices; no call asks then, and one task looks whether Redis answers again. What calls used is sent behind them,
+many at a time.
 """
 
 import asyncio
@@ -41,6 +42,7 @@ _EPOCH = 3_600_000_000
 
 _DIGESTS = {text: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() for text in (TAKE, SETTLE, RENEW)}
 """As Redis names scripts."""
+_PING = encoded("PING")
 
 _LOG = structlog.get_logger("tidegate.limits")
 
@@ -73,6 +75,7 @@ class RedisRates:
         self._running: dict[tuple[str, str], None] = {}
         self._waiting: deque[tuple[Taken, Actual | None]] = deque(maxlen=_WAITING)
         self._sender: asyncio.Task[None] | None = None
+        self._prober: asyncio.Task[None] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -128,6 +131,8 @@ class RedisRates:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(sender), 1)
             sender.cancel()
+        if self._prober is not None:
+            self._prober.cancel()
         await self._wire.aclose()
 
     async def flushed(self) -> None:
@@ -155,10 +160,18 @@ class RedisRates:
         except (WireError, OSError, TimeoutError) as error:
             if self._breaker.failed(now, timeout=isinstance(error, TimeoutError) and not patient):
                 _LOG.error("redis does not answer: each process has its share of the limits", degraded="local", error=type(error).__name__)
+                self._prober = asyncio.create_task(self._probe())
             raise RatesAway from error
         if self._breaker.succeeded():
             _LOG.warning("redis answers again: limits are counted for all processes")
         return found
+
+    async def _probe(self) -> None:
+        """Until Redis answers again."""
+        while self._breaker.is_open:
+            await asyncio.sleep(self._breaker.rest(self._clock.monotonic()))
+            with contextlib.suppress(RatesAway):
+                await self._asked([_PING])
 
     async def _send(self) -> None:
         """What no call has taken along."""

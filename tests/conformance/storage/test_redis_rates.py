@@ -6,11 +6,15 @@ from contextlib import asynccontextmanager
 
 import pytest
 from redis import Redis
+from tests.faults.rig.proxy import Fault, FaultProxy
 from tests.support import servers
 from tests.support.clock import FixedClock
+from tests.support.waiting import soon
 
+from tidegate.adapters.breaker import FAILURES
 from tidegate.adapters.leases import LeasedCounters
 from tidegate.adapters.redis_rates import RedisRates
+from tidegate.adapters.system import SystemClock
 from tidegate.policy.limits.rules import Actual, Charge, Limit, Refusal, Reservation, charge, claim
 
 RPM = charge(Limit(id="rpm", kind="key", what="requests", per="minute", amount=6), "s", org="a")
@@ -113,6 +117,19 @@ async def test_one_that_hangs_holds_nobody_up(url: str) -> None:
             assert isinstance(await reserve(one, f"r{id(object())}", TPM), Reservation)
             await asyncio.sleep(0.01)
         await hangs
+
+
+async def test_one_that_answers_again_counts_again_also_where_no_call_is_counted_while_it_runs(url: str) -> None:
+    """Without limits of concurrent calls nothing but a look of its own can find out."""
+    with FaultProxy(url.removeprefix("unix://")) as proxy:
+        proxy.fault = Fault("refuse")
+        counters = LeasedCounters(SystemClock(), rates=RedisRates(f"redis://127.0.0.1:{proxy.port}", SystemClock(), timeout=PATIENT))
+        for n in range(FAILURES):
+            assert isinstance(await reserve(counters, f"r{n}", TPM), Reservation)
+        assert counters.redis_up is False
+        proxy.fault = None
+        await soon(lambda: counters.redis_up, within=5)
+        await counters.aclose()
 
 
 async def test_one_that_evicts_is_told(url: str) -> None:

@@ -69,7 +69,10 @@ class FaultProxy:
         server.close()
         for task in self._tasks:
             task.cancel()
+        for writer in self._open:
+            writer.transport.abort()
         self._loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
+        self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
 
     async def _cut(self) -> int:

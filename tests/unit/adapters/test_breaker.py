@@ -32,7 +32,13 @@ def test_one_try_at_a_time_and_longer_waits_after_each() -> None:
     assert [breaker.allows(at) for at in (3.0, 3.3)] == [False, True]
     for _ in range(9):
         breaker.failed(3.3)
-    assert [breaker.allows(at) for at in (13.0, 13.4)] == [False, True]
+    assert [breaker.allows(at) for at in (6.0, 6.4)] == [False, True]
+
+
+def test_it_tells_when_it_may_be_tried() -> None:
+    assert Breaker().rest(5.0) == 0.0
+    breaker = opened()
+    assert [breaker.rest(at) for at in (0.25, 1.0, 2.0)] == [0.75, 0.0, 0.0]
 
 
 def test_an_answer_closes_it() -> None:
