@@ -21,6 +21,7 @@ from tidegate.proxy.call import Call
 from tidegate.proxy.keeping import KeepingClient
 from tidegate.proxy.kept import Held, continued, held, items_of, items_of_parts, no_such, output_of
 from tidegate.proxy.prepare import prepare
+from tidegate.proxy.referred import referred
 from tidegate.proxy.reply import Reply
 from tidegate.proxy.through import through
 from tidegate.wire.splice import Fields
@@ -32,13 +33,15 @@ _ENDS = ("completed", "incomplete")
 
 class Chain(msgspec.Struct):
     """What a request goes on from. `before` was said earlier, `input` is what is said now, as it came; `upstream` keeps the rest itself,
-    for the credential `account`. `conversation` is what the answer is added to."""
+    for the credential `account`. `conversation` is what the answer is added to. `missing` is an item that is named and not
+    held here."""
 
     input: bytes | None
     before: list[JsonObject] = []
     upstream: str = ""
     account: str = ""
     conversation: Kept | None = None
+    missing: str = ""
 
 
 async def create(app: App, call: Call, reply: Reply) -> None:
@@ -48,6 +51,8 @@ async def create(app: App, call: Call, reply: Reply) -> None:
     asked = call.fields
     chain = await chained(app, call)
     plan = call.planner.plan(call.key, call.head.model)
+    if chain.missing and not any(target.dialect_for(call.dialect.name) == call.dialect.name for target in plan.targets):
+        raise no_such("Item", chain.missing, "input")
     if chain.upstream:
         plan = only(plan, call, chain)
     elif call.fields.get("background") == b"true":
@@ -77,6 +82,13 @@ def _is_kept(call: Call) -> bool:
 
 async def chained(app: App, call: Call) -> Chain:
     """Looks up what the request refers to, and puts into it what Tidegate holds of that."""
+    missing = await referred(app, call)
+    chain = await _chained(app, call)
+    chain.missing = missing
+    return chain
+
+
+async def _chained(app: App, call: Call) -> Chain:
     fields = call.fields
     said = fields.get("input")
     previous, conversation = _id_of(fields.get(_PREVIOUS), _PREVIOUS), _id_of(fields.get(_CONVERSATION), _CONVERSATION)

@@ -24,8 +24,9 @@ from tidegate.proxy.paths import Paths, Surface
 from tidegate.proxy.quota import quota
 from tidegate.proxy.usage import usage
 
-_GEMINI = ("/v1beta/models/{model}", "/v1/models/{model}", "/v1beta1/publishers/google/models/{model}")
-"""Where Google has its models: the Gemini API in two versions, and Vertex AI with a key alone."""
+_GEMINI = ("/v1beta/models/{model}", "/v1/models/{model}", "/v1beta1/publishers/google/models/{model}", "/v1beta/{model}")
+"""Where Google has its models: the Gemini API in two versions, and Vertex AI with a key alone. The Vercel AI SDK takes a name with a slash
+for a whole path."""
 
 SURFACES = Paths(
     (

@@ -14,6 +14,8 @@ from tidegate.proxy.surfaces import SURFACES, spoken_dialect
         ("GET", b"/v1/models/gpt-4o", "model"),
         ("GET", b"/v1/models/a%2Fb", "model"),
         ("GET", b"/v1/models/a/b", "model"),
+        ("POST", b"/v1beta/models/a/b:generateContent", "generate_content"),
+        ("POST", b"/v1beta/a/b:streamGenerateContent", "stream_content"),
         ("GET", b"/v1/tidegate/quota", "quota"),
         ("POST", b"/v1/tidegate/explain", "explain"),
         ("GET", b"/v1/tidegate/usage", "usage"),
@@ -21,6 +23,11 @@ from tidegate.proxy.surfaces import SURFACES, spoken_dialect
 )
 def test_surfaces(method: str, path: bytes, name: str) -> None:
     assert SURFACES.match(method, path)[0].name == name
+
+
+def test_a_path_of_google_names_the_same_model_with_models_and_without() -> None:
+    for path in (b"/v1beta/models/a/b:generateContent", b"/v1beta/a/b:generateContent", b"/v1beta/a%2Fb:generateContent"):
+        assert SURFACES.match("POST", path)[1] == {"model": "a/b"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,68 @@
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from tests.unit.proxy.test_responses import ask, claude, openai, said, speaking
+from tests.unit.proxy.values import GPT, Memory
+
+
+class Digits:
+    """The `Random` port, with ids as long as real ones."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def request_id(self) -> str:
+        self._last += 1
+        return f"{self._last:032x}"
+
+
+def made(*given: Any) -> Memory:
+    memory = speaking(*given)
+    memory.app = msgspec.structs.replace(memory.app, random=Digits())
+    memory.gateway = type(memory.gateway)(memory.app)
+    return memory
+
+
+def asked(*ids: str) -> list[Any]:
+    return [{"role": "user", "content": "Hi"}, *({"type": "item_reference", "id": id} for id in ids), {"role": "user", "content": "And?"}]
+
+
+async def test_what_was_answered_stands_in_place_of_its_id() -> None:
+    memory = made(claude("one"), claude("two"), claude("three"))
+    first = (await ask(memory)).json()
+    second = (await ask(memory, input=asked(first["output"][0]["id"]))).json()
+    assert said(memory) == [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "one"},
+        {"role": "user", "content": "And?"},
+    ]
+    assert (await ask(memory, previous_response_id=second["id"], input="So?")).status == 200
+    assert [turn["content"] for turn in said(memory)] == ["Hi", "one", "And?", "two", "So?"]
+
+
+@pytest.mark.parametrize("id", ["msg_nobody", "msg_" + 32 * "0" + "0", "nothing", "another's"])
+async def test_what_is_not_held_is_404_where_the_provider_does_not_have_it_either(id: str) -> None:
+    memory = made(claude("one"))
+    first = (await ask(memory)).json()
+    if id == "another's":
+        id = first["output"][0]["id"]
+        await memory.app.conversations.flush()  # pyright: ignore
+        memory.kept.rows["other", first["id"]] = msgspec.structs.replace(memory.kept.rows.pop(("default", first["id"])), org="other")
+    got = await ask(memory, input=asked(id))
+    assert (got.status, got.json()["error"]["message"]) == (404, f"Item with id '{id}' not found.")
+    assert len(memory.provider.sent) == 1
+
+
+async def test_a_provider_that_keeps_items_gets_the_id() -> None:
+    memory = made(openai())
+    body = asked("msg_theirs")
+    assert (await ask(memory, GPT, input=body)).status == 200
+    assert json.loads(memory.provider.sent[-1].body)["input"] == body
+
+
+async def test_words_about_it_are_no_reference() -> None:
+    memory = made(claude())
+    assert (await ask(memory, input='what is an "item_reference"?')).status == 200
+    assert (await ask(memory, input={"type": "item_reference"})).status == 400
