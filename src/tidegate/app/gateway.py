@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from tidegate.adapters.free_memory import MemoryFreeQuota
 from tidegate.adapters.kept_behind import WriteBehind
 from tidegate.adapters.limits_file import LimitsFile
+from tidegate.adapters.metrics_overload import OverloadMetrics
 from tidegate.adapters.metrics_prometheus import PrometheusMetrics
 from tidegate.adapters.metrics_state import LimitMetrics, SpoolMetrics
 from tidegate.adapters.metrics_targets import TargetMetrics
@@ -20,6 +21,7 @@ from tidegate.app.background import in_background, told
 from tidegate.app.batches import running_batches
 from tidegate.app.limits import counters, limits_as_kept
 from tidegate.app.noticed import Noticed
+from tidegate.app.overload import watched_door
 from tidegate.app.started import Started
 from tidegate.app.upstream import upstreams
 from tidegate.app.usage import usage_spool
@@ -72,6 +74,7 @@ async def running(
             watcher=watcher,
         ),
         upstreams() as upstream,
+        watched_door(live, clock) as door,
     ):
         app = App(
             live=live,
@@ -81,6 +84,7 @@ async def running(
                 TargetMetrics(live.health, clock.monotonic),
                 SpoolMetrics(lambda: spool.state, spool.folder),
                 LimitMetrics(lambda: limits.redis_up),
+                OverloadMetrics(lambda: door.standing),
             ),
             clock=clock,
             random=SystemRandom(),
@@ -92,6 +96,7 @@ async def running(
             late=late,
             free=MemoryFreeQuota(clock),
             scratch=FileScratch(started.settings.home / SCRATCH),
+            door=door,
         )
         try:
             async with running_batches(app, started.settings):

@@ -9,6 +9,7 @@ from tidegate.control.secrets import Secrets
 from tidegate.policy import keys
 from tidegate.policy.keys import StoredKeys
 from tidegate.policy.near import did_you_mean
+from tidegate.policy.overload.queue import Priority
 from tidegate.policy.snapshot import Key
 
 
@@ -42,6 +43,7 @@ def compile_keys(
             digest=digest,
             models=tuple(entry.models),
             tags=tuple(entry.tags),
+            priority=Priority[entry.priority.upper()],
             limits=Limits(problems).of("key", id, where, entry.limits, budgets_of(where, entry.budget, entry.budgets)),
         )
         if public is not None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from tidegate.control.accounts import Accounts
 from tidegate.control.callers import check_patterns, compile_keys
-from tidegate.control.config import Config, RetentionEntry, ServerEntry
+from tidegate.control.config import Config, OverloadEntry, RetentionEntry, ServerEntry
 from tidegate.control.egress import read_egress
 from tidegate.control.kept import merged, of_database
 from tidegate.control.limits import Limits
@@ -24,6 +24,7 @@ from tidegate.ir.errors import GatewayError
 from tidegate.policy.bounds import flaw_of_address
 from tidegate.policy.keys import StoredKeys
 from tidegate.policy.near import did_you_mean
+from tidegate.policy.overload.rules import Overload
 from tidegate.policy.route import SANDBOX, Planner
 from tidegate.policy.snapshot import Key, Route, ServerSettings, Snapshot, Upstream
 from tidegate.providers.catalog import Catalog
@@ -38,6 +39,7 @@ _SMALLEST, _LARGEST = 1 << 10, 1 << 30
 _MOST_DAYS = 3650
 _WITH_FILES = ("openai_chat", "anthropic")
 """Dialects that have files."""
+_LONGEST_QUEUE, _MOST_QUEUED, _LEAST_MEMORY = 60, 100_000, 128 << 20
 _FEWEST_USAGE_DAYS, _MOST_USAGE_DAYS = 35, 36_500
 """Invoices are made of the month before."""
 
@@ -84,6 +86,7 @@ def compile_snapshot(
         keys_by_digest=by_digest,
         pepper=stored.pepper,
         server=server,
+        overload=_overload(config.overload, problems),
         limits=Limits(problems).by_scope(config.limits, config.routes),
         billing=read_billing(config.billing, secrets, problems),
         webhooks=read_webhooks(config.webhooks, secrets, egress, problems),
@@ -125,6 +128,19 @@ def _usage_days(entry: RetentionEntry, problems: Problems) -> int:
     return entry.usage_days
 
 
+def _overload(entry: OverloadEntry, problems: Problems) -> Overload:
+    if not 0 <= entry.queue_seconds <= _LONGEST_QUEUE:
+        problems.error(("overload", "queue_seconds"), f"a call waits for 0 to {_LONGEST_QUEUE} seconds")
+    if not 1 <= entry.queue_length <= _MOST_QUEUED:
+        problems.error(("overload", "queue_length"), f"1 to {_MOST_QUEUED} calls wait for one thing")
+    memory = None
+    if entry.memory is not None:
+        memory = _size(entry.memory)
+        if memory is None or memory < _LEAST_MEMORY:
+            problems.error(("overload", "memory"), "this is a whole number with a unit, like `2GiB`, and not below `128MiB`")
+    return Overload(wait=float(entry.queue_seconds), most=entry.queue_length, memory=memory)
+
+
 def _server(entry: ServerEntry, upstreams: Mapping[str, Upstream], problems: Problems) -> ServerSettings:
     for index, origin in enumerate(entry.cors):
         parts = urlsplit(origin)
@@ -161,16 +177,23 @@ def _files_at(names: list[str], upstreams: Mapping[str, Upstream], problems: Pro
 
 
 def _bytes(name: str, value: int | str, problems: Problems) -> int:
-    found = _SIZE.fullmatch(str(value).strip())
+    size = _size(value)
     where = ("server", name)
-    if found is None:
+    if size is None:
         problems.error(where, "a size is a whole number with a unit, like `32MiB`, `500kB` or `1GiB`")
         return _LARGEST
-    unit = (found.group(2) or "").lower()
-    size = int(found.group(1)) * _UNITS[unit if unit == "b" else unit.removesuffix("b")]
     if not _SMALLEST <= size <= _LARGEST:
         problems.error(where, "a body's limit lies between 1KiB and 1GiB")
     return size
+
+
+def _size(value: int | str) -> int | None:
+    """In bytes; None where it is no size."""
+    found = _SIZE.fullmatch(str(value).strip())
+    if found is None:
+        return None
+    unit = (found.group(2) or "").lower()
+    return int(found.group(1)) * _UNITS[unit if unit == "b" else unit.removesuffix("b")]
 
 
 def _days(days: int, problems: Problems) -> int:

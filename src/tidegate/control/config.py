@@ -33,6 +33,7 @@ class ProviderEntry(msgspec.Struct, frozen=True, kw_only=True):
     ca_file: str | None = None
     timeouts: TimeoutsEntry = TimeoutsEntry()
     models: list[str] = []
+    max_concurrent: int | Literal["auto"] | None = None
 
 
 Amount = int | float | str
@@ -174,6 +175,9 @@ class ScopeEntry(msgspec.Struct, frozen=True, kw_only=True):
     budgets: list[BudgetEntry] = []
 
 
+PriorityName = Literal["interactive", "background", "batch"]
+
+
 class HedgeEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A `hedge` of a route. `budget` is a percentage."""
 
@@ -197,6 +201,7 @@ class RouteEntry(msgspec.Struct, frozen=True, kw_only=True):
     circuit_breaker: bool = True
     hedge: HedgeEntry | None = None
     single_flight: bool = False
+    priority: PriorityName = "interactive"
     caller_keys: bool = False
     limits: LimitsEntry | None = None
     budget: BudgetEntry | None = None
@@ -210,9 +215,18 @@ class KeyEntry(msgspec.Struct, frozen=True, kw_only=True):
     value: str
     models: list[str] = []
     tags: list[str] = []
+    priority: PriorityName = "interactive"
     limits: LimitsEntry | None = None
     budget: BudgetEntry | None = None
     budgets: list[BudgetEntry] = []
+
+
+class OverloadEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """The `overload` section. `memory` is a number of bytes or a text like `2GiB`."""
+
+    queue_seconds: int | float = 1
+    queue_length: int = 1000
+    memory: int | str | None = None
 
 
 class EgressEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -278,4 +292,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     billing: BillingEntry = BillingEntry()
     webhooks: list[WebhookEntry] = []
     server: ServerEntry = ServerEntry()
+    overload: OverloadEntry = OverloadEntry()
     egress_allow: list[EgressEntry] = []

@@ -11,6 +11,7 @@ from tidegate.control.upstreams import CUSTOM, Upstreams
 from tidegate.policy.attempts import Rules
 from tidegate.policy.models import how_to_configure
 from tidegate.policy.near import did_you_mean
+from tidegate.policy.overload.queue import Priority
 from tidegate.policy.pace import Hedge
 from tidegate.policy.snapshot import Route, RouteChoice, RouteGroup, Upstream
 from tidegate.policy.when import ALWAYS
@@ -135,6 +136,7 @@ class Routes:
             guarded=entry.circuit_breaker,
             single_flight=entry.single_flight,
             hedge=self._hedge(entry.hedge, (*path, "hedge")),
+            priority=Priority[entry.priority.upper()],
         )
 
     def _wait(self, seconds: float | None, path: Path) -> float | None:

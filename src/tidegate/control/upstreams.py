@@ -14,6 +14,7 @@ from tidegate.control.secrets import Secrets, is_reference
 from tidegate.policy.egress import Egress, Refused, place_of
 from tidegate.policy.models import how_to_configure
 from tidegate.policy.near import did_you_mean
+from tidegate.policy.overload.slots import MOST_FOUND, Concurrency
 from tidegate.policy.route import SANDBOX
 from tidegate.policy.secret import Secret
 from tidegate.policy.snapshot import Timeouts, Upstream
@@ -29,6 +30,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OWN_HEADERS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "accept-encoding", "expect", "te"})
 _LONGEST_WAIT = 3600
+_MOST_CONCURRENT = 100_000
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,255}")
 _AUTH: dict[str, AuthKind] = {"anthropic": "x-api-key", "gemini": "x-goog-api-key"}
 """Where servers of a dialect look for a key, if not in `Authorization`."""
@@ -149,6 +151,7 @@ class Upstreams:
             timeouts=self._timeouts(entry, path),
             models=tuple(entry.models),
             parts=parts,
+            concurrency=self._concurrency(entry, path),
             egress=self._guard(url, path) if guarded and (base_url is not None or entry.settings) else None,
         )
 
@@ -230,6 +233,15 @@ class Upstreams:
             if not 0 < seconds <= _LONGEST_WAIT:
                 self._problems.error((*path, "timeouts", name), f"a wait is a number of seconds above 0 and up to {_LONGEST_WAIT}")
         return msgspec.structs.replace(Timeouts(), **chosen)
+
+    def _concurrency(self, entry: ProviderEntry, path: Path) -> Concurrency | None:
+        if entry.max_concurrent is None:
+            return None
+        if entry.max_concurrent == "auto":
+            return Concurrency(MOST_FOUND, adapts=True)
+        if not 1 <= entry.max_concurrent <= _MOST_CONCURRENT:
+            self._problems.error((*path, "max_concurrent"), f"this is `auto`, or a number of calls from 1 to {_MOST_CONCURRENT}")
+        return Concurrency(entry.max_concurrent)
 
     def _url(self, text: str, path: Path, spec: ProviderSpec) -> str | None:
         wrong = _url_flaw(text)

@@ -12,6 +12,7 @@ import enum
 import msgspec
 
 from tidegate.ir.errors import Error, ErrorKind
+from tidegate.policy.overload.queue import Priority
 from tidegate.policy.pace import Hedge
 from tidegate.policy.retry import may_repeat, may_try_next
 
@@ -53,6 +54,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     single_flight: bool = False
     """Equal calls of one key at the same time are one."""
     hedge: Hedge | None = None
+    priority: Priority = Priority.INTERACTIVE
 
 
 NO_RULES = Rules()
@@ -91,6 +93,10 @@ class Course:
     def is_last(self, at: int) -> bool:
         """Whether no attempt can follow one at `targets[at]`, so that nothing need be held back for one."""
         return self._effects or (not self._retries and not [place for place in self._untried if place != at])
+
+    def has_others(self, at: int) -> bool:
+        """Whether a target other than `targets[at]` was not tried yet."""
+        return any(place != at for place in self._untried)
 
     def after(self, at: int, error: Error, stage: Stage, *, waited: float | None, elapsed: float, draw: float) -> Step | None:
         """What follows a failure at `targets[at]`; None where nothing does. `waited` is what the provider asks to wait, in seconds,

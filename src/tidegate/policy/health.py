@@ -143,6 +143,11 @@ class Health:
     def is_drained(self, target: Target) -> bool:
         return bool(self.drained) and (target.name in self.drained or f"{target.upstream.name}/*" in self.drained)
 
+    @property
+    def ended(self) -> int:
+        """How many attempts have ended with an answer or a failure, of the places that are known."""
+        return sum(place.ok + place.failed for place in self._places.values())
+
     def places(self) -> list[Place]:
         return list(self._places.values())
 

@@ -40,6 +40,11 @@ def is_trouble(error: Error) -> bool:
     return error.kind in _TROUBLE or error.http_status >= 500
 
 
+def is_overload(error: Error) -> bool:
+    """Whether an error says that its target has more to do than it can."""
+    return error.kind in (ErrorKind.OVERLOADED, ErrorKind.TIMEOUT, ErrorKind.RATE_LIMIT) or error.http_status in (429, 503, 529)
+
+
 def asked_to_wait(error: Error, headers: Iterable[tuple[bytes, bytes]], now: float) -> float | None:
     """Seconds that a provider asks to wait: `retry-after-ms`, else `retry-after` (seconds or a date), else what its error says. `now` is
     Unix time."""

@@ -13,6 +13,9 @@ from tidegate.ir.target import Profile
 from tidegate.policy.attempts import NO_RULES, Rules
 from tidegate.policy.egress import Egress
 from tidegate.policy.limits.rules import Limit
+from tidegate.policy.overload.queue import Priority
+from tidegate.policy.overload.rules import Overload
+from tidegate.policy.overload.slots import Concurrency
 from tidegate.policy.reach import Reach
 from tidegate.policy.secret import Secret
 from tidegate.policy.when import ALWAYS, When
@@ -63,6 +66,8 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     """Names of models that the operator lists for a provider whose models the catalogue does not know."""
     parts: dict[str, str] = {}
     """What stands for the names in braces of the address and the paths (a region, an account)."""
+    concurrency: Concurrency | None = None
+    """How many calls each of its models may have at one time."""
     egress: Egress | None = None
     """The rules for its address, where that came over the control API: public ones only, and those the operator allows."""
     accounts: tuple[Account, ...] = ()
@@ -155,6 +160,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     routes: tuple[str, ...] = ()
     revision: int = 0
     reach: Reach | None = None
+    priority: Priority = Priority.INTERACTIVE
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -212,6 +218,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     keys_by_digest: dict[bytes, Key]
     pepper: bytes
     server: ServerSettings
+    overload: Overload = Overload()
     prices: dict[str, Price] = {}
     """The operator's own, by `provider/model` or a beginning with `*`; each stands in place of the catalogue's."""
     billing: BillingSettings | None = None

@@ -9,11 +9,11 @@ import math
 
 import msgspec
 
-from tidegate.ir.errors import Error, ErrorKind, GatewayError
+from tidegate.ir.errors import Error, ErrorKind
 from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
 from tidegate.policy.limits.estimate import NESTED_CAPS, Estimate, Sizes, Used, asked_output, estimate, used
-from tidegate.policy.limits.rules import SPEND, Charge, Refusal, Reservation, charge, claim
+from tidegate.policy.limits.rules import CONCURRENT, SPEND, Charge, Refusal, Reservation, charge, claim
 from tidegate.policy.limits.verdict import headers, refusal_headers, refused
 from tidegate.policy.price import version_at
 from tidegate.policy.route import Plan
@@ -24,6 +24,7 @@ from tidegate.providers.spec import Price
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
 from tidegate.proxy.estimate import estimate as count
+from tidegate.proxy.failure import BusyError, LimitError
 from tidegate.proxy.prepare import Prepared
 from tidegate.wire.splice import Fields, scan, splice
 
@@ -37,14 +38,6 @@ class _Metadata(msgspec.Struct, gc=False):
 
 
 _METADATA = msgspec.json.Decoder(_Metadata)
-
-
-class LimitError(GatewayError):
-    """A limit refuses the call. `headers` tell the client when to come back."""
-
-    def __init__(self, error: Error, headers: RawHeaders) -> None:
-        super().__init__(error)
-        self.headers = headers
 
 
 class Admitted:
@@ -85,9 +78,12 @@ class Admitted:
         self._counters.renew(self._request_id, self._attempt)
 
 
-async def admit(app: App, call: Call, plan: Plan, target: Target, prepared: Prepared) -> tuple[Prepared, Admitted | None]:
+async def admit(
+    app: App, call: Call, plan: Plan, target: Target, prepared: Prepared, *, has_turn: bool = False
+) -> tuple[Prepared, Admitted | None]:
     """For the attempt that comes after the `call.attempts` there were: what goes to the provider now, and what to settle; None where
-    nothing limits the call. Raises `LimitError`, and `GatewayError` where a hard budget cannot be kept."""
+    nothing limits the call. `has_turn`: it has waited for others that ran. Raises `BusyError` where it may wait for that, `LimitError`, and
+    `GatewayError` where a hard budget cannot be kept."""
     route = plan.route if plan.by_route else ""
     caller = end_user(call.fields, call.dialect.name)
     charges = app.live.rows.charges(call.planner.limits, call.key, route, target.name, caller)
@@ -95,6 +91,8 @@ async def admit(app: App, call: Call, plan: Plan, target: Target, prepared: Prep
         charges += tuple(charge(limit, target.account.id, target.account.name) for limit in target.account.limits)
     if not charges:
         return prepared, None
+    if app.door.lines and not has_turn:
+        _behind_others(app, call, charges)
     fields: list[Fields] = []
 
     def scanned() -> Fields:
@@ -134,11 +132,20 @@ async def _counted(app: App, call: Call, charges: tuple[Charge, ...], target: Ta
     return await asyncio.to_thread(count, request, app.tokens, target.model)
 
 
+def _behind_others(app: App, call: Call, charges: tuple[Charge, ...]) -> None:
+    """Who has just come does not go before those who wait for the same. Raises `BusyError`."""
+    full = next((one for one in charges if one.key in app.door.lines), None)
+    if full is not None:
+        raise _refused(Refusal(full, 0, full.limit.amount, 1, wait=1.0), call.dialect.name, app.clock.now())
+
+
 def _refused(refusal: Refusal, dialect: str, now: float) -> LimitError:
     error = refused(refusal)
     told = refusal_headers(refusal, dialect, now)
     if error.retry_after is not None:
         told.append((b"retry-after", b"%d" % math.ceil(error.retry_after)))
+    if refusal.charge.measure == CONCURRENT and refusal.wait is not None:
+        return BusyError(refusal.charge.key, error, told)
     return LimitError(error, told)
 
 

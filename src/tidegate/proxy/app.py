@@ -23,6 +23,7 @@ from tidegate.ports import (
 from tidegate.ports.kept import Conversations
 from tidegate.ports.limits import Counters
 from tidegate.ports.scratch import Scratch
+from tidegate.proxy.door import Door
 from tidegate.proxy.onces import Onces
 
 
@@ -70,3 +71,4 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     onces: Onces = msgspec.field(default_factory=Onces)
     """Answers of calls that are made once."""
     scratch: Scratch
+    door: Door

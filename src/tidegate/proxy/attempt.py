@@ -14,6 +14,7 @@ from tidegate.ir.errors import Error, GatewayError
 from tidegate.ir.json import JsonObject
 from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
+from tidegate.policy.limits.estimate import Used
 from tidegate.policy.price import cost, version_at
 from tidegate.policy.route import OTHER, Plan
 from tidegate.policy.snapshot import Target
@@ -26,6 +27,7 @@ from tidegate.proxy.failure import DRAINING, UNRECORDED
 from tidegate.proxy.headers import header_value
 from tidegate.proxy.prepare import Prepared
 from tidegate.proxy.reply import Reply
+from tidegate.proxy.waiting import QUEUE
 
 OK = 200
 CLIENT_GONE = 499
@@ -132,6 +134,8 @@ class Attempt:
         told = [(b"x-tidegate-target", _shown(self.target.name)), (b"x-tidegate-receipt", receipt)]
         if self._by_route:
             told.append((b"x-tidegate-route", _route(self._event.route, self.call.why, self._event.attempt)))
+        if self.call.queued:
+            told.append((QUEUE, self.call.queued))
         if self.target.price is None:
             told.append((b"x-tidegate-price", b"unknown"))
         if self._admitted is not None:
@@ -176,7 +180,11 @@ class Attempt:
         self._settled = True
         event, error, usage = self._event, self.error, self.usage
         priced = cost(usage, version_at(self.target.price, self.call.at))
-        settled = self._admitted.settle(usage, answered=self.upstream_status == OK) if self._admitted is not None else None
+        settled: Used | None = None
+        if self._admitted is not None:
+            settled = self._admitted.settle(usage, answered=self.upstream_status == OK)
+            if self.app.door.lines:
+                self.app.door.freed()
         estimated = None if settled is None else settled.estimated
         event.entry = "settled"
         event.model = self.model or self.target.model

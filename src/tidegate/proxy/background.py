@@ -9,6 +9,7 @@ import structlog
 from tidegate.dialects.values import dump, object_or_empty, parse
 from tidegate.ir.errors import GatewayError
 from tidegate.ir.json import Json, JsonObject
+from tidegate.policy.overload.queue import Priority
 from tidegate.ports.kept import Append, Kept, KeptStore, Put
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
@@ -106,7 +107,7 @@ class Answerer:
             key = app.live.current.callers.named(row.key, row.org, app.clock.now())
         except GatewayError as gone:
             return Told(gone.error.http_status, dump({"error": {"message": gone.error.message, "code": gone.error.code}}), "")
-        call = our_call(app, key, self._surface, asked)
+        call = our_call(app, key, self._surface, asked, priority=Priority.BACKGROUND)
         try:
             return await ask(app, call, self._surface)
         except Exception:

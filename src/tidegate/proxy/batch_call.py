@@ -7,6 +7,7 @@ import structlog
 from tidegate.dialects.table import SPOKEN
 from tidegate.dialects.values import dump
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
+from tidegate.policy.overload.queue import Priority
 from tidegate.ports.kept import Kept
 from tidegate.proxy.app import App
 from tidegate.proxy.batch_lines import Line, Outcome
@@ -44,7 +45,7 @@ class LineCaller:
         headers = {b"anthropic-version": b"2023-06-01"} if surface.dialect == "anthropic" else None
         try:
             key = app.live.current.callers.named(row.key, row.org, app.clock.now())
-            call = our_call(app, key, surface, dump(line.body), headers)
+            call = our_call(app, key, surface, dump(line.body), headers, Priority.BATCH)
         except GatewayError as gone:
             return Told(gone.error.http_status, SPOKEN[surface.dialect].encode_error(gone.error, ""), "")
         try:

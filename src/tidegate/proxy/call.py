@@ -7,6 +7,7 @@ import msgspec
 from tidegate.dialects.base import Dialect, Head, Stamp
 from tidegate.ir.loss import Loss
 from tidegate.ir.request import Request
+from tidegate.policy.overload.queue import Priority
 from tidegate.policy.route import Planner
 from tidegate.policy.signed import Signed
 from tidegate.policy.snapshot import Key, Snapshot, Target
@@ -48,6 +49,11 @@ class Call(msgspec.Struct, kw_only=True, gc=False):
     losses: list[Loss] = []
     """What became of the request before any target was chosen."""
     attempts: int = 0
+    priority: Priority = Priority.INTERACTIVE
+    patience: float | None = None
+    """Seconds for which it waits for its turn, in place of the operator's."""
+    queued: bytes = b""
+    """How it waited for its turn, where it had to."""
 
     def asked(self, body: bytes) -> Request:
         """`body`, in the client's dialect, as a neutral request. Raises `GatewayError`."""

@@ -4,7 +4,7 @@ import math
 
 import msgspec
 
-from tidegate.ir.errors import Error, ErrorKind
+from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.policy.attempts import Stage
 from tidegate.policy.snapshot import Target
 from tidegate.ports import RawHeaders, UpstreamFailure
@@ -23,6 +23,22 @@ DRAINING = Error(
 )
 
 _STAGES = {"connect": Stage.CONNECTING, "headers": Stage.SENT}
+
+
+class LimitError(GatewayError):
+    """The call is refused for now. `headers` tell the client when to come back."""
+
+    def __init__(self, error: Error, headers: RawHeaders) -> None:
+        super().__init__(error)
+        self.headers = headers
+
+
+class BusyError(LimitError):
+    """A limit of calls at one time is reached, which `line` names: the call may wait until one of them has ended."""
+
+    def __init__(self, line: str, error: Error, headers: RawHeaders) -> None:
+        super().__init__(error, headers)
+        self.line = line
 
 
 class BrokenOff(Exception):

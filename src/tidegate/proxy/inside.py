@@ -8,6 +8,7 @@ import msgspec
 
 from tidegate.dialects.table import SPOKEN
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
+from tidegate.policy.overload.queue import Priority
 from tidegate.policy.snapshot import Key
 from tidegate.ports import RawHeaders
 from tidegate.proxy.app import App
@@ -15,6 +16,9 @@ from tidegate.proxy.call import Call
 from tidegate.proxy.failure import BrokenOff
 from tidegate.proxy.paths import Surface
 from tidegate.proxy.reply import Reply
+
+PATIENCE = 60.0
+"""Seconds for which a call waits for its turn whose answer nobody waits for."""
 
 
 class Told(msgspec.Struct):
@@ -67,8 +71,15 @@ class NobodysClient:
         return
 
 
-def our_call(app: App, key: Key, surface: Surface, body: bytes, headers: Mapping[bytes, bytes] | None = None) -> Call:
-    """A call of `key` as if it had come in now."""
+def our_call(
+    app: App,
+    key: Key,
+    surface: Surface,
+    body: bytes,
+    headers: Mapping[bytes, bytes] | None = None,
+    priority: Priority = Priority.INTERACTIVE,
+) -> Call:
+    """A call of `key` as if it had come in now. Where nobody waits for its answer it has patience."""
     return Call(
         id=app.random.request_id(),
         started=app.clock.monotonic(),
@@ -81,6 +92,8 @@ def our_call(app: App, key: Key, surface: Surface, body: bytes, headers: Mapping
         surface=surface.name,
         body=body,
         key=key,
+        priority=priority,
+        patience=None if priority is Priority.INTERACTIVE else PATIENCE,
     )
 
 

@@ -11,7 +11,7 @@ from tidegate.dialects.base import Head
 from tidegate.dialects.table import SPOKEN
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.policy.identify import NotKnown, away
-from tidegate.ports import Client, StorageUnavailable, Unsealable
+from tidegate.ports import Client, RawHeaders, StorageUnavailable, Unsealable
 from tidegate.proxy import pipeline
 from tidegate.proxy.app import App
 from tidegate.proxy.attempt import CLIENT_GONE
@@ -19,7 +19,7 @@ from tidegate.proxy.body import received, scanned
 from tidegate.proxy.call import Call
 from tidegate.proxy.cors import allowed, preflight
 from tidegate.proxy.facts import GENERATIONS
-from tidegate.proxy.failure import DRAINING, BrokenOff
+from tidegate.proxy.failure import DRAINING, BrokenOff, LimitError
 from tidegate.proxy.headers import own
 from tidegate.proxy.once import HEADER, once, shared
 from tidegate.proxy.paths import Surface
@@ -101,6 +101,8 @@ class Gateway:
                 pipeline.identified(call, client)
             except NotKnown:
                 await self._asked(call, client)
+            if app.door.is_busy:
+                app.door.refuse_early(call)
             if surface.form:
                 call.client = client
             elif surface.body:
@@ -162,7 +164,9 @@ class Gateway:
             client.end()
 
     async def _failed(self, call: Call, reply: Reply, error: Exception) -> None:
-        if isinstance(error, GatewayError):
+        if isinstance(error, LimitError):
+            await self._refuse(call, reply, error.error, error.headers)
+        elif isinstance(error, GatewayError):
             await self._refuse(call, reply, error.error)
         elif isinstance(error, StorageUnavailable):
             await self._refuse(call, reply, NO_STORAGE)
@@ -175,10 +179,10 @@ class Gateway:
             message = "The gateway failed on this request; its log has the details under this request id."
             await self._refuse(call, reply, Error(kind=ErrorKind.INTERNAL, message=message))
 
-    async def _refuse(self, call: Call, reply: Reply, error: Error) -> None:
+    async def _refuse(self, call: Call, reply: Reply, error: Error, headers: RawHeaders | None = None) -> None:
         self._app.metrics.refused(call.surface, error.http_status)
         if reply.status == 0:
-            extra = [(b"retry-after", b"%d" % max(1, round(error.retry_after)))] if error.retry_after else []
+            extra = [(b"retry-after", b"%d" % max(1, round(error.retry_after)))] if error.retry_after and headers is None else headers or []
             await reply.whole(error.http_status, JSON, call.dialect.encode_error(error, call.request_id), extra)
         else:
             reply.piece(call.dialect.encode_stream_error(error, call.request_id))

@@ -13,13 +13,14 @@ from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.policy.attempts import FIRST_TOKEN, FIRST_TOKEN_THINKING, Course, Stage, Step, may_have_begun
 from tidegate.policy.credentials import spread
 from tidegate.policy.health import Place
+from tidegate.policy.overload.slots import Slots
 from tidegate.policy.pace import Hedge
-from tidegate.policy.retry import asked_to_wait
+from tidegate.policy.retry import asked_to_wait, is_overload
 from tidegate.policy.route import Plan
 from tidegate.policy.select import Selection, select
 from tidegate.policy.snapshot import Target
 from tidegate.proxy.access import authorize
-from tidegate.proxy.admission import Admitted, LimitError, admit
+from tidegate.proxy.admission import Admitted, admit
 from tidegate.proxy.app import App
 from tidegate.proxy.attempt import Attempt, Race
 from tidegate.proxy.call import Call
@@ -27,12 +28,13 @@ from tidegate.proxy.credentials import CALLER_KEY
 from tidegate.proxy.effects import has_effects
 from tidegate.proxy.exchange import run
 from tidegate.proxy.facts import facts, may_ask, tokens_about
-from tidegate.proxy.failure import DRAINING, UNRECORDED, Failure, cooling, drained, told
+from tidegate.proxy.failure import DRAINING, UNRECORDED, BusyError, Failure, LimitError, cooling, drained, told
 from tidegate.proxy.headers import header_value
 from tidegate.proxy.named import resolved
 from tidegate.proxy.prepare import Prepared
 from tidegate.proxy.race import hedged
 from tidegate.proxy.reply import JSON, Reply
+from tidegate.proxy.waiting import Waiter
 
 Prepare: TypeAlias = Callable[[App, Call, Plan, Target], Prepared]
 _RETRIES_ABOVE = b"x-stainless-retry-count"
@@ -42,10 +44,13 @@ _SHOULD_RETRY = b"x-should-retry"
 
 async def through(app: App, call: Call, plan: Plan, reply: Reply, prepare: Prepare, *, effects: bool = False) -> None:
     """Answers the client. `prepare` makes what goes to a target; `effects` says that the kind of call may not happen twice."""
+    if app.door.is_busy:
+        await app.door.enter(_weighed(call, plan))
     plan = await resolved(app, call, plan)
     targets = _ordered(app, call, plan)
     if plan.rules.hedge is None or len(targets) == 1 or effects or has_effects(call):
-        failure = await _try(app, call, plan, targets[0], reply, prepare, last=len(targets) == 1 and not plan.rules.retries)
+        alone = len(targets) == 1
+        failure = await _try(app, call, plan, targets[0], reply, prepare, last=alone and not plan.rules.retries, waits=alone)
         failed = [] if failure is None else [(0, failure)]
     else:
         failed = await _hedged(app, call, plan, targets, reply, prepare, plan.rules.hedge)
@@ -88,7 +93,7 @@ async def _go_on(
         try:
             if step.wait:
                 await asyncio.sleep(step.wait)
-            failure = await _try(app, call, plan, targets[at], reply, prepare, last=course.is_last(at))
+            failure = await _try(app, call, plan, targets[at], reply, prepare, last=course.is_last(at), waits=not course.has_others(at))
         finally:
             if step.again:
                 app.live.health.place(targets[at]).retried()
@@ -151,9 +156,18 @@ def choice(app: App, call: Call, plan: Plan) -> Selection:
 
 
 async def _try(
-    app: App, call: Call, plan: Plan, target: Target, reply: Reply, prepare: Prepare, *, last: bool, race: Race | None = None
+    app: App,
+    call: Call,
+    plan: Plan,
+    target: Target,
+    reply: Reply,
+    prepare: Prepare,
+    *,
+    last: bool,
+    race: Race | None = None,
+    waits: bool = True,
 ) -> Failure | None:
-    """One attempt, if its target may be tried now."""
+    """One attempt, if its target may be tried now. It `waits` for a target that has enough to do."""
     health = app.live.health
     if not app.events.accepting:
         return Failure(UNRECORDED, [(b"retry-after", b"5")], stage=Stage.PLANNED)
@@ -168,20 +182,52 @@ async def _try(
             return cooling(target, place.circuit.rest(now))
     if target.free is not None and not app.free.take(target) and plan.free_first:
         return Failure(_used_up(target), stage=Stage.PLANNED)
-    found = await _admitted(app, call, plan, target, prepare, place)
-    if isinstance(found, Failure):
-        return found
-    prepared, admitted = found
-    call.attempts += 1
-    call.target = target
-    attempt = Attempt(app, call, plan, target, prepared, admitted, reply, last=last)
+    slots: Slots[Waiter] | None = None
+    try:
+        if target.upstream.concurrency is not None:
+            slots = await app.door.slot(target, _weighed(call, plan), waits=waits)
+        found = await _admitted(app, call, plan, target, prepare, place)
+        if isinstance(found, Failure):
+            return found
+        prepared, admitted = found
+        call.attempts += 1
+        call.target = target
+        attempt = Attempt(app, call, plan, target, prepared, admitted, reply, last=last)
+        if not last:
+            _watched(attempt, plan, race)
+        failure = await _run(attempt, place)
+        if slots is not None:
+            _learn(slots, attempt)
+        return failure
+    except LimitError as busy:
+        return Failure(busy.error, busy.headers, stage=Stage.PLANNED)
+    finally:
+        if slots is not None:
+            app.door.give_back(slots)
+
+
+def _learn(slots: Slots[Waiter], attempt: Attempt) -> None:
+    """How the attempt fared says how many the target can have."""
+    if attempt.error is None:
+        slots.answered(attempt.ended, attempt.latency if attempt.call.head.stream else None)
+    elif is_overload(attempt.error):
+        slots.overloaded(attempt.ended)
+
+
+def _weighed(call: Call, plan: Plan) -> Call:
+    """The call, as important as the least important of what it is, its key and its route."""
+    call.priority = max(call.priority, call.key.priority, plan.rules.priority)
+    return call
+
+
+def _watched(attempt: Attempt, plan: Plan, race: Race | None) -> None:
+    """One that another attempt can follow, or run beside."""
     if race is not None:
         attempt.race = race
         race.entered(attempt)
-    if not last and call.head.stream:
-        thinks = target.profile.capabilities.thinking != "none"
+    if attempt.call.head.stream:
+        thinks = attempt.target.profile.capabilities.thinking != "none"
         _expires(attempt, plan.rules.first_token or (FIRST_TOKEN_THINKING if thinks else FIRST_TOKEN))
-    return await _run(attempt, place)
 
 
 def _expires(attempt: Attempt, seconds: float) -> None:
@@ -204,7 +250,11 @@ async def _admitted(
         prepared = prepare(app, call, plan, target)
         if prepared.exchange:
             await authorize(app, target, prepared)
-        found = await admit(app, call, plan, target, prepared)
+        try:
+            found = await admit(app, call, plan, target, prepared)
+        except BusyError as busy:
+            _weighed(call, plan)
+            found = await app.door.in_line(call, busy, lambda: admit(app, call, plan, target, prepared, has_turn=True))
         sure = True
     except LimitError as limited:
         return Failure(limited.error, limited.headers, stage=Stage.PLANNED)

@@ -1,7 +1,9 @@
 import pytest
-from tests.unit.control.configs import Place
+from tests.unit.control.configs import ENVIRON, Place
 from tests.unit.policy.values import MODELS, PEPPER
 
+from tidegate.policy.overload.queue import Priority
+from tidegate.policy.overload.slots import MOST_FOUND, Concurrency
 from tidegate.policy.snapshot import ServerSettings
 
 
@@ -51,3 +53,36 @@ def test_the_server_section(place: Place) -> None:
     server = place.load("server: {cors: ['https://App.example', '*', 'http://localhost:3000'], bodies_in_log: true}").snapshot.server
     assert server.cors == ("https://app.example", "*", "http://localhost:3000")
     assert server.bodies_in_log is True
+
+
+@pytest.mark.parametrize(
+    ("overload", "words"),
+    [
+        ("queue_seconds: 61", "overload.queue_seconds: a call waits for 0 to 60 seconds"),
+        ("queue_length: 0", "overload.queue_length: 1 to 100000 calls wait for one thing"),
+        ("memory: 1MiB", "overload.memory: this is a whole number with a unit"),
+        ("memory: much", "overload.memory: this is a whole number with a unit"),
+    ],
+)
+def test_overload_mistakes(place: Place, overload: str, words: str) -> None:
+    assert any(words in line for line in place.mistakes(f"overload: {{{overload}}}"))
+
+
+def test_the_overload_section(place: Place) -> None:
+    found = place.load("overload: {queue_seconds: 0.5, queue_length: 10, memory: 2GiB}").snapshot.overload
+    assert (found.wait, found.most, found.memory) == (0.5, 10, 2 << 30)
+    text = """
+providers:
+  lab: {kind: custom, dialect: openai_chat, base_url: "http://10.0.0.5/v1", max_concurrent: 8}
+  auto: {kind: custom, dialect: openai_chat, base_url: "http://10.0.0.6/v1", max_concurrent: auto}
+routes:
+  nightly: {targets: [lab/x], priority: batch}
+keys:
+  - {name: low, value: "env:LOW", priority: background}
+"""
+    made = place.load(text, {**ENVIRON, "LOW": "a-key-of-more-than-twenty-letters"}).snapshot
+    rules = {name: made.upstreams[name].concurrency for name in ("lab", "auto", "sandbox")}
+    assert rules == {"lab": Concurrency(8), "auto": Concurrency(MOST_FOUND, adapts=True), "sandbox": None}
+    assert made.routes["nightly"].rules.priority is Priority.BATCH
+    assert [key.priority for key in made.keys_by_digest.values()] == [Priority.BACKGROUND]
+    assert any("max_concurrent: this is `auto`, or a number" in line for line in place.mistakes("providers: {openai: {max_concurrent: 0}}"))

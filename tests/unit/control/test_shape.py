@@ -9,7 +9,7 @@ from tests.unit.control.configs import Place
         (
             "zzz: {}",
             "1: zzz: `zzz` is not a setting. Known here: `providers`, `routes`, `keys`, `limits`, `prices`, `retention`, `billing`, "
-            "`webhooks`, `server`, `egress_allow`.",
+            "`webhooks`, `server`, `overload`, `egress_allow`.",
         ),
         ("providers: [a]", "1: providers: it must be names with values, not a list"),
         ("providers:\n  anthropic: sk-ant-secret", "2: providers.anthropic: it must be settings (`kind`, `dialect`, "),
@@ -40,7 +40,7 @@ from tests.unit.control.configs import Place
         (
             "[]",
             "1: : it must be settings (`providers`, `routes`, `keys`, `limits`, `prices`, `retention`, `billing`, `webhooks`, "
-            "`server`, `egress_allow`), not a list",
+            "`server`, `overload`, `egress_allow`), not a list",
         ),
         ("text", "1: : it must be settings"),
     ],

@@ -24,6 +24,7 @@ from tidegate.policy.snapshot import Upstream as UpstreamConfig
 from tidegate.ports import AccessFailure, Upload, UpstreamFailure, UsageEvent
 from tidegate.providers.spec import AuthKind
 from tidegate.proxy.app import App, Late, Live
+from tidegate.proxy.door import Door
 from tidegate.proxy.server import Gateway
 
 KEY = "the-key-of-the-caller"
@@ -221,6 +222,7 @@ class Memory:
             conversations=_behind(self.kept),
             free=MemoryFreeQuota(Ticks()),
             scratch=FileScratch(Path(tempfile.gettempdir())),
+            door=Door(Ticks()),
         )
         self.gateway = Gateway(self.app)
 
