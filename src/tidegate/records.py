@@ -284,6 +284,38 @@ class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
     generation: int = 0
 
 
+class Subject(msgspec.Struct, frozen=True):
+    """Somebody about whom there is data: a user by id, or an end user by the name that clients send."""
+
+    kind: Literal["user", "end_user"]
+    id: str
+
+
+class Erasure(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody's data goes, and `pseudonym` stands for them from now on. `subject` is who it is while the erasure runs, and empty once it
+    has `finished_at`; `mark` is a keyed digest of it (`policy.erased`), by which usage that comes later is known. `counts` are rows by
+    table."""
+
+    id: str
+    subject_kind: Literal["user", "end_user"]
+    subject: str
+    mark: str
+    pseudonym: str
+    counts: dict[str, int] = {}
+    finished_at: int | None = None
+    created_by: str = ""
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 1
+
+
+class PersonalRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that names somebody. `kind` is its table or kind; times in `data` are as stored, in microseconds."""
+
+    kind: str
+    data: JsonObject
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What customers pay: `policy.billing.Terms`, which never change once made. Amounts in nano-dollars; `external_id` is the price that it
     has at the payment provider."""

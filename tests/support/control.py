@@ -20,6 +20,7 @@ from tidegate.adapters.sql.changes import Changes
 from tidegate.adapters.sql.control_store import SqlControlStore
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.ledger import LedgerStore
+from tidegate.adapters.sql.personal_export import SqlPersonal
 from tidegate.adapters.system import SystemRandom
 from tidegate.control.api.app import create_app
 from tidegate.control.api.bootstrap import first_admin
@@ -37,6 +38,7 @@ ACTOR = Actor(kind="system", id="test")
 PEPPER = b"p" * 32
 CATALOGUE = read_catalogue()
 KEK = kek(bytes(range(32)))
+SEALER = EnvelopeSealer(Keyring((KEK,), lambda: (KEK,)))
 START = 1_800_000_000.0
 
 
@@ -116,7 +118,8 @@ class World:
         raw: bytes | None = None,
         peer: str = "127.0.0.1",
     ) -> Answer:
-        """One request; `path` is below `/api/v1`."""
+        """One request; `path` is below `/api/v1` and may have a query."""
+        path, _, more = path.partition("?")
         content = raw if raw is not None else (msgspec.json.encode(body) if body is not None else b"")
         sent = {"host": "localhost", **({"content-type": "application/json"} if content else {}), **(headers or {})}
         if token is not None:
@@ -130,7 +133,7 @@ class World:
             "scheme": "http",
             "path": full,
             "raw_path": quote(full).encode(),
-            "query_string": urlencode(query or {}, doseq=True).encode(),
+            "query_string": "&".join(part for part in (more, urlencode(query or {}, doseq=True)) if part).encode(),
             "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in sent.items()],
             "client": (peer, 1234),
             "server": ("127.0.0.1", 8081),
@@ -205,7 +208,7 @@ class World:
 async def world(database: Database) -> AsyncGenerator[World]:
     """A new one on a migrated, empty database."""
     clock = SetClock()
-    vault = Vault(EnvelopeSealer(Keyring((KEK,), lambda: (KEK,))), clock)
+    vault = Vault(SEALER, clock)
     services = Services(
         store=SqlControlStore(Changes(database, clock)),
         ledger=LedgerStore(database),
@@ -216,6 +219,7 @@ async def world(database: Database) -> AsyncGenerator[World]:
         origin_of={"anthropic": "https://api.anthropic.com", "lab": "http://10.0.0.5:8000"}.get,
         vault=lambda: vault,
         configuration=Served(),
+        personal=lambda: SqlPersonal(database, SEALER, PEPPER),
     )
     token = await first_admin(services)
     assert token is not None

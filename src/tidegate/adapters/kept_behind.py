@@ -62,8 +62,8 @@ class WriteBehind:
     def put(self, row: Kept) -> None:
         self._take(Put(row))
 
-    def add(self, org: str, id: str, data: bytes, expires: float | None) -> None:
-        self._take(Append(org, id, data, expires))
+    def add(self, org: str, id: str, data: bytes, expires: float | None, end_user: str = "") -> None:
+        self._take(Append(org, id, data, expires, end_user))
 
     def remove(self, org: str, id: str) -> None:
         self._take(Drop(org, id))

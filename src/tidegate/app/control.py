@@ -23,13 +23,22 @@ from tidegate.control.watch import Watcher
 from tidegate.policy.credentials import provider_origin
 from tidegate.policy.snapshot import BillingSettings
 from tidegate.ports import Ledger, StorageUnavailable
+from tidegate.ports.control import PersonalData
 from tidegate.proxy.app import Live
 
 RETRY = 2.0
 """Seconds until a database that went away is asked again."""
 
 
-def services(database: Database, ledger: Ledger, pepper: bytes, changed: Callable[[], None], live: Live, watcher: Watcher) -> Services:
+def services(
+    database: Database,
+    ledger: Ledger,
+    pepper: bytes,
+    changed: Callable[[], None],
+    live: Live,
+    watcher: Watcher,
+    personal: Callable[[], PersonalData | None],
+) -> Services:
     clock = SystemClock()
     billing = live.snapshot.billing
     return Services(
@@ -46,6 +55,7 @@ def services(database: Database, ledger: Ledger, pepper: bytes, changed: Callabl
         vault=lambda: watcher.vault,
         health=live.health,
         configuration=watcher,
+        personal=personal,
     )
 
 

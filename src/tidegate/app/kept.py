@@ -34,9 +34,9 @@ async def sealer(database: Database, settings: Settings) -> Sealer:
 
 
 @contextlib.asynccontextmanager
-async def keeping(database: Database, sealed: Sealer, kept: WriteBehind) -> AsyncGenerator[None]:
+async def keeping(database: Database, sealed: Sealer, kept: WriteBehind, pepper: bytes) -> AsyncGenerator[None]:
     """Calls can read what is kept while the context lasts; what they gave is written when it ends."""
-    kept.ready(SqlKept(database, sealed, SystemClock()))
+    kept.ready(SqlKept(database, sealed, SystemClock(), pepper))
     try:
         async with beside(kept.run()):
             yield

@@ -25,12 +25,14 @@ from tidegate.adapters.sql.ledger import LedgerStore
 from tidegate.adapters.sql.limit_rules import SqlLimitRules
 from tidegate.adapters.sql.limits_post import Spent
 from tidegate.adapters.sql.limits_windows import SqlWindows
+from tidegate.adapters.sql.personal_export import SqlPersonal
 from tidegate.adapters.sql.ready import ready
 from tidegate.adapters.sql.statements import is_away, is_refused
 from tidegate.adapters.system import SystemClock
 from tidegate.app.alerts import alerting, webhook_handlers
 from tidegate.app.billing import billing
 from tidegate.app.control import control_api, greet, services
+from tidegate.app.erasing import erasing, erasing_sink
 from tidegate.app.kept import keeping, sealer
 from tidegate.app.kept_rows import as_kept, watching_kept
 from tidegate.app.keys import hearing, keys_as_kept, watching_keys
@@ -38,7 +40,7 @@ from tidegate.app.limits import caught_up, owner, watching_limits
 from tidegate.app.noticed import Noticed
 from tidegate.app.outbox import delivering
 from tidegate.app.retention import forgetting
-from tidegate.app.usage import draining
+from tidegate.app.usage import USAGE_FILE, draining
 from tidegate.control.api.call import Services
 from tidegate.control.settings import Settings
 from tidegate.control.watch import Watcher
@@ -84,12 +86,14 @@ async def stored(needs: Needs) -> None:
         for poke in pokes:
             poke()
 
-    made = services(database, ledger, needs.pepper, changed, needs.live, needs.watcher)
+    opened: list[SqlPersonal] = []
+    made = services(database, ledger, needs.pepper, changed, needs.live, needs.watcher, lambda: opened[0] if opened else None)
     keys, kept = KeysFile(settings.home, needs.pepper), KeptFile(settings.home, needs.pepper)
     try:
         async with control_api(made, needs.admin):
             if await _prepared(needs, database, keys, kept):
                 sealed = await sealer(database, settings)
+                opened.append(SqlPersonal(database, sealed, needs.pepper))
                 async with (
                     watching_kept(database, needs.watcher, kept, sealed) as kept_watcher,
                     watching_keys(database, needs.directory, keys) as key_watcher,
@@ -115,14 +119,18 @@ async def _used(
     """Until `closing` is set. `pokes` are called after every change."""
     needs.late.ledger = ledger
     limits = LimitsFile(needs.settings.home, needs.pepper)
+    home = needs.settings.home
+    sink = erasing_sink(ledger, home / USAGE_FILE)
     async with (
-        draining(needs.spool, ledger, needs.settings),
+        erasing(database, sink, needs.spool, home, needs.pepper) as erasures,
+        draining(needs.spool, sink),
         forgetting(database, lambda: needs.live.snapshot.usage_days),
-        keeping(database, sealed, needs.conversations),
+        keeping(database, sealed, needs.conversations, needs.pepper),
         billing(database, ledger, needs.live.snapshot.billing) as handlers,
         delivering(database, {**handlers, **webhook_handlers(needs.live)}) as deliveries,
         alerting(database, needs.live, needs.noticed, deliveries),
     ):
+        pokes.append(erasures.poke)
         needs.counters.start(windows, caught_up(needs.spool))
         async with watching_limits(SqlLimitRules(database), needs.live.rows, limits) as limit_watcher:
             pokes.append(limit_watcher.poke)

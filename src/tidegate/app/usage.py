@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import AsyncGenerator
 
 from tidegate.adapters.spool.drainer import Drainer
-from tidegate.adapters.spool.sinks import FileSink, Sink, Tee
+from tidegate.adapters.spool.sinks import Sink
 from tidegate.adapters.spool.spool import Spool
 from tidegate.control.settings import Settings
 
@@ -24,9 +24,9 @@ async def usage_spool(settings: Settings) -> AsyncGenerator[Spool]:
 
 
 @contextlib.asynccontextmanager
-async def draining(spool: Spool, ledger: Sink, settings: Settings) -> AsyncGenerator[None]:
+async def draining(spool: Spool, sink: Sink) -> AsyncGenerator[None]:
     """Posts while the context lasts, and what is left when it ends, if the ledger takes it."""
-    drainer = Drainer(spool, Tee(ledger, FileSink(settings.home / USAGE_FILE)))
+    drainer = Drainer(spool, sink)
     drainer.start()
     try:
         yield

@@ -139,6 +139,39 @@ A role says what somebody may do in the control API, which `docs/control-api.md`
 where the first admin key was lost.
 """
 
+EXPORT_USER = """Write everything that there is about a user: a JSON object per line, and no secret.
+
+Examples
+
+```
+tidegate users export user_4fGh71kLmN0p --org acme > ada.jsonl
+```
+
+Parameters
+----------
+user:
+    The user's id.
+"""
+
+ERASE_USER = """Erase a user: keys and roles end at once, and a pseudonym stands wherever the user was named. Amounts stay.
+
+Examples
+
+```
+tidegate users erase user_4fGh71kLmN0p --org acme --yes
+```
+
+Parameters
+----------
+user:
+    The user's id.
+"""
+
+END_USERS = """Give out or erase what there is about an end user: somebody whom clients name in their calls.
+
+`docs/privacy.md` says what is found, and what is not.
+"""
+
 PLANS = """List and make the plans that customers can have.
 
 A plan has a fee for each month, usage that the fee includes, and a markup on what usage cost.

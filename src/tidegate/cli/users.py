@@ -7,6 +7,7 @@ from cyclopts import App
 
 from tidegate.adapters.keystore import KeyStoreError
 from tidegate.adapters.system_secrets import SystemSecrets
+from tidegate.cli import texts
 from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, everything, new_id, now
 from tidegate.cli.options import Home, complain, say, store, table
 from tidegate.control.problems import ConfigError
@@ -18,6 +19,8 @@ from tidegate.records import DEFAULT_ORG, ApiKey, RoleBinding, Tenant, User
 RoleName = Literal["owner", "admin", "key-custodian", "billing", "developer", "auditor", "viewer", "service"]
 
 app = App(name="users")
+app.command("tidegate.cli.personal:export_user", name="export", help=texts.EXPORT_USER)
+app.command("tidegate.cli.personal:erase_user", name="erase", help=texts.ERASE_USER)
 
 
 @app.command(name="list")

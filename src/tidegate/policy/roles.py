@@ -19,6 +19,7 @@ _VERBS: dict[str, tuple[str, ...]] = {
     "keys": ("read", "create", "edit", "rotate", "revoke"),
     "limits": ("read", "create", "edit", "delete"),
     "orgs": ("read", "create", "edit"),
+    "personal_data": ("read", "export", "erase"),
     "prices": ("read", "create", "edit", "delete"),
     "roles": ("read", "grant", "withdraw"),
     "service_accounts": ("read", "create", "edit"),
@@ -42,7 +43,7 @@ ROLES: dict[str, frozenset[str]] = {
     "billing": _all_of("billing", "budgets", "invoices", "prices") | {"orgs:read", "teams:read", "users:read", "usage:read"},
     "developer": _all_of("keys") | {"orgs:read", "teams:read", "service_accounts:read", "limits:read", "budgets:read", "usage:read"},
     "auditor": _READS,
-    "viewer": _READS - {"audit:read", "roles:read", "config:read", "billing:read", "invoices:read"},
+    "viewer": _READS - {"audit:read", "personal_data:read", "roles:read", "config:read", "billing:read", "invoices:read"},
     "service": frozenset({"keys:read", "keys:create", "keys:rotate", "keys:revoke", "usage:read"}),
 }
 """`owner` holds everything, `admin` everything but money and secrets, `auditor` reads everything; no role shows a secret."""

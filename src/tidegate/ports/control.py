@@ -12,6 +12,7 @@ from tidegate.records import (
     AuditEvent,
     Credential,
     Customer,
+    Erasure,
     Invoice,
     Kept,
     LimitRule,
@@ -20,6 +21,7 @@ from tidegate.records import (
     Organisation,
     Page,
     Payment,
+    PersonalRecord,
     Plan,
     Remembered,
     RoleBinding,
@@ -28,6 +30,7 @@ from tidegate.records import (
     StoredPrice,
     StoredProvider,
     StoredRoute,
+    Subject,
     Subscription,
     Team,
     TeamMember,
@@ -55,6 +58,7 @@ Row = TypeVar(
     StoredProvider,
     StoredRoute,
     StoredPrice,
+    Erasure,
 )
 Listed = TypeVar(
     "Listed",
@@ -76,6 +80,7 @@ Listed = TypeVar(
     StoredProvider,
     StoredRoute,
     StoredPrice,
+    Erasure,
     AuditEvent,
 )
 
@@ -123,6 +128,10 @@ class Change(View, Protocol):
 
     async def remove(self, row: Row) -> None:
         """Deletes a row that is not kept for its history: all but organisations, teams, people and keys."""
+        ...
+
+    async def note(self, action: str, kind: str, id: str) -> None:
+        """An audit event of something that changes no row."""
         ...
 
     async def enqueue(self, row: Message) -> None:
@@ -177,4 +186,13 @@ class Directories(Protocol):
 
     async def touch(self, tenant: Tenant, used: Mapping[str, int]) -> None:
         """Notes when keys (by id) were last used, in microseconds."""
+        ...
+
+
+class PersonalData(Protocol):
+    """What there is about somebody. Any of it may raise `StorageUnavailable`."""
+
+    async def page(self, tenant: Tenant, subject: Subject, after: str | None) -> Page[PersonalRecord]:
+        """Some of it, everything over all pages; a page may be empty. Secrets are not in it. Raises `ValueError` for a cursor that is
+        none."""
         ...

@@ -17,7 +17,8 @@ Kind: TypeAlias = Literal["response", "conversation", "file", "container", "uplo
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """Something of a tenant that has an id. Where `upstream` is named, that provider keeps it, for its credential `account` (an id, empty
     for the provider's own), and only its owner is known here; else `body` is what Tidegate holds of it, as JSON. `at` and `expires` are in
-    Unix seconds (None: never); the API key of the id `key` made it. `revision` counts its changes."""
+    Unix seconds (None: never); the API key of the id `key` made it, for the `end_user` that the client named. `revision` counts its
+    changes. The store gives rows back without their end user: it keeps a mark of the name only."""
 
     org: str
     id: str
@@ -30,6 +31,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     account: str = ""
     state: str = ""
     revision: int = 0
+    end_user: str = ""
 
 
 class Put(msgspec.Struct, frozen=True, eq=False):
@@ -39,12 +41,14 @@ class Put(msgspec.Struct, frozen=True, eq=False):
 
 
 class Append(msgspec.Struct, frozen=True, eq=False):
-    """Adds a part after those that are there, and puts off the end of what it belongs to. Nothing where that does not exist."""
+    """Adds a part after those that are there, and puts off the end of what it belongs to. Nothing where that does not exist. What belongs
+    to no end user yet is from then on `end_user`'s."""
 
     org: str
     id: str
     data: bytes
     expires: float | None
+    end_user: str = ""
 
 
 class Drop(msgspec.Struct, frozen=True, eq=False):
@@ -119,7 +123,7 @@ class Conversations(Protocol):
         """Takes the row, in place of one with its id: `get` finds it here from now on, and everywhere once it is stored."""
         ...
 
-    def add(self, org: str, id: str, data: bytes, expires: float | None) -> None:
+    def add(self, org: str, id: str, data: bytes, expires: float | None, end_user: str = "") -> None:
         """Adds a part, see `Append`."""
         ...
 

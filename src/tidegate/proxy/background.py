@@ -11,6 +11,7 @@ from tidegate.ir.errors import GatewayError
 from tidegate.ir.json import Json, JsonObject
 from tidegate.policy.overload.queue import Priority
 from tidegate.ports.kept import Append, Kept, KeptStore, Put
+from tidegate.proxy.admission import end_user
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
 from tidegate.proxy.inside import Told, ask, our_call
@@ -40,6 +41,7 @@ async def begin(app: App, call: Call, reply: Reply, said: list[JsonObject], aske
         expires=expires,
         body=dump(Held(said, response)),
         state=ACTIVE,
+        end_user=end_user(call.fields, call.dialect.name),
     )
     store = await app.conversations.store()
     await store.write(tenant, [Put(row), Append(row.org, row.id, asked, row.expires)])

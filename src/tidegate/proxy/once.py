@@ -15,6 +15,7 @@ import msgspec
 from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
 from tidegate.ports import Client, StorageUnavailable
 from tidegate.ports.kept import Kept, Put
+from tidegate.proxy.admission import end_user
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
 from tidegate.proxy.onces import MOST_ALONE, Entry
@@ -216,7 +217,16 @@ def _row(call: Call, name: bytes, row: _Row, state: str) -> Kept:
     body = msgspec.msgpack.encode(row)
     expires = call.at + LASTS
     return Kept(
-        org=call.key.org, id=_id(name), key=call.key.id, kind="answer", upstream="", at=call.at, expires=expires, body=body, state=state
+        org=call.key.org,
+        id=_id(name),
+        key=call.key.id,
+        kind="answer",
+        upstream="",
+        at=call.at,
+        expires=expires,
+        body=body,
+        state=state,
+        end_user=end_user(call.fields, call.dialect.name),
     )
 
 

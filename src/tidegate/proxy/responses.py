@@ -15,6 +15,7 @@ from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Target
 from tidegate.ports.kept import Kept
 from tidegate.proxy import background
+from tidegate.proxy.admission import end_user
 from tidegate.proxy.app import App
 from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
@@ -161,8 +162,9 @@ def _keep(app: App, call: Call, chain: Chain, response: JsonObject) -> None:
     theirs = target.upstream.spec.keeps and id != f"resp_{call.id}"
     expires = call.at + max(1, call.snapshot.server.days_kept(call.key.org)) * DAY
     said = _said(call, chain) if ended and (chain.conversation is not None or not theirs) else []
+    named = end_user(call.fields, call.dialect.name)
     if chain.conversation is not None and ended:
-        app.conversations.add(chain.conversation.org, chain.conversation.id, dump([*said, *output_of(response)]), expires)
+        app.conversations.add(chain.conversation.org, chain.conversation.id, dump([*said, *output_of(response)]), expires, named)
     if not _is_kept(call) or not (theirs or ended):
         return
     app.conversations.put(
@@ -175,6 +177,7 @@ def _keep(app: App, call: Call, chain: Chain, response: JsonObject) -> None:
             account=target.account.id if theirs and target.account is not None else "",
             at=call.at,
             expires=expires,
+            end_user=named,
             body=b"" if theirs else dump(Held([*chain.before, *said], response)),
         )
     )

@@ -261,6 +261,20 @@ def of_new_invoice(path: str) -> Maker:
     return make
 
 
+async def first_page(api: World) -> Sample:
+    asked = await api.ask("POST", f"{ORG}/personal-data", api.operator, {"kind": "end_user", "id": "alice"})
+    return Sample(f"{ORG}/personal-data?cursor={asked.json['next']}")
+
+
+async def new_erasure(api: World) -> Sample:
+    return Sample(f"{ORG}/erasures", {"kind": "end_user", "id": api.name("alice")})
+
+
+async def old_erasure(api: World) -> Sample:
+    asked = await api.ask("POST", f"{ORG}/erasures", api.operator, {"kind": "end_user", "id": api.name("alice")})
+    return Sample(f"{ORG}/erasures/{asked.json['id']}")
+
+
 NO_CUSTOMER: dict[str, Any] = {"customer_id": ""}
 BILLING: dict[str, Maker] = {
     "list_plans": fixed(f"{ORG}/plans"),
@@ -363,6 +377,11 @@ SAMPLES: dict[str, Maker] = {
     "drain_target": fixed("/health/targets/drain", body={"target": "openai/gpt-4o"}),
     "restore_target": fixed("/health/targets/restore", body={"target": "openai/gpt-4o"}),
     **BILLING,
+    "begin_personal_export": fixed(f"{ORG}/personal-data", body={"kind": "end_user", "id": "alice"}),
+    "get_personal_export": first_page,
+    "create_erasure": new_erasure,
+    "list_erasures": fixed(f"{ORG}/erasures"),
+    "get_erasure": old_erasure,
     "list_audit_events": fixed(f"{ORG}/audit-events"),
 }
 OF_TEAM_X = frozenset(

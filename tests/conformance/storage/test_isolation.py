@@ -24,11 +24,13 @@ from tidegate.adapters.sealing.keys import Keyring
 from tidegate.adapters.sql.columns import METADATA
 from tidegate.adapters.sql.control_store import SqlControlStore
 from tidegate.adapters.sql.engine import Database
+from tidegate.adapters.sql.erasing import Erasing
 from tidegate.adapters.sql.kept import KeptRows
 from tidegate.adapters.sql.kept_store import SqlKept
 from tidegate.adapters.sql.ledger import LedgerStore
 from tidegate.adapters.sql.ledger_period import LedgerPeriod
 from tidegate.adapters.sql.outbox import Outbox
+from tidegate.adapters.sql.personal_export import SqlPersonal
 from tidegate.adapters.sql.schema import organisation, team
 from tidegate.adapters.sql.schema_usage import TENANT_FREE, ledger
 from tidegate.adapters.sql.sealed import SealedRows
@@ -38,12 +40,14 @@ from tidegate.records import (
     ApiKey,
     AuditEvent,
     Credential,
+    Erasure,
     ListQuery,
     Message,
     Organisation,
     Remembered,
     RoleBinding,
     ServiceAccount,
+    Subject,
     Team,
     Tenant,
     User,
@@ -151,7 +155,7 @@ async def everything(database: Database) -> None:
     await sealed.kek_ids(OWN)
     await sealed.rewrap(made.changes, OWN, ALICE, SEALER)
     await sealed.forget(made.changes, OWN, ALICE, SEALER.kek_id)
-    by_id = SqlKept(database, SEALER, FixedClock())
+    by_id = SqlKept(database, SEALER, FixedClock(), b"p")
     kept_row = Kept(org=OWN.org_id, id="f1", key="k1", kind="file", upstream="", at=1.0, expires=None, body=b"x")
     await by_id.write(OWN, [Put(kept_row), Append(OWN.org_id, "f1", b"x", None), Drop(OWN.org_id, "f2")])
     await by_id.change(OWN, kept_row)
@@ -160,6 +164,7 @@ async def everything(database: Database) -> None:
     await by_id.parts(OWN, "f1")
     await by_id.remove_part(OWN, "f1", 3)
     await by_id.remove(OWN, "f1")
+    await erased(made, database)
     async for _ in LedgerPeriod(database).entries(OWN, 0, 1 << 60):
         pass
     outbox = Outbox(database)
@@ -169,6 +174,20 @@ async def everything(database: Database) -> None:
     store = LedgerStore(database)
     await store.post([usage_event(1, tags=["x"]), usage_event(2, org="org_b")])
     await store.usage(OWN, UsageQuery(since=NOON, until=NOON + 9, by=("key",), bucket="hour", only={"tag": ("x",)}))
+
+
+async def erased(made: Directory, database: Database) -> None:
+    personal, worker = SqlPersonal(database, SEALER, b"p"), Erasing(made.changes)
+    for number, subject in enumerate((Subject("user", "user_1"), Subject("end_user", "patron"))):
+        after: str | None = None
+        while (page := await personal.page(OWN, subject, after)).cursor is not None:
+            after = page.cursor
+        row = Erasure(id=f"e{number}", subject_kind=subject.kind, subject=subject.id, mark="m", pseudonym="p")
+        async with SqlControlStore(made.changes).change(OWN, ALICE) as change:
+            await change.note("personal_data.export", subject.kind, subject.id)
+            await change.add(row)
+        await worker.sweep(OWN, row)
+        await worker.finish(OWN, row)
 
 
 async def everything_of_the_control_plane(store: SqlControlStore) -> None:
@@ -215,8 +234,8 @@ def test_the_audit_calls_every_function_that_takes_a_tenant() -> None:
                 names = {argument.arg for argument in node.args.args}
                 public |= {node.name} if names & {"tenant", "scope"} and "connection" not in names else set()
     source = ast.parse(Path(__file__).read_text())
-    body = next(node for node in source.body if isinstance(node, ast.AsyncFunctionDef) and node.name == "everything")
-    called = {node.attr for node in ast.walk(body) if isinstance(node, ast.Attribute)}
+    bodies = [node for node in source.body if isinstance(node, ast.AsyncFunctionDef) and node.name in ("everything", "erased")]
+    called = {node.attr for body in bodies for node in ast.walk(body) if isinstance(node, ast.Attribute)}
     assert public - called <= {"read", "write", "begin", "view", "change"}  # where the transactions of all of them come from
 
 
@@ -236,6 +255,7 @@ def test_all_organisations_are_seen_by_few() -> None:
         "kept.py",  # and what the database defines for all of them
         "directory.py",  # the gateway serves the keys of all of them
         "kept_store.py",  # a gateway runs the batches of all of them
+        "erasing.py",  # every gateway carries out those of all of them
         "outbox.py",  # one loop sends the messages of all of them
         "metering.py",  # the operator's payment provider is told of all customers
         "unlinked.py",

@@ -33,7 +33,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerato
     made = databases.sqlite_url(tmp_path) if request.param == "sqlite" else databases.postgres_url(request.getfixturevalue("postgres"))
     async with made as url:
         database = databases.opened(url)
-        yield SqlKept(database, sealer(), CLOCK)
+        yield SqlKept(database, sealer(), CLOCK, b"p")
         await database.aclose()
 
 
@@ -134,7 +134,7 @@ async def test_work_is_one_processes_until_its_time_is_over(store: KeptStore) ->
 
 
 async def test_the_database_tells_nothing_and_rows_do_not_open_elsewhere(database: Database) -> None:
-    kept = SqlKept(database, sealer(), CLOCK)
+    kept = SqlKept(database, sealer(), CLOCK, b"p")
     await kept.write(
         OWN, [Put(row("a")), Put(row("b")), Append(OWN.org_id, "a", b"secret words", None), Append(OWN.org_id, "a", b"x", None)]
     )
@@ -153,7 +153,7 @@ async def test_the_database_tells_nothing_and_rows_do_not_open_elsewhere(databas
 
 
 async def test_what_is_too_old_is_swept_of_any_organisation(database: Database) -> None:
-    kept = SqlKept(database, sealer(), CLOCK)
+    kept = SqlKept(database, sealer(), CLOCK, b"p")
     nobody = Tenant("org_of_the_file")
     await kept.write(nobody, [Put(row("old", nobody.org_id, expires=NOW - 1)), Append(nobody.org_id, "old", b"x", NOW - 1)])
     await kept.write(OWN, [Put(row("young")), Put(row("ever", expires=None))])
@@ -165,7 +165,7 @@ async def test_what_is_too_old_is_swept_of_any_organisation(database: Database) 
 
 async def test_a_database_that_is_away_is_told() -> None:
     away = databases.opened(databases.url_of({"host": "127.0.0.1", "port": "9"}, "none"))
-    kept = SqlKept(away, sealer(), CLOCK)
+    kept = SqlKept(away, sealer(), CLOCK, b"p")
     with pytest.raises(StorageUnavailable):
         await kept.get(OWN, "x")
     with pytest.raises(StorageUnavailable):

@@ -67,3 +67,22 @@ def test_organisations_are_stopped_and_started(capsys: pytest.CaptureFixture[str
 )
 def test_what_cannot_be_done_is_said(arguments: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert words in told(capsys, *arguments, code=1)
+
+
+def test_a_user_is_exported_and_erased(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    user = told(capsys, "users", "create", "Ada", "--email", "ada@example.com")
+    told(capsys, "users", "admin-key", user)
+    rows = [json.loads(line) for line in told(capsys, "users", "export", user).splitlines()]
+    assert {row["kind"] for row in rows} == {"user_account", "api_key", "audit_event"}
+    assert "--yes" in told(capsys, "users", "erase", user, code=1)
+    assert "there is no user" in told(capsys, "users", "erase", "user_none", "--yes", code=1)
+    assert "there is no user" in told(capsys, "users", "export", "user_none", code=1)
+    assert told(capsys, "users", "erase", user, "--yes").startswith("erasure_")
+    assert "is being erased already" in told(capsys, "users", "erase", user, "--yes", code=1)
+    assert "disabled" in told(capsys, "users", "list")  # until a gateway finishes it
+
+
+def test_an_end_user_is_exported_and_erased(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [json.loads(line)["kind"] for line in told(capsys, "end-users", "export", "alice").splitlines()] == ["audit_event"]  # its own
+    assert told(capsys, "end-users", "erase", "alice", "--yes").startswith("erasure_")
+    assert [json.loads(line)["kind"] for line in told(capsys, "end-users", "export", "alice").splitlines()] == ["audit_event"] * 2

@@ -119,6 +119,7 @@ class Spool:
         self._open: dict[tuple[str, int], tuple[int, bytes]] = {}
         """Attempts that this process began: the record's number and payload, in the order of the numbers."""
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._forgetting = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told = threading.Lock()
         self._writer = Writer(
@@ -229,8 +230,18 @@ class Spool:
         """Of what the ledger does not have yet."""
         return Reader(self.folder, self.files, self.offset.seq, sure=self.offset.known)
 
+    def renew(self) -> int:
+        """Begins a new segment. The number of the last record before it: once the ledger has that, `forget` removes all before."""
+        written = self._writer.written
+        self._writer.renew()
+        return written
+
     async def forget(self) -> None:
         """Removes the segments that the ledger has whole. Attempts that are still open and were begun in them are written again first."""
+        async with self._forgetting:
+            await self._forget()
+
+    async def _forget(self) -> None:
         if not self.recovered:
             return
         removable = await asyncio.to_thread(self._drained_segments)

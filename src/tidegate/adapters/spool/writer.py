@@ -125,6 +125,17 @@ class Writer:
             self._wake.set()
         return seq
 
+    def renew(self) -> None:
+        """The next record begins a new segment, so that what is there now can be removed once it is drained."""
+        with self._lock:
+            active = self._active
+            if active is not None and active.end > form.HEADER_SIZE:
+                try:
+                    self._rotate(self.written + 1)
+                except OSError as error:
+                    _LOG.error("no new usage segment could be begun", error=str(error))
+        self.hurry()
+
     def hurry(self) -> None:
         """Somebody waits for the sync."""
         self._hurry.set()

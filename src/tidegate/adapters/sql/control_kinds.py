@@ -10,6 +10,7 @@ from tidegate.adapters.sql.schema import (
     api_key,
     audit_event,
     credential,
+    erasure,
     limit_rule,
     organisation,
     price_version,
@@ -27,6 +28,7 @@ from tidegate.records import (
     AuditEvent,
     Credential,
     Customer,
+    Erasure,
     Invoice,
     LimitRule,
     Organisation,
@@ -142,5 +144,6 @@ KINDS: dict[type[msgspec.Struct], Kept] = {
         edited=frozenset(_OF_PRICE),
         audited=("provider", "model", "valid_from", *_OF_PRICE),
     ),
+    Erasure: Kept(name="erasure", table=erasure, audited=("subject_kind", "pseudonym")),
     AuditEvent: Kept(name="audit_event", table=audit_event, key=("seq",), order=("seq",), newest_first=True),
 }

@@ -153,6 +153,9 @@ class SqlChange(SqlView):
         values = {**msgspec.structs.asdict(row), "org_id": self._tenant.org_id, "state": "done"}
         await self._connection.execute(insert(table).values(values))
 
+    async def note(self, action: str, kind: str, id: str) -> None:
+        await self._change.audit(self._tenant, action, kind, id)
+
     async def enqueue(self, row: Message) -> None:
         await self._connection.execute(insert(outbox).values(**msgspec.structs.asdict(row), org_id=self._tenant.org_id))
 

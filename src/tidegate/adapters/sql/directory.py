@@ -22,6 +22,7 @@ from tidegate.records import EVERYONE, ApiKey, Tenant
 
 MOST = 5000
 """Changes that are read one by one; after more, everything is."""
+ERASED = "erasure.finish"
 PAGE = 500
 """Keys that are read before others may run."""
 
@@ -62,10 +63,12 @@ class SqlDirectories:
             reached = await latest(self._changes.database)
             if reached <= generation:
                 return None
-            events = select(audit_event.c.subject_kind, audit_event.c.subject_id).where(audit_event.c.generation > generation)
+            columns = (audit_event.c.subject_kind, audit_event.c.subject_id, audit_event.c.action)
+            events = select(*columns).where(audit_event.c.generation > generation)
             async with self._changes.database.read(EVERYONE) as connection:
                 found = (await connection.execute(events.limit(MOST + 1))).all()
-                if len(found) <= MOST:
+                # An erasure that is finished has changed what earlier events name.
+                if len(found) <= MOST and not any(row.action == ERASED for row in found):
                     keys = await self._some(connection, {row.subject_id for row in found if row.subject_kind == "key"})
                     off = await _off(connection) if any(row.subject_kind in _KINDS for row in found) else None
                     return Delta(generation=reached, keys=keys, off=off)

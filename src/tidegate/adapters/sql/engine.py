@@ -26,6 +26,9 @@ CONNECT_SECONDS = 5.0
 POOL = 5
 """Connections that are kept; as many more come and go."""
 
+PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON")
+"""Of every connection to SQLite. What is deleted is overwritten, as SQLite's own default is on Debian and not elsewhere."""
+
 _WRITES = "tidegate_writes"
 _ENCODE = msgspec.json.Encoder().encode
 
@@ -68,6 +71,13 @@ class Database:
         """From here on the transaction is of this scope."""
         if not self.is_sqlite:
             await connection.execute(select(func.set_config("app.tenant", setting(scope), true())))
+
+    async def settle(self) -> None:
+        """What was changed is in SQLite's file alone, and no longer in its log: also what was deleted is gone from there."""
+        if self.is_sqlite:
+            async with self.engine.connect() as connection:
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def aclose(self) -> None:
         await self.engine.dispose()
@@ -115,7 +125,7 @@ def _set_up_sqlite(connection: DBAPIConnection, _record: object) -> None:
     # The driver's own transactions begin too late and end before DDL: ours are begun by `_begin_sqlite`.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    for pragma in PRAGMAS:
         cursor.execute("PRAGMA " + pragma)
     cursor.close()
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidegate.adapters.sql.engine import Database, within
 from tidegate.adapters.sql.schema_kept import kept_object, kept_part
 from tidegate.adapters.sql.statements import insert, told_when_away
+from tidegate.policy.erased import END_USER, mark_of
 from tidegate.ports import Clock, Sealer
 from tidegate.ports.kept import Append, Kept, Kind, Listing, Put, Write
 from tidegate.records import EVERYONE, Tenant
@@ -29,10 +30,12 @@ def part_purpose(place: int) -> str:
 class SqlKept:
     """Implements `ports.kept.KeptStore`."""
 
-    def __init__(self, database: Database, sealer: Sealer, clock: Clock) -> None:
+    def __init__(self, database: Database, sealer: Sealer, clock: Clock, secret: bytes) -> None:
+        """`secret` is the one of the marks of end users."""
         self._database = database
         self._sealer = sealer
         self._clock = clock
+        self._secret = secret
 
     async def write(self, tenant: Tenant, writes: Sequence[Write]) -> None:
         with told_when_away():
@@ -132,6 +135,7 @@ class SqlKept:
             "created_at": _micros(row.at),
             "expires_at": _micros(row.expires),
             "revision": row.revision,
+            **self._marked(tenant, row.end_user),
             **self._sealed(row),
         }
         made = insert(kept_object, is_sqlite=self._database.is_sqlite).values(org_id=tenant.org_id, id=row.id, **values)
@@ -146,6 +150,9 @@ class SqlKept:
         await self._part(connection, tenant, one.id, 0 if found is None else found + 1, one.data, replace=False)
         longer = update(kept_object).where(*_one(tenant, one.id)).values(expires_at=_micros(one.expires))
         await connection.execute(longer)
+        if one.end_user:
+            nobodys = update(kept_object).where(*_one(tenant, one.id), kept_object.c.end_user_mark == "")
+            await connection.execute(nobodys.values(self._marked(tenant, one.end_user)))
 
     async def _part(self, connection: AsyncConnection, tenant: Tenant, id: str, place: int, data: bytes, *, replace: bool) -> bool:
         values: dict[str, Any] = {
@@ -156,6 +163,9 @@ class SqlKept:
         made = insert(kept_part, is_sqlite=self._database.is_sqlite).values(org_id=tenant.org_id, id=id, place=place, **values)
         made = made.on_conflict_do_update(index_elements=key, set_=values) if replace else made.on_conflict_do_nothing(index_elements=key)
         return (await connection.execute(made)).rowcount == 1
+
+    def _marked(self, tenant: Tenant, name: str) -> dict[str, Any]:
+        return {"end_user_mark": mark_of(self._secret, tenant.org_id, END_USER, name)} if name else {}
 
     def _sealed(self, row: Kept) -> dict[str, Any]:
         if not row.body:

@@ -1,7 +1,8 @@
 """How rows reach the ledger and its rollups: many at once, in one statement that is spelled once and prepared by the driver.
 
 SQLAlchemy compiles and binds every row of such a statement anew, which costs several times what the database does with it. So these two
-are text: SQLite runs one for many tuples, PostgreSQL takes the rows as one JSON document. Only `ledger` uses this.
+are text: SQLite runs one for many tuples, PostgreSQL takes the rows as one JSON document. `ledger` posts by it, and `erasing` what it puts
+under another name.
 """
 
 from collections.abc import Sequence

@@ -11,14 +11,13 @@ from collections.abc import Sequence
 
 from sqlalchemy import URL
 
+from tidegate.adapters.sql.engine import PRAGMAS
 from tidegate.adapters.sql.ledger_rows import Row
 from tidegate.adapters.sql.limits_post import Spent
 from tidegate.adapters.sql.posting import Posting
 from tidegate.adapters.sql.rollups import rollups
 from tidegate.adapters.sql.schema_usage import MEASURES, WRITTEN, ledger
 from tidegate.ports.limits import Moved
-
-PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
 
 
 class ShortWay:

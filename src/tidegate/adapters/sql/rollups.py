@@ -2,7 +2,7 @@
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from typing import Any
 
@@ -70,8 +70,16 @@ def _add(sums: dict[Group, Sums], group: Group, measures: Iterable[tuple[str, in
 
 def _row(group: Group, found: Sums, of: tuple[str, ...]) -> dict[str, Any]:
     bucket, org_id, *names = group
-    dims = hashlib.blake2b("\0".join(names).encode(), digest_size=16).digest()
-    return {"org_id": org_id, "bucket": bucket, "dims": dims, **dict(zip(of, names, strict=True)), **_ZERO, **found}
+    return {"org_id": org_id, "bucket": bucket, "dims": _dims(names), **dict(zip(of, names, strict=True)), **_ZERO, **found}
+
+
+def dims_of(row: Mapping[str, Any]) -> bytes:
+    """By which the row of a rollup is found, made of what it is for."""
+    return _dims([row[name] for name in (END_USER_GROUPS if "end_user" in row else GROUPS)])
+
+
+def _dims(names: Iterable[str]) -> bytes:
+    return hashlib.blake2b("\0".join(names).encode(), digest_size=16).digest()
 
 
 def _measures(row: Row) -> list[tuple[str, int]]:

@@ -314,6 +314,24 @@ idempotency_record = Table(
     Index(None, "expires_at"),
 )
 
+erasure = Table(
+    "erasure",
+    METADATA,
+    text("org_id"),
+    text("id"),
+    text("subject_kind"),
+    text("subject"),
+    text("mark"),
+    text("pseudonym"),
+    document("counts"),
+    moment("finished_at", optional=True),
+    text("created_by"),
+    *lifetime(),
+    owned("id"),
+    _of_organisation(),
+    Index(None, "org_id", "created_at", "id"),
+)
+
 outbox = Table(
     "outbox",
     METADATA,

@@ -1,6 +1,6 @@
 """The tables of what tenants keep by id (`ports.kept`). What people said, and what files hold, is in sealed columns only."""
 
-from sqlalchemy import Column, ForeignKeyConstraint, Index, Integer, LargeBinary, Table
+from sqlalchemy import Column, ForeignKeyConstraint, Index, Integer, LargeBinary, Table, Text
 
 from tidegate.adapters.sql.columns import METADATA, moment, number, owned, text
 
@@ -21,13 +21,15 @@ kept_object = Table(
     Column("revision", Integer, nullable=False),
     text("kek_id"),
     Column("sealed", LargeBinary, nullable=False),
+    Column("end_user_mark", Text, nullable=False, server_default=""),
     owned("id"),
     Index(None, "org_id", "kind", "created_at", "id"),
     Index(None, "id"),
+    Index(None, "org_id", "end_user_mark"),
     Index(None, "expires_at"),
     Index(None, "state", "kind"),
 )
-"""`sealed` is empty where there is no body."""
+"""`sealed` is empty where there is no body, `end_user_mark` where nobody was named (`policy.erased`)."""
 
 kept_part = Table(
     "kept_part",

@@ -15,7 +15,7 @@ from tidegate.policy.health import Health
 from tidegate.policy.roles import Grant, lacking
 from tidegate.policy.snapshot import Snapshot
 from tidegate.ports import Clock, Ledger, Random, Secrets
-from tidegate.ports.control import Change, ControlStore, Listed, Row, View
+from tidegate.ports.control import Change, ControlStore, Listed, PersonalData, Row, View
 from tidegate.records import Kept, ListQuery, Tenant
 
 T = TypeVar("T")
@@ -40,6 +40,10 @@ def nobody_signs(_header: str, _body: bytes) -> bool:
 
 def no_vault() -> Vault | None:
     """Where no credentials are kept."""
+
+
+def no_personal_data() -> PersonalData | None:
+    """Where what is sealed cannot be opened yet."""
 
 
 class Configuration(Protocol):
@@ -75,6 +79,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     """What the data plane of the same process has seen of its targets."""
     vault: Callable[[], Vault | None] = no_vault
     configuration: Configuration | None = None
+    personal: Callable[[], PersonalData | None] = no_personal_data
 
     def now(self) -> int:
         """Microseconds since 1970."""

@@ -14,6 +14,7 @@ from tidegate.control.api import (
     limits,
     me,
     orgs,
+    personal,
     prices,
     role_bindings,
     service_accounts,
@@ -42,5 +43,6 @@ ROUTES = table(
     billing_plans.ROUTES,
     billing_customers.ROUTES,
     billing_invoices.ROUTES,
+    personal.ROUTES,
     audit.ROUTES,
 )
