@@ -1,4 +1,7 @@
-"""What the drills found, said at the end of a run, and written as a page where `TIDEGATE_VERDICT` names one (`make faults-long`)."""
+"""What the drills found, said at the end of a run, and written as a page where `TIDEGATE_VERDICT` names one (`make faults-long`).
+
+A run of all drills writes the page anew, one of some puts what it found into it.
+"""
 
 import datetime
 import os
@@ -15,13 +18,15 @@ _PAGE = """# Reliability: what the drills found
 
 Written by `make faults-long` from the figures of its own run; never by hand. [Testing under faults](faults.md) says what is drilled.
 
-- {date}, {size} size, Python {python}, {cores} cores, loopback
-- {failed} of {tests} drills failed
+- Python {python}, {cores} cores, loopback
+- {failed} of {tests} drills failed in the last run
 
-| drill | verdict |
-|---|---|
+| drill | size | on | verdict |
+|---|---|---|---|
 {rows}
 """
+_ALL = "tests/faults"
+Row = tuple[str, ...]
 
 
 @pytest.fixture(scope="module")
@@ -40,17 +45,26 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write("\n".join(rows) + "\n")
     page = os.environ.get("TIDEGATE_VERDICT")
     if page and drills:
-        Path(page).write_text(_page(drills, rows), encoding="utf-8")
+        before = [] if terminalreporter.config.args == [_ALL] else _written(Path(page))
+        Path(page).write_text(_page(drills, rows, before), encoding="utf-8")
 
 
-def _page(drills: list[pytest.TestReport], rows: list[str]) -> str:
-    cells = [tuple(part.strip() for part in row.partition(":")[::2]) for row in rows]
+def _written(page: Path) -> list[Row]:
+    """The rows that a page has."""
+    lines = page.read_text(encoding="utf-8").splitlines() if page.exists() else []
+    rows = [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines if line.startswith("|")]
+    return [row for row in rows[2:] if len(row) == len(rows[0])]
+
+
+def _page(drills: list[pytest.TestReport], rows: list[str], before: list[Row]) -> str:
+    date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
+    size = "nightly" if os.environ.get("TIDEGATE_FAULTS") == "long" else "small"
+    cells = {drill: (drill, size, date, verdict) for drill, verdict in (map(str.strip, row.partition(":")[::2]) for row in rows)}
+    cells = {row[0]: row for row in before} | cells
     return _PAGE.format(
-        date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
-        size="nightly" if os.environ.get("TIDEGATE_FAULTS") == "long" else "small",
         python=platform.python_version(),
         cores=os.cpu_count(),
         failed=sum(report.failed for report in drills),
         tests=len(drills),
-        rows="\n".join(f"| {drill} | {verdict} |" for drill, verdict in cells),
+        rows="\n".join(f"| {' | '.join(cells[drill])} |" for drill in sorted(cells)),
     )

@@ -5,14 +5,15 @@ import asyncio
 import http.client
 import itertools
 import json
-import os
 import random
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, select
+from tests.faults.rig.sizes import sizes
 from tests.support.databases import opened
 from tests.support.gateway import GatewayProcess
 
@@ -21,7 +22,7 @@ from tidegate.records import EVERYONE
 from tidegate.sandbox.app import Settings
 from tidegate.sandbox.server import running
 
-CALLS = int(os.environ.get("TIDEGATE_CONSERVATION_CALLS", "2000"))
+CALLS = sizes().conservation
 CLIENTS = 12
 FIRST = 10_000
 """Prompt tokens that the first call's answer reports; each call has one more, so that both logs name it."""
@@ -29,6 +30,7 @@ PRICE_IN, PRICE_OUT = 3_000_000_000, 15_000_000_000
 MODEL = "claude-sonnet-4-5"
 TEXT = " the water and the wind turn grey as small old boats lean into the bread of a winter morning"
 """A token of the vocabulary for each word, which is a token of the sandbox, and a delta."""
+Record = Callable[[str, object], None]
 KINDS = (*("whole",) * 9, *("stream",) * 6, *("leaves",) * 3, "refused", "cut")
 """Fifteen of a hundred clients leave, five of a hundred first attempts are refused, and as many streams are cut."""
 
@@ -93,7 +95,7 @@ async def rows_of(home: Path) -> list[Any]:
     return list(found)
 
 
-async def test_the_ledger_is_what_the_provider_did(tmp_path: Path) -> None:
+async def test_the_ledger_is_what_the_provider_did(tmp_path: Path, record_property: Record) -> None:
     truth = tmp_path / "truth.jsonl"
     with running(Settings(truth_log=truth, fsync=False)) as sandbox:
         provider = {"kind": "anthropic", "base_url": f"{sandbox.url}/v1", "api_key": "env:UPSTREAM_KEY"}
@@ -126,6 +128,9 @@ async def test_the_ledger_is_what_the_provider_did(tmp_path: Path) -> None:
             # What left the gateway's socket and was not read by a client that went is delivered too.
             assert got[place] <= row.output_tokens <= attempt["tokens"], "less than was delivered, or more than was ever made"
             assert not cut or row.output_tokens == got[place]
+    record_property(
+        "verdict", f"{CALLS} mixed calls: {len(rows)} rows of {len(attempts)} attempts, {dict(ends)}, to the token and nano-dollar"
+    )
     assert len(ends) == 3, ends
     assert ends["complete"] >= CALLS * 3 // 4
     refused = [row for row in rows if row.upstream_status in (429, 500, 503)]

@@ -34,6 +34,7 @@ KEY = "a-key-that-all-replicas-know"
 class Stores(msgspec.Struct):
     """`environ` is what a gateway needs to find them."""
 
+    name: Profile
     environ: dict[str, str]
     database: Database
     redis: str | None
@@ -55,7 +56,7 @@ async def stores(profile: Profile, shared: Path, own: Path) -> AsyncGenerator[St
             environ["TIDEGATE_REDIS_URL"] = redis
         database = databases.opened(url)
         stack.push_async_callback(database.aclose)
-        yield Stores(environ, database, redis)
+        yield Stores(profile, environ, database, redis)
 
 
 class Replicas:

@@ -16,9 +16,31 @@ class Sizes(msgspec.Struct, frozen=True):
     """Seconds of it."""
     streams: int = 40
     """Open at once."""
+    clients: int = 24
+    """At once against one budget."""
+    owners: int = 2
+    """Killed, one after the other, while they hold of it."""
+    pause: float = 0.5
+    """Seconds between two of these."""
+    conservation: int = 2000
+    """Calls of which every token is looked for."""
+    minutes: float = 0.05
+    """Of too many tokens per minute; less than one is one window's at once."""
 
 
-LONG = Sizes(kills=100, disconnects=1000, outage=60.0, rate=60.0, load=60.0, streams=500)
+LONG = Sizes(
+    kills=100,
+    disconnects=1000,
+    outage=60.0,
+    rate=60.0,
+    load=60.0,
+    streams=500,
+    clients=200,
+    owners=30,
+    pause=8.0,
+    conservation=20_000,
+    minutes=3.0,
+)
 
 
 def sizes() -> Sizes:
