@@ -101,6 +101,7 @@ def tidegate(upstream: Upstream, name: str = "tidegate", source: Path = ROOT) ->
         "TIDEGATE_CONFIG": str(config),
         "TIDEGATE_ADMIN_PORT": "0",
         "TIDEGATE_PRE_STOP": "0",
+        "TIDEGATE_MODEL_LISTS": "0",
     } | _CREDENTIALS
     made = subprocess.run([*python, "keys", "create"], env=env, cwd=home, capture_output=True, check=True, text=True)
     (port,) = procs.free_ports(1)

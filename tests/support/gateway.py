@@ -35,7 +35,8 @@ class GatewayProcess:
     """`with GatewayProcess(tmp_path, config) as gateway:`, then `gateway.url` (without `/v1`), `gateway.key`, `gateway.usage()`.
 
     `config` is the text of a tidegate.yaml, or a mapping that becomes one; None starts without a file. `environ` is what the process gets
-    besides PATH. `directory` holds `tidegate.yaml`, `home/` (TIDEGATE_HOME) and `gateway.log`.
+    besides PATH; unless it says so, no provider is asked for its models, because many tests look at each request that a
+    provider gets. `directory` holds `tidegate.yaml`, `home/` (TIDEGATE_HOME) and `gateway.log`.
     """
 
     def __init__(self, directory: Path, config: str | Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> None:
@@ -87,6 +88,7 @@ class GatewayProcess:
             "TIDEGATE_HOME": str(self.home),
             "TIDEGATE_ADMIN_PORT": "0",
             "TIDEGATE_PRE_STOP": "0",
+            "TIDEGATE_MODEL_LISTS": "0",
         }
         environ |= self._environ
         command = [sys.executable, "-m", "tidegate", "serve", "--host", "127.0.0.1", "--port", str(self.port)]

@@ -20,6 +20,7 @@ from tidegate.app.access import access_tokens
 from tidegate.app.background import in_background, told
 from tidegate.app.batches import running_batches
 from tidegate.app.limits import counters, limits_as_kept
+from tidegate.app.model_lists import reading_lists
 from tidegate.app.noticed import Noticed
 from tidegate.app.overload import watched_door
 from tidegate.app.started import Started
@@ -75,6 +76,7 @@ async def running(
         ),
         upstreams() as upstream,
         watched_door(live, clock) as door,
+        reading_lists(started, live, upstream, watcher, clock, serving),
     ):
         app = App(
             live=live,

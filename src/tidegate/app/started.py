@@ -1,6 +1,7 @@
 """What a start reads before anything runs: the configuration and the keys. Called by `serve`, and by tests."""
 
 from tidegate.adapters.keystore import KeyStore
+from tidegate.adapters.lists_file import ListsFile
 from tidegate.control.catalogue import read_catalogue
 from tidegate.control.load import Loader
 from tidegate.control.settings import Settings
@@ -19,13 +20,16 @@ class Started:
         self.settings = settings
         self.first_token: str | None = None
         self.directory = _keys_of_database(settings)
-        self.loader = Loader(settings, read_catalogue(), store.read, store.path)
+        self.catalogue = read_catalogue()
+        self.loader = Loader(settings, self.catalogue, store.read, store.path)
         self.loaded = self.loader.load(1)
         if not (self.loaded.snapshot.keys_by_id or self.loaded.snapshot.keys_by_digest):
             made = store.bootstrap()
             if made is not None:
                 self.first_token = made[1]
                 self.loaded = self.loader.load(1)
+        if settings.model_lists:
+            self.loaded = self.loader.with_lists(self.loaded, ListsFile(settings.home, self.loaded.snapshot.pepper).load())
 
 
 def _keys_of_database(settings: Settings) -> Directory:

@@ -21,7 +21,10 @@ async def watching(started: Started, live: Live) -> AsyncGenerator[Watcher]:
     """The watcher ends with the context."""
 
     def publish(loaded: Loaded) -> None:
+        before = live.snapshot.generation
         live.current = Planner(loaded.snapshot, started.directory)
+        if loaded.snapshot.generation == before:
+            return  # only what the providers say of their models
         _LOG.info("configuration is live", generation=loaded.snapshot.generation)
         warn(loaded.warnings)
 

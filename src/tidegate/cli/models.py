@@ -23,7 +23,7 @@ OnlyFree = Annotated[bool, Parameter(name="--free", negative=(), help="Only mode
 def models(part: Part = "", /, *, free: OnlyFree = False, json: AsJson = False, config: ConfigPath = None, home: Home = None) -> int:
     """See `texts.MODELS`."""
     try:
-        shown = Planner(load(config, home).snapshot).models()
+        shown = Planner(load(config, home, lists=True).snapshot).models()
     except ConfigError as error:
         return complain_of(error)
     shown = [model for model in shown if part.lower() in model.name.lower() and (model.target.free is not None or not free)]
@@ -33,7 +33,7 @@ def models(part: Part = "", /, *, free: OnlyFree = False, json: AsJson = False, 
     elif shown and free:
         table([("MODEL", "REQUESTS/MIN", "REQUESTS/DAY", "TOKENS/MIN", "TOKENS/DAY", "READ ON"), *(_free_row(model) for model in shown)])
     elif shown:
-        table([("MODEL", "TARGET", "CONTEXT", "INPUT $/M", "OUTPUT $/M"), *(_row(model) for model in shown)])
+        table([("MODEL", "TARGET", "CONTEXT", "INPUT $/M", "OUTPUT $/M", "FROM", "READ ON"), *(_row(model) for model in shown)])
     else:
         complain("No model." if not part else f"No model has `{part}` in its name.")
     return 0
@@ -48,6 +48,8 @@ def _row(model: PublicModel) -> tuple[str, ...]:
         f"{context:,}" if context is not None else "-",
         _dollars(price.input if price is not None else None),
         _dollars(price.output if price is not None else None),
+        model.target.origin,
+        model.target.date or "-",
     )
 
 
@@ -73,4 +75,8 @@ def _object(model: PublicModel) -> dict[str, object]:
         "price": target.price,
         "free": target.free,
         "deprecated": target.deprecated,
+        "origin": target.origin,
+        "source": target.source,
+        "date": target.date,
+        "listed": target.listed,
     }

@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tidegate.adapters.keystore import KeyStore
+from tidegate.adapters.lists_file import ListsFile
 from tidegate.control.catalogue import read_catalogue
 from tidegate.control.load import Loaded, Loader
 from tidegate.control.problems import ConfigError
@@ -33,11 +34,14 @@ def store(home: Path | None) -> KeyStore:
     return KeyStore(settings(os.environ, home=home).home)
 
 
-def load(config: Path | None, home: Path | None) -> Loaded:
-    """The configuration as a gateway would see it, without making anything in the state directory. Raises `ConfigError`."""
+def load(config: Path | None, home: Path | None, *, lists: bool = False) -> Loaded:
+    """The configuration as a gateway would see it, without making anything in the state directory; `lists`: with what providers told a
+    gateway of their models. Raises `ConfigError`."""
     chosen = settings(os.environ, config=config, home=home)
     keys = KeyStore(chosen.home)
-    return Loader(chosen, read_catalogue(), keys.peek, keys.path).load(generation=1)
+    loader = Loader(chosen, read_catalogue(), keys.peek, keys.path)
+    loaded = loader.load(generation=1)
+    return loader.with_lists(loaded, ListsFile(chosen.home, loaded.snapshot.pepper).load()) if lists else loaded
 
 
 def say(line: str = "") -> None:

@@ -7,4 +7,4 @@ from tidegate.providers.catalog import Catalog, decode
 
 def read_catalogue() -> Catalog:
     folder = files("tidegate") / "catalog"
-    return decode(*((folder / f"{name}.json").read_bytes() for name in ("providers", "models", "prices", "tiers")))
+    return decode(*((folder / f"{name}.json").read_bytes() for name in ("providers", "models", "prices", "tiers", "lists")))

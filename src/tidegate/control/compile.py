@@ -13,6 +13,7 @@ from tidegate.control.config import Config, OverloadEntry, RetentionEntry, Serve
 from tidegate.control.egress import read_egress
 from tidegate.control.kept import merged, of_database
 from tidegate.control.limits import Limits
+from tidegate.control.model_rows import model_rows
 from tidegate.control.prices import Prices
 from tidegate.control.problems import Problems
 from tidegate.control.routes import Routes
@@ -28,10 +29,12 @@ from tidegate.policy.overload.rules import Overload
 from tidegate.policy.route import SANDBOX, Planner
 from tidegate.policy.snapshot import Key, Route, ServerSettings, Snapshot, Upstream
 from tidegate.providers.catalog import Catalog
+from tidegate.providers.lists import ProviderList, shape_of, url_of
 from tidegate.providers.spec import ProviderSpec
 from tidegate.records import Kept
 
 NOTHING_KEPT = Kept()
+NO_LISTS: Mapping[str, ProviderList] = {}
 
 _SIZE = re.compile(r"(\d{1,15})\s*(B|[KMG]i?B?)?", re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
@@ -58,8 +61,10 @@ def compile_snapshot(
     own_port: int = 0,
     kept: Kept = NOTHING_KEPT,
     vault: Vault | None = None,
+    lists: Mapping[str, ProviderList] = NO_LISTS,
 ) -> Snapshot:
-    """Raises `ConfigError` with all errors; warnings stay in `problems`. `kept` is what the database defines, which `vault` opens."""
+    """Raises `ConfigError` with all errors; warnings stay in `problems`. `kept` is what the database defines, which `vault` opens;
+    `lists` are what the providers said last of their models."""
     kinds = {SANDBOX: SANDBOX_SPEC, **catalogue.providers}
     guarded = of_database(config, kept)
     config = merged(config, kept, problems)
@@ -92,6 +97,9 @@ def compile_snapshot(
         webhooks=read_webhooks(config.webhooks, secrets, egress, problems),
         usage_days=_usage_days(config.retention, problems),
         prices=Prices(problems).all(config.prices, list({**upstreams, **kinds}), kept.prices),
+        own_models=model_rows(config.models, list({**upstreams, **kinds}), problems),
+        reads_lists=config.catalog.model_lists,
+        lists=usable_lists(lists, upstreams, catalogue) if config.catalog.model_lists else {},
         own=own,
         egress=egress,
     )
@@ -99,6 +107,17 @@ def compile_snapshot(
     _check_keys(config, snapshot, problems)
     problems.check()
     return snapshot
+
+
+def usable_lists(lists: Mapping[str, ProviderList], upstreams: Mapping[str, Upstream], catalogue: Catalog) -> dict[str, ProviderList]:
+    """Those that were read where their providers are now."""
+    found: dict[str, ProviderList] = {}
+    for name, read in lists.items():
+        upstream = upstreams.get(name)
+        shape = shape_of(upstream.spec, catalogue.shapes) if upstream is not None else None
+        if upstream is not None and shape is not None and read.source == url_of(upstream.spec, shape, upstream.base_url, upstream.parts):
+            found[name] = read
+    return found
 
 
 def _check_keys(config: Config, snapshot: Snapshot, problems: Problems) -> None:

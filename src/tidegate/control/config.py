@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from tidegate.ir.target import StructuredStyle, ThinkingStyle
 from tidegate.providers.spec import AuthKind
 
 
@@ -85,6 +86,30 @@ class PriceEntry(AmountsEntry, frozen=True, kw_only=True, rename={"from_": "from
     from_: str | None = None
     above: AboveEntry | None = None
     tiers: TiersEntry = TiersEntry()
+
+
+class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One of `models`: what the operator knows better than the catalogue and the provider's list. Tokens for the sizes."""
+
+    context: int | None = None
+    max_output: int | None = None
+    tools: bool | None = None
+    vision: bool | None = None
+    documents: bool | None = None
+    audio: bool | None = None
+    web_search: bool | None = None
+    prompt_cache: bool | None = None
+    sampling: bool | None = None
+    thinking: ThinkingStyle | None = None
+    efforts: list[str] = []
+    structured: StructuredStyle | None = None
+    deprecated: str | None = None
+
+
+class CatalogEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """The `catalog` section."""
+
+    model_lists: bool = True
 
 
 class HoursEntry(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
@@ -288,6 +313,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     keys: list[KeyEntry] = []
     limits: list[ScopeEntry] = []
     prices: dict[str, list[PriceEntry]] = {}
+    models: dict[str, ModelEntry] = {}
+    catalog: CatalogEntry = CatalogEntry()
     retention: RetentionEntry = RetentionEntry()
     billing: BillingEntry = BillingEntry()
     webhooks: list[WebhookEntry] = []

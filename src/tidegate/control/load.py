@@ -1,12 +1,12 @@
 """Reads tidegate.yaml and everything it names, and compiles it: the one way from files to a `Snapshot`. Used at start, by the watcher and
 by `tidegate check`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
-from tidegate.control.compile import NOTHING_KEPT, compile_snapshot
+from tidegate.control.compile import NO_LISTS, NOTHING_KEPT, compile_snapshot, usable_lists
 from tidegate.control.config import Config
 from tidegate.control.document import read
 from tidegate.control.kept import PLACE, without
@@ -18,6 +18,7 @@ from tidegate.control.vault import Vault
 from tidegate.policy.keys import StoredKeys
 from tidegate.policy.snapshot import Key, Snapshot
 from tidegate.providers.catalog import Catalog
+from tidegate.providers.lists import ProviderList
 from tidegate.records import Kept
 
 _LARGEST = 4 << 20
@@ -36,7 +37,8 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 class Loader:
     """`stored` reads the key store (raising OSError or ValueError), whose file is `key_file`.
 
-    `kept` is what the database defines, set by whoever reads it; `vault` opens its credentials. A provider or a route of the database that
+    `kept` is what the database defines, set by whoever reads it; `vault` opens its credentials; `lists` are what the providers said last of
+    their models, likewise. A provider or a route of the database that
     does not fit what the file says is left out, with a warning.
     `files` are those that the last load, good or bad, depended on: existing or not, a change of one may change the outcome.
     """
@@ -49,6 +51,7 @@ class Loader:
         self._required = settings.config_path is not None
         self.kept: Kept = NOTHING_KEPT
         self.vault: Vault | None = None
+        self.lists: Mapping[str, ProviderList] = NO_LISTS
         self.files: tuple[Path, ...] = (settings.config_file, key_file)
 
     def load(self, generation: int) -> Loaded:
@@ -94,6 +97,7 @@ class Loader:
             own_port=self._settings.port,
             kept=kept,
             vault=self.vault,
+            lists=self.lists,
         )
 
     def _compiled(
@@ -120,6 +124,13 @@ class Loader:
             config_file=config_file,
             file_keys={public: key for public, key in snapshot.keys_by_id.items() if made.get(public) != key},
         )
+
+    def with_lists(self, last: Loaded, lists: Mapping[str, ProviderList]) -> Loaded:
+        """`last` with what the providers say of their models now: the same configuration, with the same generation."""
+        self.lists = lists
+        snapshot = last.snapshot
+        found = usable_lists(lists, snapshot.upstreams, self._catalogue) if snapshot.reads_lists else {}
+        return msgspec.structs.replace(last, snapshot=msgspec.structs.replace(snapshot, lists=found))
 
     def with_keys(self, last: Loaded, generation: int) -> Loaded | None:
         """`last` with the keys that the store holds now, or None where they are the same: what is revoked must not live on because of a

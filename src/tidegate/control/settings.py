@@ -18,8 +18,8 @@ _FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no"
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`config_path` is a file that must exist; None means `./tidegate.yaml` if there is one. The control API listens on `admin_host` and
     `admin_port`. `durability` is what usage survives before an answer ends. `auto_migrate` raises the schema of PostgreSQL at a start.
-    `pre_stop` and `drain` are seconds: how long calls are still accepted after SIGTERM, and how long open ones may take then. `environ`
-    holds secrets."""
+    Without `model_lists` no provider is asked for its models. `pre_stop` and `drain` are seconds: how long calls are still accepted after
+    SIGTERM, and how long open ones may take then. `environ` holds secrets."""
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -31,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     auto_migrate: bool = False
     pre_stop: float = 5.0
     drain: float = 960.0
+    model_lists: bool = True
     environ: Mapping[str, str] = {}
 
     @property
@@ -45,8 +46,8 @@ def settings(
     environ: Mapping[str, str], *, host: str | None = None, port: int | None = None, home: Path | None = None, config: Path | None = None
 ) -> Settings:
     """An option, else its variable (`TIDEGATE_HOST`, `_PORT`, `_HOME`, `_CONFIG`, `_ADMIN_HOST`, `_ADMIN_PORT`,
-    `_DURABILITY`, `_AUTO_MIGRATE`, `_PRE_STOP`, `_DRAIN`; an empty one counts as unset), else the default. Raises `ConfigError` for a
-    value that is none."""
+    `_DURABILITY`, `_AUTO_MIGRATE`, `_MODEL_LISTS`, `_PRE_STOP`, `_DRAIN`; an empty one counts as unset), else the default. Raises
+    `ConfigError` for a value that is none."""
     config_path = str(config or "") or environ.get("TIDEGATE_CONFIG")
     return Settings(
         host=host or environ.get("TIDEGATE_HOST") or "127.0.0.1",
@@ -59,6 +60,7 @@ def settings(
         auto_migrate=_flag("TIDEGATE_AUTO_MIGRATE", environ.get("TIDEGATE_AUTO_MIGRATE") or "0"),
         pre_stop=_seconds("TIDEGATE_PRE_STOP", environ.get("TIDEGATE_PRE_STOP") or "5"),
         drain=_seconds("TIDEGATE_DRAIN", environ.get("TIDEGATE_DRAIN") or "960"),
+        model_lists=_flag("TIDEGATE_MODEL_LISTS", environ.get("TIDEGATE_MODEL_LISTS") or "1"),
         environ=dict(environ),
     )
 

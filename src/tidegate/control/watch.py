@@ -10,13 +10,14 @@ import asyncio
 import contextlib
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tidegate.control.load import Loaded, Loader
 from tidegate.control.problems import ConfigError, Problem
 from tidegate.control.vault import Vault
 from tidegate.policy.snapshot import Snapshot
+from tidegate.providers.lists import ProviderList
 from tidegate.records import Kept
 
 INTERVAL = 0.5
@@ -82,6 +83,12 @@ class Watcher:
             else:
                 self._current = loaded
                 self._publish(loaded)
+
+    async def take_lists(self, lists: Mapping[str, ProviderList]) -> None:
+        """What the providers say of their models from now on: no new configuration, and live when this returns."""
+        async with self._turn:
+            self._current = self._loader.with_lists(self._current, lists)
+            self._publish(self._current)
 
     async def run(self) -> None:
         """Until it is cancelled."""

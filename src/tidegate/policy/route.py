@@ -134,7 +134,11 @@ class Planner:
         if planner is None:
             own = self.snapshot.own[org]
             upstreams = {name: with_accounts(up, own[name]) if name in own else up for name, up in self.snapshot.upstreams.items()}
-            planner = self._special[org] = Planner(msgspec.structs.replace(self.snapshot, upstreams=upstreams, own={}), general=self)
+            # A list was read with the shared credential, whose account may have models that are nobody else's to know.
+            lists = {name: read for name, read in self.snapshot.lists.items() if name not in own}
+            planner = self._special[org] = Planner(
+                msgspec.structs.replace(self.snapshot, upstreams=upstreams, lists=lists, own={}), general=self
+            )
         return planner
 
     def _first_time(self, key: Key, model: str) -> Plan:

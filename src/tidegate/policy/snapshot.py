@@ -19,11 +19,13 @@ from tidegate.policy.overload.slots import Concurrency
 from tidegate.policy.reach import Reach
 from tidegate.policy.secret import Secret
 from tidegate.policy.when import ALWAYS, When
+from tidegate.providers.lists import ProviderList
 from tidegate.providers.spec import AuthKind, Free, ModelSpec, Price, ProviderSpec
 
 OnLoss = Literal["report", "refuse"]
 Inner = Literal["in_order", "free_first", "weighted", "least_busy", "lowest_latency", "cheapest", "sticky"]
 """How the targets of a group are ordered."""
+Origin = Literal["catalogue", "list", "tidegate.yaml", "default"]
 StickyBy = Literal["session", "prompt_prefix"]
 
 
@@ -89,6 +91,12 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     free: Free | None = None
     """The provider's free tier, where the model has one."""
     deprecated: str | None = None
+    origin: Origin = "default"
+    source: str = ""
+    date: str = ""
+    """Who says what the model can do, and where and when that was read; `default` is what its provider's models mostly can."""
+    listed: str = ""
+    """The day on which the provider's own list had it last."""
     account: Account | None = None
     """Whose credential the upstream has, where it has several."""
 
@@ -202,6 +210,13 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     org: str = ""
 
 
+class OwnModel(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator says of a model: fields of `Capabilities`, and whether it is on its way out."""
+
+    capabilities: dict[str, object] = {}
+    deprecated: str | None = None
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """`generation` grows with every change. `keys_by_id` finds `tgk_` keys by their public id, `keys_by_digest` all others."""
 
@@ -221,6 +236,12 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     overload: Overload = Overload()
     prices: dict[str, Price] = {}
     """The operator's own, by `provider/model` or a beginning with `*`; each stands in place of the catalogue's."""
+    own_models: dict[str, OwnModel] = {}
+    """The operator's own rows of models, by the same names; each changes what is known of the model."""
+    reads_lists: bool = True
+    """Whether providers are asked for their models."""
+    lists: dict[str, ProviderList] = {}
+    """What they said last, by the name of the provider."""
     billing: BillingSettings | None = None
     webhooks: tuple[Webhook, ...] = ()
     usage_days: int = 400

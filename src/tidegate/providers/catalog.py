@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from tidegate.ir.target import Capabilities
+from tidegate.providers.lists import Shape, decode_shapes
 from tidegate.providers.spec import PER_MILLION, Family, ModelSpec, Price, ProviderSpec
 
 
@@ -38,9 +39,11 @@ class _PriceFile(msgspec.Struct, frozen=True):
 
 
 class _ModelRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A model (`id`), or a family of models without rows of their own. `capabilities` change the provider's default."""
+    """A model (`id`), or a family of models without rows of their own. `capabilities` change the provider's default, as they were on
+    `date`."""
 
     capabilities: dict[str, object]
+    date: str
     id: str = ""
     match: tuple[str, ...] = ()
     family: tuple[str, ...] = ()
@@ -85,11 +88,15 @@ class Names:
 
 
 class Catalog:
-    """All providers and models. `models` is provider -> model id -> row, in the order of the files."""
+    """All providers and models. `models` is provider -> model id -> row, in the order of the files; `shapes` are those of the providers'
+    lists of models."""
 
-    def __init__(self, providers: dict[str, ProviderSpec], models: dict[str, dict[str, ModelSpec]]) -> None:
+    def __init__(
+        self, providers: dict[str, ProviderSpec], models: dict[str, dict[str, ModelSpec]], shapes: Mapping[str, Shape] | None = None
+    ) -> None:
         self.providers = providers
         self.models = models
+        self.shapes: Mapping[str, Shape] = shapes or {}
         self._names: dict[str, Names] = {}
 
     def find_model(self, provider: str, name: str) -> ModelSpec | None:
@@ -106,7 +113,7 @@ class Catalog:
         return row.capabilities if row is not None else capabilities_for(self.providers[provider], name)
 
 
-def decode(providers: bytes, models: bytes, prices: bytes, tiers: bytes = b"{}") -> Catalog:
+def decode(providers: bytes, models: bytes, prices: bytes, tiers: bytes = b"{}", lists: bytes = b"{}") -> Catalog:
     """The catalogue from its files. Raises `msgspec.MsgspecError` where one is not of its shape."""
     defaults = {row.name: row.default for row in _DEFAULTS.decode(providers)}
     rows = _MODELS.decode(models)
@@ -120,7 +127,7 @@ def decode(providers: bytes, models: bytes, prices: bytes, tiers: bytes = b"{}")
         specs[name] = msgspec.structs.replace(spec, families=families) if families else spec
         made = _models(specs[name], defaults[name], [row for row in own if row.id], priced.get(name, []))
         table[name] = {id: _with_tiers(row, rules.get(name, [])) for id, row in made.items()}
-    return Catalog(specs, table)
+    return Catalog(specs, table, decode_shapes(lists))
 
 
 def capabilities_for(spec: ProviderSpec, name: str) -> Capabilities:
@@ -165,6 +172,8 @@ def _models(spec: ProviderSpec, default: dict[str, object], rows: list[_ModelRow
             price=own[0].price if own else by_name.get(row.id),
             match=tuple(match),
             deprecated=row.deprecated,
+            source=spec.docs,
+            date=row.date,
         )
     for row in alone:
         known = capabilities_for(spec, row.id)
@@ -175,6 +184,8 @@ def _models(spec: ProviderSpec, default: dict[str, object], rows: list[_ModelRow
             price=row.price,
             match=tuple(name for name in row.match if name not in claimed),
             deprecated=row.deprecated,
+            source=row.price.source,
+            date=row.price.date,
         )
     return made
 

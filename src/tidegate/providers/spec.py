@@ -47,7 +47,8 @@ PER_THOUSAND = ("web_search", "request", "image")
 
 
 class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """One model of one provider. `match` are other names of it (dated versions, aliases): exact, or a prefix ending in `*`."""
+    """One model of one provider. `match` are other names of it (dated versions, aliases): exact, or a prefix ending in `*`. `source` and
+    `date` say where and when its capabilities were read."""
 
     id: str
     provider: str
@@ -55,6 +56,8 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     price: Price | None = None
     match: tuple[str, ...] = ()
     deprecated: str | None = None
+    source: str = ""
+    date: str = ""
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +113,27 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
     header_fields: dict[str, str] = {}
 
 
+class ListPrices(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a provider's list of models has prices: in the object `at`, as our names to its names, in dollars `per` token or
+    million of them (other amounts are of one use). Its field `above` has, for prompts of more than `over` tokens, the amounts that hold
+    instead."""
+
+    at: str
+    per: Literal["token", "million"]
+    amounts: dict[str, str]
+    above: str = ""
+    over: str = ""
+
+
+class ListSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a provider's list of models differs from that of its dialect. `shape` is one of `catalog/lists.json`, empty: it has none that
+    says which models can be called. With `origin` the path follows the origin of the base URL instead of the whole of it."""
+
+    shape: str
+    origin: bool = False
+    prices: ListPrices | None = None
+
+
 class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of provider. `base_url` ends without a slash; paths of the dialect are appended to it. `env` are the variables that
     hold its key, first found wins; `base_url_env` may override the address. `default` are the capabilities of models that are not
@@ -123,7 +147,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     use instead. `strip` are beginnings of model names that say where a model runs and not what it is.
     `also` are dialects that it speaks besides `dialect`, at the same address, `keeps` says that it stores what its Responses API
     answers, and `compacts` that it makes long conversations short there. `batch_percent` is what a line of its own batches costs, of the
-    price of a call; 0: it has none.
+    price of a call; 0: it has none. `list` is its list of models, None: as its dialect has it, if it has.
 
     `operations` are the kinds of request beside generations, each with its rows, first match wins. None: a provider of `openai_chat` is
     taken to have OpenAI's as they are (and says so itself where it has not), one of another dialect has none."""
@@ -157,6 +181,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     retired: str = ""
     strip: tuple[str, ...] = ()
     free: tuple[Free, ...] = ()
+    list: ListSpec | None = None
 
     def wire(self, dialect: str) -> Wire:
         """How it speaks one of its dialects."""

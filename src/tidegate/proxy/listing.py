@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from tidegate.ir.errors import bad_request
-from tidegate.ir.json import Json
+from tidegate.ir.json import Json, JsonObject
 from tidegate.policy.route import PublicModel
 from tidegate.policy.snapshot import Target
 from tidegate.providers.spec import Free, Price
@@ -79,8 +79,9 @@ def _openai(model: PublicModel) -> dict[str, Json]:
 
 
 def described(target: Target) -> dict[str, Json]:
-    """What the catalogue knows of a model: a field of its own, which clients leave alone. Prices are in nano-dollars per million
-    tokens, with where and when they were read; what is not known is left out."""
+    """What is known of a model: a field of its own, which clients leave alone. `origin`, `source` and `date` say who says so, and where and
+    when that was read, `listed` the day on which the provider's own list had it. Prices are in nano-dollars per million tokens, with their
+    own source and date; what is not known is left out."""
     capabilities = target.profile.capabilities
     inputs = ["text"] + [kind for kind, has in (("image", capabilities.vision), ("document", capabilities.documents)) if has]
     inputs += ["audio"] if capabilities.audio else []
@@ -90,8 +91,12 @@ def described(target: Target) -> dict[str, Json]:
         "tools": capabilities.tools,
         "thinking": capabilities.thinking,
         "structured": capabilities.structured,
+        "origin": target.origin,
     }
     for name, value in (
+        ("source", target.source or None),
+        ("date", target.date or None),
+        ("listed", target.listed or None),
         ("context", capabilities.context),
         ("max_output", capabilities.max_output),
         ("deprecated", target.deprecated),
@@ -105,12 +110,19 @@ def described(target: Target) -> dict[str, Json]:
 
 def _known(row: Price | Free) -> dict[str, Json]:
     """The fields of a row of the catalogue that say something."""
-    found: dict[str, Json] = msgspec.to_builtins(row)
-    return {name: value for name, value in found.items() if value not in (None, "", []) and name != "match"}
+    return _said({name: value for name, value in msgspec.to_builtins(row).items() if name != "match"})
+
+
+def _said(fields: JsonObject) -> JsonObject:
+    inner = {name: _said(value) if type(value) is dict else value for name, value in fields.items()}
+    return {name: value for name, value in inner.items() if value not in (None, "", [], {})}
 
 
 def _anthropic(model: PublicModel) -> dict[str, Json]:
-    return {"type": "model", "id": model.name, "display_name": model.name, "created_at": _EPOCH}
+    capabilities = model.target.profile.capabilities
+    sizes = {"max_input_tokens": capabilities.context, "max_tokens": capabilities.max_output}
+    told: JsonObject = {name: size for name, size in sizes.items() if size is not None}
+    return {"type": "model", "id": model.name, "display_name": model.name, "created_at": _EPOCH, **told}
 
 
 async def _send(reply: Reply, value: Json) -> None:

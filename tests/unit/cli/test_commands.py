@@ -140,7 +140,9 @@ def test_models(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "sandbox" not in said
     assert main(["models", "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert {"name", "target", "dialect", "capabilities", "price", "free", "deprecated"} == rows[0].keys()
+    assert {"name", "target", "dialect", "capabilities", "price", "free", "deprecated", "origin", "source", "date", "listed"} == rows[
+        0
+    ].keys()
     assert "sandbox/echo" in {row["name"] for row in rows}
     assert main(["models", "no-such-name"]) == 0
     assert "No model has `no-such-name`" in capsys.readouterr().err

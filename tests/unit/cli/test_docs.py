@@ -67,7 +67,9 @@ def test_every_setting_is_documented_in_its_section(section: str, name: str) -> 
 def test_every_documented_setting_exists() -> None:
     known = {name for _, name in SETTINGS}
     text = CONFIGURATION.read_text()
-    names = "providers|timeouts|routes|keys|limits|budget|prices|billing|webhooks|retention|egress_allow|server|overload|when"
+    names = (
+        "providers|timeouts|routes|keys|limits|budget|prices|models|catalog|billing|webhooks|retention|egress_allow|server|overload|when"
+    )
     sections = re.findall(rf"^## `(?:{names})`\n(.*?)(?=^## |\Z)", text, re.M | re.S)
-    assert len(sections) == 14
+    assert len(sections) == 16
     assert {name for part in sections for name in re.findall(r"^\| `(\w+)` \|", part, re.M)} == known

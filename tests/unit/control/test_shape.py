@@ -8,8 +8,8 @@ from tests.unit.control.configs import Place
         ("provders: {}", "1: provders: `provders` is not a setting. Did you mean `providers`?"),
         (
             "zzz: {}",
-            "1: zzz: `zzz` is not a setting. Known here: `providers`, `routes`, `keys`, `limits`, `prices`, `retention`, `billing`, "
-            "`webhooks`, `server`, `overload`, `egress_allow`.",
+            "1: zzz: `zzz` is not a setting. Known here: `providers`, `routes`, `keys`, `limits`, `prices`, `models`, "
+            "`catalog`, `retention`, `billing`, `webhooks`, `server`, `overload`, `egress_allow`.",
         ),
         ("providers: [a]", "1: providers: it must be names with values, not a list"),
         ("providers:\n  anthropic: sk-ant-secret", "2: providers.anthropic: it must be settings (`kind`, `dialect`, "),
@@ -39,8 +39,8 @@ from tests.unit.control.configs import Place
         ("server: {body_limit: 1.5}", "1: server.body_limit: it must be a whole number or text, not a number"),
         (
             "[]",
-            "1: : it must be settings (`providers`, `routes`, `keys`, `limits`, `prices`, `retention`, `billing`, `webhooks`, "
-            "`server`, `overload`, `egress_allow`), not a list",
+            "1: : it must be settings (`providers`, `routes`, `keys`, `limits`, `prices`, `models`, `catalog`, `retention`, `billing`, "
+            "`webhooks`, `server`, `overload`, `egress_allow`), not a list",
         ),
         ("text", "1: : it must be settings"),
     ],

@@ -6,8 +6,8 @@ from tidegate.providers.catalog import capabilities_for, decode
 
 PROVIDERS = b'[{"name":"p","title":"P","dialect":"openai_chat","base_url":"http://p","auth":"bearer","default":{"vision":false}}]'
 MODELS = b"""{"p": [
-  {"id": "big", "match": ["big-1", "bigger"], "capabilities": {"tools": false}},
-  {"family": ["small-*", "tiny"], "capabilities": {"thinking": "effort"}}
+  {"id": "big", "match": ["big-1", "bigger"], "capabilities": {"tools": false}, "date": "d"},
+  {"family": ["small-*", "tiny"], "capabilities": {"thinking": "effort"}, "date": "d"}
 ]}"""
 PRICES = b"""{"source": "s", "date": "d", "rows": {"p": [
   {"id": "big-1", "match": ["big-2025", "big-1-20*"], "price": {"input": 1, "output": 2}},

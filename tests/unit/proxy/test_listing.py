@@ -18,7 +18,9 @@ async def test_shapes() -> None:
     assert {"id": GPT, "object": "model", "created": 0, "owned_by": "openai"} in plain
     status, body = await listed(**ANTHROPIC)
     assert (status, body["has_more"], body["first_id"]) == (200, False, body["data"][0]["id"])
-    assert {"type": "model", "id": CLAUDE, "display_name": CLAUDE, "created_at": "1970-01-01T00:00:00Z"} in body["data"]
+    assert {"type": "model", "id": CLAUDE, "display_name": CLAUDE, "created_at": "1970-01-01T00:00:00Z", "max_input_tokens": 1000} in body[
+        "data"
+    ]
 
 
 async def test_pages_cover_the_list_without_a_gap_in_both_directions() -> None:
