@@ -1,54 +1,39 @@
-"""OpenAI's published schema, as far as answers need it: a validator for the keywords that it uses there."""
+"""OpenAI's published document as validators of answers, one for each of its schemas."""
 
 import gzip
 import json
 from pathlib import Path
 from typing import Any
 
-_TYPES: dict[str, tuple[type, ...]] = {
-    "object": (dict,),
-    "array": (list,),
-    "string": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-    "null": (type(None),),
-}
+from jsonschema_rs import Draft202012Validator, ValidationError
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 class Schema:
     def __init__(self, folder: Path) -> None:
         with gzip.open(folder / "openai-openapi.json.gz", "rt", encoding="utf-8") as file:
-            self._schemas: dict[str, Any] = json.load(file)["components"]["schemas"]
+            self._components = {"schemas": _plain(json.load(file)["components"]["schemas"])}
+        self._validators: dict[str, Draft202012Validator] = {}
 
     def faults(self, name: str, value: Any) -> list[str]:
         """What is wrong with `value` as a `name`, each with its path."""
-        return self._faults(self._schemas[name], value, "$")
+        validator = self._validators.get(name)
+        if validator is None:
+            document = {"$schema": _DRAFT, "$ref": f"#/components/schemas/{name}", "components": self._components}
+            validator = self._validators[name] = Draft202012Validator(document)
+        return [] if validator.is_valid(value) else [_told(error) for error in validator.iter_errors(value)]
 
-    def _faults(self, schema: dict[str, Any], value: Any, path: str) -> list[str]:
-        if "$ref" in schema:
-            return self._faults(self._schemas[schema["$ref"].rpartition("/")[2]], value, path)
-        if value is None and schema.get("nullable"):
-            return []
-        found: list[str] = []
-        for branch in schema.get("allOf", ()):
-            found += self._faults(branch, value, path)
-        choices = schema.get("anyOf") or schema.get("oneOf")
-        if choices:
-            tried = [self._faults(choice, value, path) for choice in choices]
-            if all(tried):
-                found += min(tried, key=len)
-        kind = schema.get("type")
-        if kind and (not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "boolean")):
-            return [*found, f"{path}: {value!r} is no {kind}"]
-        if "enum" in schema and value not in schema["enum"]:
-            found.append(f"{path}: {value!r} is none of {schema['enum']}")
-        if isinstance(value, dict):
-            found += [f"{path}: {name} is missing" for name in schema.get("required", ()) if name not in value]
-            for name, inner in schema.get("properties", {}).items():
-                if name in value:
-                    found += self._faults(inner, value[name], f"{path}.{name}")
-        if isinstance(value, list) and "items" in schema:
-            for index, item in enumerate(value):
-                found += self._faults(schema["items"], item, f"{path}[{index}]")
-        return found
+
+def _plain(schema: Any) -> Any:
+    """The document has `nullable` of OpenAPI 3.0 in some places, which JSON Schema does not know."""
+    if isinstance(schema, list):
+        return [_plain(inner) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {name: _plain(inner) for name, inner in schema.items()}
+    return {"anyOf": [{"type": "null"}, plain]} if schema.get("nullable") is True else plain
+
+
+def _told(error: ValidationError) -> str:
+    return f"{'.'.join(map(str, error.instance_path)) or '$'}: {error.message[:300]}"
