@@ -17,6 +17,7 @@ from tests.support import servers
 from tidegate.adapters.sql import migrate
 from tidegate.adapters.sql.address import address
 from tidegate.adapters.sql.engine import ADMIN_SECONDS, Database
+from tidegate.adapters.sql.fresh import fill
 
 TEMPLATE = "tidegate_template"
 
@@ -78,7 +79,7 @@ async def sqlite_url(folder: Path, *, empty: bool = False) -> AsyncGenerator[URL
 
 async def _migrate(file: Path) -> None:
     database = opened(URL.create("sqlite", database=str(file)))
-    await migrate.upgrade(database)
+    await fill(database)
     await database.aclose()  # the last connection that closes writes everything into the file
 
 
