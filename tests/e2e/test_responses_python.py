@@ -141,3 +141,21 @@ def test_errors_are_openais(openai_client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
         openai_client.responses.create(model=CLAUDE, input="Hi", top_logprobs=2)
     assert refused.value.param == "top_logprobs"
+
+
+def test_a_stream_in_the_background_is_taken_up_again(openai_client: openai.OpenAI, target: str) -> None:
+    said = script(text="One, two, three, four, five.", chunk=4, gap_ms=40)
+    first: list[Any] = []
+    with openai_client.responses.create(model=target, input=said, background=True, stream=True) as stream:
+        for event in stream:
+            first.append(event)
+            if event.type == "response.output_text.delta":
+                break
+    id = first[0].response.id
+    rest = list(openai_client.responses.retrieve(id, stream=True, starting_after=first[-1].sequence_number))
+    assert [event.sequence_number for event in [*first, *rest]] == [*range(len(first) + len(rest))]
+    text = "".join(event.delta for event in [*first, *rest] if event.type == "response.output_text.delta")
+    assert text == "One, two, three, four, five."
+    done: Any = rest[-1]
+    assert (done.type, done.response.id, done.response.output_text) == ("response.completed", id, text)
+    assert openai_client.responses.retrieve(id) == done.response

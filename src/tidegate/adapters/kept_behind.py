@@ -112,8 +112,19 @@ class WriteBehind:
             while self._waiting:
                 first = _org(self._waiting[0])
                 batch = [one for one in self._waiting[:BATCH] if _org(one) == first]
-                await self._write(Tenant(first), batch)
+                await self._written(Tenant(first), batch)
+
+    async def _written(self, tenant: Tenant, batch: Sequence[Write]) -> None:
+        """Writes the batch and forgets it. A cancellation waits for that: what was added but not forgotten would be added again."""
+        writing = asyncio.ensure_future(self._write(tenant, batch))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait((writing,))
+            if writing.exception() is None:
                 self._forget(batch)
+            raise
+        self._forget(batch)
 
     async def _write(self, tenant: Tenant, batch: Sequence[Write]) -> None:
         store = await self.store()

@@ -3,6 +3,8 @@
 A response that is not answered is work in the store, so that it outlives the process: the runner of batches finds it and calls `Answerer`.
 """
 
+import asyncio
+
 import msgspec
 import structlog
 
@@ -11,17 +13,23 @@ from tidegate.ir.errors import GatewayError
 from tidegate.ir.json import Json, JsonObject
 from tidegate.policy.overload.queue import Priority
 from tidegate.ports.kept import Append, Kept, KeptStore, Put
+from tidegate.proxy import background_stream
 from tidegate.proxy.admission import end_user
 from tidegate.proxy.app import App
+from tidegate.proxy.background_stream import ACTIVE, Recorder, counted
 from tidegate.proxy.call import Call
-from tidegate.proxy.inside import Told, ask, our_call
+from tidegate.proxy.inside import NobodysClient, Told, ask, our_call
 from tidegate.proxy.kept import Held, held
 from tidegate.proxy.paths import Surface
 from tidegate.proxy.reply import JSON, Reply
 from tidegate.records import Tenant
 from tidegate.wire.splice import splice
 
-ACTIVE = "active"
+OK = 200
+_BEGUN = 2
+"""Parts of a response that is followed before anything of its answer was told: the request, and its first events."""
+_GONE = b'{"error":{"message":"The gateway ended while the response was made.","code":"server_error"}}'
+_BROKEN = b'{"error":{"message":"The provider broke off.","code":"server_error"}}'
 _ECHOED = ("model", "instructions", "metadata", "previous_response_id", "tools", "tool_choice", "temperature", "top_p", "max_output_tokens")
 
 _LOG = structlog.get_logger("tidegate.background")
@@ -44,9 +52,13 @@ async def begin(app: App, call: Call, reply: Reply, said: list[JsonObject], aske
         end_user=end_user(call.fields, call.dialect.name),
     )
     store = await app.conversations.store()
-    await store.write(tenant, [Put(row), Append(row.org, row.id, asked, row.expires)])
+    parts = (asked, background_stream.first(response)) if call.head.stream else (asked,)
+    await store.write(tenant, [Put(row), *(Append(row.org, row.id, part, row.expires) for part in parts)])
     if app.late.batched is not None:
         app.late.batched()
+    if call.head.stream:
+        await background_stream.follow(app, call, reply, row, -1)
+        return
     await reply.whole(200, JSON, dump(response), [])
 
 
@@ -99,19 +111,41 @@ class Answerer:
             if not await store.change(tenant, msgspec.structs.replace(row, body=dump(found))):
                 return
             row = msgspec.structs.replace(row, revision=row.revision + 1)
-        told = await self._asked(row, parts[0][1])
-        found.response |= _outcome(told)
+        if len(parts) > 1:
+            found.response |= await self._streamed(store, row, parts[0][1], found.response, was_begun=len(parts) > _BEGUN)
+        else:
+            found.response |= _outcome(await self._asked(row, parts[0][1], NobodysClient()))
         await store.change(tenant, msgspec.structs.replace(row, state="", body=dump(found)))
 
-    async def _asked(self, row: Kept, asked: bytes) -> Told:
+    async def _streamed(self, store: KeptStore, row: Kept, asked: bytes, response: JsonObject, *, was_begun: bool) -> JsonObject:
+        """What becomes of a response whose events are followed. One whose first events were told by a process that is gone has failed: what
+        a model says a second time is something else."""
+        id = self._app.random.request_id()
+        recorder = Recorder(row, response, id)
+        told = Told(500, _GONE, "")
+        if was_begun:
+            recorder.number = await counted(store, row)
+        else:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(recorder.write(store, row))
+                told = await self._asked(row, asked, recorder, id)
+                recorder.over.set()
+        if recorder.ended is None:
+            failed = _outcome(told) if told.status != OK else _outcome(Told(500, _BROKEN, ""))
+            recorder.tell({"type": "response.failed", "response": {**response, **failed}})
+        await recorder.flush(store, row)
+        return recorder.ended or {}
+
+    async def _asked(self, row: Kept, asked: bytes, client: NobodysClient, id: str = "") -> Told:
         app = self._app
         try:
             key = app.live.current.callers.named(row.key, row.org, app.clock.now())
         except GatewayError as gone:
             return Told(gone.error.http_status, dump({"error": {"message": gone.error.message, "code": gone.error.code}}), "")
         call = our_call(app, key, self._surface, asked, priority=Priority.BACKGROUND)
+        call.id = id or call.id
         try:
-            return await ask(app, call, self._surface)
+            return await ask(app, call, self._surface, client)
         except Exception:
             _LOG.exception("a response in the background failed", request_id=call.request_id, response=row.id)
             return Told(500, b'{"error":{"message":"The gateway failed on this request.","code":"server_error"}}', call.request_id)

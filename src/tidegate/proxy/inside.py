@@ -97,9 +97,9 @@ def our_call(
     )
 
 
-async def ask(app: App, call: Call, surface: Surface) -> Told:
-    """The answer, whatever it is: an error is told in the dialect of the surface."""
-    client = NobodysClient()
+async def ask(app: App, call: Call, surface: Surface, client: NobodysClient | None = None) -> Told:
+    """The answer, whatever it is: an error is told in the dialect of the surface. What is streamed is told to `client`."""
+    client = client or NobodysClient()
     reply = Reply(client, [])
     try:
         await surface.handle(app, call, reply)

@@ -70,8 +70,6 @@ async def _begun(app: App, call: Call, reply: Reply, chain: Chain, asked: Fields
     """Begins a response that the gateway itself waits for. Raises `GatewayError`."""
     if not _is_kept(call):
         raise bad_request("`background` needs a response that is kept: leave `store: false` out, or `background`.", "background")
-    if call.head.stream:
-        raise unsupported("`background` with `stream` needs a provider that keeps responses, and this model has none.", "stream")
     said = [*chain.before, *items_of(chain.input, call.id)]
     call.fields = asked
     await background.begin(app, call, reply, said, background.unstored(call), call.at + call.snapshot.server.days_kept(call.key.org) * DAY)

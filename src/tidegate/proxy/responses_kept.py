@@ -12,7 +12,7 @@ from tidegate.ir.content import Origin
 from tidegate.ir.errors import bad_request
 from tidegate.ir.fold import unfold
 from tidegate.ports.kept import Kept
-from tidegate.proxy import background
+from tidegate.proxy import background, background_stream
 from tidegate.proxy.app import App
 from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
@@ -46,11 +46,16 @@ async def get(app: App, call: Call, reply: Reply) -> None:
     if query.get("stream", [""])[0] != "true":
         await reply.whole(200, JSON, dump(found.response), [])
         return
-    if row.state == background.ACTIVE:
-        raise bad_request("This response is still in progress: its events can be had once it has ended.", "stream", "response_in_progress")
     after = query.get("starting_after", ["-1"])[0]
     if not after.removeprefix("-").isdigit():
         raise bad_request("`starting_after` must be the number of an event.", "starting_after")
+    if found.response.get("background") and await background_stream.has_events(await app.conversations.store(), row):
+        await background_stream.follow(app, call, reply, row, int(after))
+        return
+    if row.state == background.ACTIVE:
+        raise bad_request(
+            "This response was made without `stream`: its events can be had once it has ended.", "stream", "response_in_progress"
+        )
     reply.start_stream(call.dialect.stream_type, [])
     reply.piece(_told(call, found, int(after)))
     reply.end_stream()

@@ -107,3 +107,27 @@ async def test_another_gateways_row_is_looked_for_twice() -> None:
 
     kept.ready(Late(CLOCK))
     assert await kept.get("a", "1") == A
+
+
+async def test_an_end_in_the_middle_of_writing_adds_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gateway ends while a write is under way: what the database has already is not given to it again."""
+    kept, store = behind()
+    kept.ready(store)
+    wrote, may_end, write = asyncio.Event(), asyncio.Event(), store.write
+
+    async def slow(tenant: Tenant, writes: Sequence[Write]) -> None:
+        await write(tenant, writes)
+        wrote.set()
+        await may_end.wait()
+
+    monkeypatch.setattr(store, "write", slow)
+    kept.put(A)
+    kept.add("a", "1", b"said once", None)
+    running = asyncio.create_task(kept.run())
+    await wrote.wait()
+    running.cancel()
+    asyncio.get_running_loop().call_soon(may_end.set)
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    await kept.flush()
+    assert [*store.held["a", "1"].values()] == [b"said once"]

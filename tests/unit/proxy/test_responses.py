@@ -8,13 +8,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.support.waiting import soon
 from tests.unit.proxy.values import CLAUDE, GPT, SSE, Given, Got, Memory
 
 from tidegate.policy.credentials import with_accounts
 from tidegate.policy.secret import Secret
 from tidegate.policy.snapshot import Account, ServerSettings
 from tidegate.ports import StorageUnavailable, Unsealable
-from tidegate.proxy import responses
+from tidegate.proxy import background_stream, responses
 from tidegate.proxy.background import Answerer
 from tidegate.proxy.batch_call import LineCaller
 from tidegate.proxy.batch_runner import BatchRunner
@@ -263,7 +264,6 @@ async def test_a_conversation_grows_with_each_answer() -> None:
     ("fields", "param"),
     [
         ({"background": True, "store": False}, "background"),
-        ({"background": True, "stream": True}, "stream"),
         ({"prompt": {"id": "p"}}, "prompt"),
         ({"previous_response_id": "a", "conversation": "b"}, "previous_response_id"),
         ({"previous_response_id": 5}, "previous_response_id"),
@@ -337,6 +337,102 @@ async def test_the_gateway_waits_for_what_a_provider_does_not_keep() -> None:
     await ask(memory, previous_response_id=made["id"], input="So?")
     assert [turn["content"] for turn in said(memory)] == ["Hi", "one", "And?", "two", "So?"]
     assert len(memory.ledger.events) == 3
+
+
+def events_of(got: Got) -> list[Any]:
+    return [json.loads(line[6:]) for line in got.body.splitlines() if line.startswith(b"data: ")]
+
+
+CLAUDES = [
+    {"type": "message_start", "message": {**SAYS, "content": [], "stop_reason": None}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hel"}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "lo"}},
+    {"type": "content_block_stop", "index": 0},
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": {"output_tokens": 1}},
+    {"type": "message_stop"},
+]
+
+
+def streaming(*events: Any) -> Given:
+    return Given(*(f"event: {one['type']}\ndata: {json.dumps(one)}\n\n".encode() for one in events), headers=SSE)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background_stream, "LOOK", 0)
+    monkeypatch.setattr(background_stream, "GATHER", 0)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_stream_in_the_background_can_be_followed_from_anywhere() -> None:
+    memory = speaking(streaming(*CLAUDES), claude("two"))
+    async with answering(memory):
+        got = await ask(memory, background=True, stream=True, metadata={"a": "b"})
+    events = events_of(got)
+    assert (got.status, got.complete, got.headers["content-type"]) == (200, True, "text/event-stream; charset=utf-8")
+    assert [one["sequence_number"] for one in events] == [*range(len(events))]
+    assert [one["type"] for one in events[:3]] == ["response.created", "response.queued", "response.in_progress"]
+    assert [one["delta"] for one in events if one["type"] == "response.output_text.delta"] == ["Hel", "lo"]
+    done, id = events[-1]["response"], events[0]["response"]["id"]
+    assert {one["response"]["id"] for one in events if "response" in one} == {id}
+    assert (events[-1]["type"], done["background"], done["store"], done["metadata"]) == ("response.completed", True, True, {"a": "b"})
+    assert (await memory.call(f"/v1/responses/{id}", method="GET")).json() == done
+    again = await memory.call(f"/v1/responses/{id}?stream=true&starting_after=4", method="GET")
+    assert events_of(again) == events[5:]
+    assert (await ask(memory, previous_response_id=id, input="And?")).status == 200
+    assert [turn["content"] for turn in said(memory)] == ["Hi", "Hello", "And?"]
+    assert done["output"][0]["id"].removeprefix("msg_").startswith(id.removeprefix("resp_"))
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("how", ["refused", "broken off"])
+async def test_a_stream_in_the_background_that_fails(how: str) -> None:
+    refused = Given(b'{"type":"error","error":{"type":"invalid_request_error","message":"no"}}', status=400)
+    memory = speaking(refused if how == "refused" else streaming(*CLAUDES[:3]))
+    async with answering(memory):
+        events = events_of(await ask(memory, background=True, stream=True))
+    assert events[-1]["type"] == "response.failed"
+    assert [one["sequence_number"] for one in events] == [*range(len(events))]
+    done = (await memory.call(f"/v1/responses/{events[0]['response']['id']}", method="GET")).json()
+    assert (done["status"], done == events[-1]["response"]) == ("failed", True)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_client_that_leaves_does_not_end_it() -> None:
+    memory = speaking(streaming(*CLAUDES))
+    task = asyncio.create_task(ask(memory, background=True, stream=True))
+    await soon(lambda: memory.kept.rows)
+    task.cancel()
+    async with answering(memory):
+        [(_, id)] = memory.kept.rows
+        events = events_of(await memory.call(f"/v1/responses/{id}?stream=true", method="GET"))
+    assert events[-1]["type"] == "response.completed"
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_stream_that_is_cancelled_or_deleted_ends_with_an_error() -> None:
+    memory = speaking()
+    task = asyncio.create_task(ask(memory, background=True, stream=True))
+    await soon(lambda: memory.kept.rows)
+    [(_, id)] = memory.kept.rows
+    assert (await memory.call(f"/v1/responses/{id}/cancel")).json()["status"] == "cancelled"
+    events = events_of(await task)
+    assert (events[-1]["type"], events[-1]["code"], events[-1]["sequence_number"]) == ("error", "response_cancelled", 2)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_what_a_process_that_is_gone_has_told_is_not_told_anew() -> None:
+    memory = speaking()
+    task = asyncio.create_task(ask(memory, background=True, stream=True))
+    await soon(lambda: memory.kept.rows)
+    [(org, id)] = memory.kept.rows
+    delta: Any = {"type": "response.output_text.delta", "delta": "Hel"}
+    memory.kept.held[org, id][2] = background_stream.frame(delta, 2)
+    async with answering(memory):
+        events = events_of(await task)
+    assert [one["type"] for one in events[2:]] == ["response.output_text.delta", "response.failed"]
+    assert ([one["sequence_number"] for one in events], memory.provider.sent) == ([0, 1, 2, 3], [])
 
 
 async def test_a_failure_in_the_background_is_told() -> None:
