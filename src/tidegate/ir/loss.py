@@ -1,8 +1,11 @@
 """A loss: one thing that a translation could not carry over as it stood. The list of them is the receipt of an attempt."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
+
+from tidegate.ir.content import Block, Native
 
 LossKind = Literal["mapped", "emulated", "dropped", "refused"]
 
@@ -17,3 +20,9 @@ class Loss(msgspec.Struct, frozen=True):
     kind: LossKind
     field: str
     reason: str
+
+
+def unmodelled(blocks: Sequence[Block], place: str, reason: str) -> list[Loss]:
+    """What nobody models beside the blocks of an answer, for clients of another dialect; `place` is what the blocks are called there."""
+    modelled = ((index, block) for index, block in enumerate(blocks) if not isinstance(block, Native))
+    return [Loss("dropped", f"{place}[{index}].{name}", reason) for index, block in modelled for name in block.extras]

@@ -15,7 +15,7 @@ from tidegate.ir.content import Citation, Origin, Refusal, Text, Thinking
 from tidegate.ir.errors import GatewayError
 from tidegate.ir.fold import Fold
 from tidegate.ir.json import Json, JsonObject
-from tidegate.ir.loss import Loss
+from tidegate.ir.loss import Loss, unmodelled
 from tidegate.ir.request import Request
 from tidegate.ir.response import Response
 
@@ -84,6 +84,7 @@ def encode_response(response: Response, stamp: Stamp, request: Request) -> Encod
         elif part is not None and part != {"text": ""}:
             parts.append(part)
     beside = response.extras if own else {}
+    losses += [] if own else unmodelled(response.blocks, "parts", "Gemini's answers have no such field")
     losses += [] if own else [Loss("dropped", name, "Gemini's answers have no such field") for name in response.extras]
     losses += foreign_counters(response.usage, own=own)
     body: JsonObject = {}

@@ -11,7 +11,7 @@ from tidegate.dialects.openai_chat.usage import encode_usage
 from tidegate.dialects.reading import merge
 from tidegate.ir.content import Audio, Block, Image, Native, Refusal, Text, Thinking, ToolUse
 from tidegate.ir.json import Json, JsonObject
-from tidegate.ir.loss import Loss
+from tidegate.ir.loss import Loss, unmodelled
 from tidegate.ir.request import Request
 from tidegate.ir.response import Response
 
@@ -25,6 +25,7 @@ TIERS = {
     "fast": "fast",
 }
 """The service tiers that OpenAI's schema knows, and Anthropic's word for the default."""
+_NO_FIELD = "a chat completion has no such field"
 
 
 def encode_response(response: Response, stamp: Stamp, request: Request) -> Encoded:
@@ -55,6 +56,10 @@ def encode_response(response: Response, stamp: Stamp, request: Request) -> Encod
         body["service_tier"] = tier
     if response.dialect == NAME:
         merge(body, response.extras)
+    else:
+        losses += unmodelled(response.blocks, "content", _NO_FIELD)
+        losses += [Loss("dropped", f"usage.{name}", _NO_FIELD) for name in (response.usage.extras if response.usage is not None else ())]
+        losses += [Loss("dropped", name, _NO_FIELD) for name, value in response.extras.items() if value is not None]
     return Encoded(dump(body), losses)
 
 

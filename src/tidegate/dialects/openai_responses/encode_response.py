@@ -9,9 +9,11 @@ from tidegate.dialects.reading import merge
 from tidegate.dialects.values import dump
 from tidegate.ir.content import Text, ToolUse
 from tidegate.ir.json import Json, JsonObject
-from tidegate.ir.loss import Loss
+from tidegate.ir.loss import Loss, unmodelled
 from tidegate.ir.request import Request
 from tidegate.ir.response import Response
+
+_NO_FIELD = "a response has no such field"
 
 
 def encode_response(response: Response, stamp: Stamp, request: Request) -> Encoded:
@@ -39,7 +41,9 @@ def encode_response(response: Response, stamp: Stamp, request: Request) -> Encod
     if own:
         merge(body, response.extras)
     else:
-        losses += [Loss("dropped", name, "a response has no such field") for name, value in response.extras.items() if value is not None]
+        losses += unmodelled(response.blocks, "output", _NO_FIELD)
+        losses += [Loss("dropped", f"usage.{name}", _NO_FIELD) for name in (response.usage.extras if response.usage is not None else ())]
+        losses += [Loss("dropped", name, _NO_FIELD) for name, value in response.extras.items() if value is not None]
     return Encoded(dump(body), losses)
 
 
