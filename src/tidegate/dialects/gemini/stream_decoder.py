@@ -35,6 +35,15 @@ def upstream_error(message: str) -> Error:
     return Error(kind=ErrorKind.UPSTREAM, message=message, code="upstream_invalid_response")
 
 
+def first_candidate(answer: JsonObject) -> JsonObject:
+    """The candidate of index 0 (or without one) of an answer or a piece of one, empty where there is none: of several only that is kept."""
+    candidates = answer.get("candidates")
+    for candidate in candidates if type(candidates) is list else ():
+        if type(candidate) is dict and candidate.get("index") in (0, None):
+            return camel(candidate)
+    return {}
+
+
 class GeminiStreamDecoder:
     """One stream. `origin` is where its signatures are made."""
 
@@ -91,8 +100,7 @@ class GeminiStreamDecoder:
         raw = camel(value)
         out: list[ev.Event] = []
         self._usage(raw, out)
-        candidates = raw.get("candidates")
-        first = camel(object_or_empty(candidates[0])) if type(candidates) is list and candidates else {}
+        first = first_candidate(raw)
         parts = object_or_empty(first.get("content")).get("parts")
         for item in parts if type(parts) is list else ():
             if type(item) is dict:

@@ -6,6 +6,7 @@ from tidegate.dialects.base import Whole
 from tidegate.dialects.gemini.errors import error_of
 from tidegate.dialects.gemini.finish import decode_finish
 from tidegate.dialects.gemini.names import camel
+from tidegate.dialects.gemini.stream_decoder import first_candidate
 from tidegate.dialects.gemini.usage import decode_usage
 from tidegate.dialects.values import object_or_empty, parse, text_or_empty
 from tidegate.ir.errors import Error
@@ -49,8 +50,7 @@ class GeminiTap:
         if type(told) is dict:
             self._raw_usage.update({name: value for name, value in camel(told).items() if value is not None})
             self.usage = decode_usage(self._raw_usage)
-        candidates = raw.get("candidates")
-        first = camel(object_or_empty(candidates[0])) if type(candidates) is list and candidates else {}
+        first = first_candidate(raw)
         if not self.committed:
             parts = object_or_empty(first.get("content")).get("parts")
             self.committed = any(_says(part) for part in parts) if type(parts) is list else False

@@ -29,6 +29,9 @@ def decode_response(body: bytes, origin: Origin) -> Response:
     choice = first_choice(raw.get("choices"))
     if choice is None:
         raise GatewayError(error_of(raw) if "message" in raw else upstream_error("the provider's answer has no choice"))
+    if choice.get("error"):
+        # OpenRouter's NonStreamingChoice (openrouter.ai/docs/api/reference/overview) has the error of a provider that broke off.
+        raise GatewayError(error_of(choice))
     message = object_or_empty(choice.get("message"))
     blocks = _blocks(message, origin)
     _cite(decode_annotations(message.get("annotations")) or decode_sources(raw), blocks)

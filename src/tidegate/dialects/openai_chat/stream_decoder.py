@@ -101,6 +101,10 @@ class ChatStreamDecoder:
         choice = first_choice(chunk.get("choices"))
         if choice is None:
             return
+        if choice.get("error"):
+            self._note_usage(chunk)
+            self._fail(error_of(choice))
+            return
         if not self._started:
             self._start(chunk)
         delta = choice.get("delta")

@@ -77,7 +77,9 @@ class ChatTap:
     def _choice(self, choice: JsonObject | None) -> None:
         if choice is None:
             return
-        if choice.get("finish_reason"):
+        if choice.get("error"):
+            self.error = error_of(choice)
+        elif choice.get("finish_reason"):
             self.finished = self.committed = True
         elif not self.committed:
             delta = object_or_empty(choice.get("delta") or choice.get("message"))

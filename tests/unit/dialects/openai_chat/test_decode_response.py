@@ -127,3 +127,11 @@ def test_the_signature_of_a_call() -> None:
     assert answer({"content": None, "tool_calls": [call]}, "tool_calls").blocks == [
         ToolUse("i", "f", "{}", signature='{"google":{"thought_signature":"abc"}}', origin=ORIGIN)
     ]
+
+
+def test_the_error_of_a_choice_is_one() -> None:
+    choice = {"index": 0, "message": {"content": "x"}, "finish_reason": "error", "error": {"code": 502, "message": "the provider died"}}
+    with pytest.raises(GatewayError, match="the provider died"):
+        DIALECT.decode_response(json.dumps({"choices": [choice]}).encode(), ORIGIN)
+    choice["error"] = None
+    assert DIALECT.decode_response(json.dumps({"choices": [choice]}).encode(), ORIGIN).blocks == [Text("x")]

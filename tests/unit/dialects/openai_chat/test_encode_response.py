@@ -48,7 +48,7 @@ def test_an_answer_of_another_dialect() -> None:
         },
         "service_tier": "default",
     }
-    assert [loss.field for loss in losses] == ["container"]
+    assert losses == ["container"]
 
 
 def test_extras_are_of_the_own_dialect() -> None:

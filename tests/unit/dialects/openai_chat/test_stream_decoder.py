@@ -197,3 +197,14 @@ def test_perplexitys_sources_come_with_the_end_of_the_text() -> None:
     assert isinstance(events[3], ev.CitationDelta)
     assert (events[3].citation.url, events[3].citation.title) == ("https://a", "A")
     assert not any(isinstance(event, ev.CitationDelta) for event in _body(delta({"reasoning_content": "x"}, **beside)))
+
+
+def test_the_error_of_a_choice_fails_the_stream() -> None:
+    broken = {"id": "x", "model": "m", "choices": [{"index": 0, "delta": {}, "error": {"code": 502, "message": "died"}}]}
+    events = streamed({"content": "a"}, broken, DONE)
+    assert isinstance(events[-1], ev.Failed)
+    assert events[-1].error.message == "died"
+    tap = DIALECT.tap()
+    tap.feed("", json.dumps(broken).encode())
+    assert tap.error is not None
+    assert tap.error.message == "died"
