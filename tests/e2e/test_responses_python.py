@@ -26,6 +26,15 @@ WEATHER: Any = {
 }
 
 
+OPEN_RESPONSES = {
+    *("id", "object", "created_at", "completed_at", "status", "incomplete_details", "model", "previous_response_id", "instructions"),
+    *("output", "error", "tools", "tool_choice", "truncation", "parallel_tool_calls", "text", "top_p", "presence_penalty"),
+    *("frequency_penalty", "top_logprobs", "temperature", "reasoning", "usage", "max_output_tokens", "max_tool_calls", "store"),
+    *("background", "service_tier", "metadata", "safety_identifier", "prompt_cache_key"),
+}
+"""The fields that a response must have: `ResponseResource` of https://www.openresponses.org."""
+
+
 class Weather(pydantic.BaseModel):
     city: str
     sunny: bool
@@ -159,3 +168,14 @@ def test_a_stream_in_the_background_is_taken_up_again(openai_client: openai.Open
     done: Any = rest[-1]
     assert (done.type, done.response.id, done.response.output_text) == ("response.completed", id, text)
     assert openai_client.responses.retrieve(id) == done.response
+
+
+def test_every_response_has_what_open_responses_requires(openai_client: openai.OpenAI, target: str) -> None:
+    create = openai_client.responses.create
+    asked: Any = {"model": target, "input": script(text="One.")}
+    shown = [create(**asked).to_dict(), create(**asked, background=True).to_dict()]
+    for background in (False, True):
+        stream: Any = create(**asked, background=background, stream=True)
+        shown += [event.response.to_dict() for event in stream if hasattr(event, "response")]
+    assert [OPEN_RESPONSES - response.keys() for response in shown] == [set()] * len(shown)
+    assert {response["status"] for response in shown} == {"completed", "in_progress", "queued"}

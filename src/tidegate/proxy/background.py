@@ -8,6 +8,7 @@ import asyncio
 import msgspec
 import structlog
 
+from tidegate.dialects.openai_responses.encode_response import frame_of
 from tidegate.dialects.values import dump, object_or_empty, parse
 from tidegate.ir.errors import GatewayError
 from tidegate.ir.json import Json, JsonObject
@@ -30,7 +31,6 @@ _BEGUN = 2
 """Parts of a response that is followed before anything of its answer was told: the request, and its first events."""
 _GONE = b'{"error":{"message":"The gateway ended while the response was made.","code":"server_error"}}'
 _BROKEN = b'{"error":{"message":"The provider broke off.","code":"server_error"}}'
-_ECHOED = ("model", "instructions", "metadata", "previous_response_id", "tools", "tool_choice", "temperature", "top_p", "max_output_tokens")
 
 _LOG = structlog.get_logger("tidegate.background")
 
@@ -63,23 +63,17 @@ async def begin(app: App, call: Call, reply: Reply, said: list[JsonObject], aske
 
 
 def _begun(call: Call) -> JsonObject:
-    echoed: JsonObject = {name: None if (raw := call.fields.get(name)) is None else parse(raw) for name in _ECHOED}
+    """The response as long as nothing of it is known. Raises `GatewayError` for a request that cannot be read."""
+    previous = call.fields.get("previous_response_id")
     return {
-        "id": f"resp_{call.id}",
-        "object": "response",
-        "created_at": int(call.at),
+        **frame_of("", call.head.model, int(call.at), None, call.stamp, call.asked(call.body)),
         "status": "queued",
         "background": True,
-        "error": None,
+        "store": True,
+        "previous_response_id": None if previous is None else parse(previous),
         "incomplete_details": None,
         "output": [],
-        "parallel_tool_calls": True,
-        "store": True,
         "usage": None,
-        **echoed,
-        "tools": echoed["tools"] or [],
-        "tool_choice": echoed["tool_choice"] or "auto",
-        "metadata": echoed["metadata"] or {},
     }
 
 

@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tidegate.dialects.base import Head
+from tidegate.dialects.operations.answers import texts_of
 from tidegate.dialects.operations.base import Operation, Shape
 from tidegate.dialects.operations.table import OPERATIONS
 from tidegate.dialects.values import dump
 from tidegate.ir.content import Origin
-from tidegate.ir.errors import bad_request, unsupported
+from tidegate.ir.errors import GatewayError, bad_request, unsupported
 from tidegate.ir.loss import Loss
 from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Target
@@ -22,6 +23,7 @@ from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
 from tidegate.proxy.credentials import prove
 from tidegate.proxy.headers import outbound
+from tidegate.proxy.one_by_one import one_by_one
 from tidegate.proxy.paths import Handler
 from tidegate.proxy.prepare import Prepared, address, refuse, with_defaults, without
 from tidegate.proxy.reply import Reply
@@ -40,7 +42,21 @@ async def _operate(operation: Operation, app: App, call: Call, reply: Reply) -> 
     call.fields = scanned(call.body)
     call.head = _head(call.fields)
     plan = call.planner.plan(call.key, call.head.model)
-    await through(app, call, plan, reply, partial(prepare_operation, operation))
+    prepare = partial(prepare_operation, operation)
+    single = _single(operation, plan.targets[0])
+    if single and len(texts_of(call.fields, single)) > 1:
+        await one_by_one(app, call, plan, reply, prepare, single)
+        return
+    await through(app, call, plan, reply, prepare)
+
+
+def _single(operation: Operation, target: Target) -> str:
+    """The field of which the provider takes one text in each call, if there is one."""
+    try:
+        shape = operation.shapes.get(row_of(operation, target).shape) if operation.shapes else None
+    except GatewayError:
+        return ""
+    return "" if shape is None else shape.single
 
 
 def _head(fields: Fields) -> Head:
@@ -87,7 +103,8 @@ def row_of(operation: Operation, target: Target) -> OperationRow:
     if spec.operations is None and spec.dialect == operation.dialect.name:
         return _AS_IT_IS
     for row in (spec.operations or {}).get(operation.name, ()):
-        if any(target.model == name or (name.endswith("*") and target.model.startswith(name[:-1])) for name in row.match):
+        bare = spec.bare(target.model)
+        if any(bare == name or (name.endswith("*") and bare.startswith(name[:-1])) for name in row.match):
             return row
     raise unsupported(f"`{target.name}` has no {operation.name}: choose a model of a provider that has.", "model", "unsupported_operation")
 

@@ -6,10 +6,13 @@ import pytest
 from tests.unit.policy.values import key, snapshot, spec, upstream
 from tests.unit.proxy.values import JSON, KEY, SSE, Given, Memory, silence
 
+from tidegate.control.catalogue import read_catalogue
+from tidegate.dialects.operations.table import OPERATIONS
 from tidegate.policy.limits.rules import Limit
 from tidegate.policy.route import Planner
 from tidegate.policy.snapshot import Route
 from tidegate.providers.spec import OperationRow
+from tidegate.proxy.operate import row_of, url_of
 
 LIST = json.dumps(
     {
@@ -135,3 +138,23 @@ async def test_a_hard_budget_reserves_input_only_and_injects_nothing():
     got = await embed(made, "openai/gpt-9")
     assert got.status == 200
     assert set(json.loads(made.provider.sent[0].body)) == {"model", "input"}
+
+
+@pytest.mark.parametrize(
+    ("operation", "model", "shape", "path"),
+    [
+        ("embeddings", "amazon.titan-embed-text-v2:0", "titan", "/model/amazon.titan-embed-text-v2%3A0/invoke"),
+        ("embeddings", "cohere.embed-v4:0", "cohere", "/model/cohere.embed-v4%3A0/invoke"),
+        ("embeddings", "us.cohere.embed-v4:0", "cohere", "/model/us.cohere.embed-v4%3A0/invoke"),
+        ("rerank", "cohere.rerank-v3-5:0", "bedrock_cohere", "/model/cohere.rerank-v3-5%3A0/invoke"),
+        ("rerank", "amazon.rerank-v1:0", "bedrock", "/model/amazon.rerank-v1%3A0/invoke"),
+    ],
+)
+def test_what_models_of_bedrock_have(operation: str, model: str, shape: str, path: str):
+    found = read_catalogue().providers["bedrock"]
+    made = msgspec.structs.replace(upstream("openai"), name="bedrock", spec=found, base_url="https://bedrock.example")
+    target = Planner(snapshot(made)).target("bedrock", model)
+    assert target is not None
+    row = row_of(OPERATIONS[operation], target)
+    assert row.shape == shape
+    assert url_of(OPERATIONS[operation], OPERATIONS[operation].shapes[shape], row, target) == f"https://bedrock.example{path}"

@@ -34,11 +34,13 @@ def echo(request: Request) -> JsonObject:
             form |= {"name": request.output.name or "", "schema": request.output.schema, "strict": request.output.strict}
     return {
         "background": bool(extras.get("background")),
+        "frequency_penalty": request.frequency_penalty or 0.0,
         "instructions": first[0].text if first and isinstance(first[0], Text) else None,
         "max_output_tokens": request.max_tokens,
         "max_tool_calls": extras.get("max_tool_calls"),
         "metadata": request.metadata or {},
         "parallel_tool_calls": request.parallel_tool_calls is not False,
+        "presence_penalty": request.presence_penalty or 0.0,
         "previous_response_id": extras.get("previous_response_id"),
         "prompt_cache_key": extras.get("prompt_cache_key"),
         "reasoning": {

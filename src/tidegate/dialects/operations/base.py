@@ -16,12 +16,13 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """How a provider has an operation where it is not as the client has it. `path` is appended to its base URL; `{model}` in it is the
     model, escaped. `encode` takes the client's fields and the provider's name of the model. `decode` makes the client's answer of the
     provider's, for what the client asked and that model. `read` is the tap of the
-    provider's answer. They raise nothing but `GatewayError`."""
+    provider's answer. They raise nothing but `GatewayError`. `single` names the field of which one call takes one text only."""
 
     path: str
     encode: Callable[[Fields, str], Encoded]
     decode: Callable[[bytes, Fields, str], bytes]
     read: Callable[[bytes], Whole]
+    single: str = ""
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):

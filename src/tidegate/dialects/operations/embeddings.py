@@ -92,7 +92,7 @@ def _titan_encode(fields: Fields, _model: str) -> Encoded:
     """https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embed-text.html: one text for each call."""
     texts = texts_of(fields, "input")
     if len(texts) > 1:
-        raise unsupported("This model embeds one text in each call: send `input` as one string, or one call for each.", "input")
+        raise unsupported("This model embeds one text in each call: send `input` as one string, or name the model alone.", "input")
     body: JsonObject = {"inputText": texts[0]}
     dimensions = field(fields, "dimensions")
     if dimensions is not None:
@@ -128,6 +128,6 @@ def _voyage_decode(body: bytes, _fields: Fields, _model: str) -> bytes:
 
 GEMINI = Shape(path="/models/{model}:batchEmbedContents", encode=_gemini_encode, decode=_gemini_decode, read=_gemini_read)
 COHERE = Shape(path="/v2/embed", encode=_cohere_encode, decode=_cohere_decode, read=read_whole)
-TITAN = Shape(path="/model/{model}/invoke", encode=_titan_encode, decode=_titan_decode, read=_titan_read)
+TITAN = Shape(path="/model/{model}/invoke", encode=_titan_encode, decode=_titan_decode, read=_titan_read, single="input")
 VOYAGE = Shape(path="/embeddings", encode=_voyage_encode, decode=_voyage_decode, read=read_whole)
 SHAPES = {"gemini": GEMINI, "cohere": COHERE, "titan": TITAN, "voyage": VOYAGE}
