@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from tidegate.dialects.openai_responses.encode_response import frame_of
+from tidegate.dialects.openai_responses.usage import nothing_yet
 from tidegate.dialects.values import dump, object_or_empty, parse
 from tidegate.ir.errors import GatewayError
 from tidegate.ir.json import Json, JsonObject
@@ -73,7 +74,7 @@ def _begun(call: Call) -> JsonObject:
         "previous_response_id": None if previous is None else parse(previous),
         "incomplete_details": None,
         "output": [],
-        "usage": None,
+        "usage": nothing_yet(),
     }
 
 

@@ -56,7 +56,6 @@ def frame_of(own_id: str, model: str, created: int | None, tier: str | None, sta
         "created_at": at,
         "completed_at": None,
         "error": None,
-        "usage": None,
         "model": model,
         "service_tier": tier_of(tier),
         **echo(request),

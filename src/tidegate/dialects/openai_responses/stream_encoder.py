@@ -8,7 +8,7 @@ from tidegate.dialects.openai_responses.errors import error_event, failure_of
 from tidegate.dialects.openai_responses.fields import DONE, NAME
 from tidegate.dialects.openai_responses.reasoning import item_for_client
 from tidegate.dialects.openai_responses.status import encode_stop
-from tidegate.dialects.openai_responses.usage import encode_usage
+from tidegate.dialects.openai_responses.usage import encode_usage, nothing_yet
 from tidegate.dialects.values import dump, object_or_empty
 from tidegate.ir import events as ev
 from tidegate.ir.content import Block, Citation, Refusal, Text, Thinking, ToolUse
@@ -108,7 +108,7 @@ class ResponsesStreamEncoder:
         self._begun = True
         self._items.own = own = event.dialect == NAME
         self._frame = frame_of(event.id if own else "", event.model, event.created, event.service_tier, self._stamp, self._request)
-        response: JsonObject = {**self._frame, "status": "in_progress", "incomplete_details": None, "output": []}
+        response: JsonObject = {**self._frame, "status": "in_progress", "incomplete_details": None, "output": [], "usage": nothing_yet()}
         return self._event("response.created", {"response": response}) + self._event("response.in_progress", {"response": response})
 
     def _started(self) -> bytes:

@@ -95,3 +95,8 @@ def encode_usage(usage: Usage, *, own: bool) -> JsonObject:
     if own:
         merge(raw, usage.extras)
     return raw
+
+
+def nothing_yet() -> JsonObject:
+    """The usage of a response that has just begun: Open Responses wants the field there, and OpenAI's document an object in it."""
+    return encode_usage(Usage(), own=False)
