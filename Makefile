@@ -54,8 +54,10 @@ unit: $(STAMPS)/dev ## run the fast tests only, in one process
 faults: install servers ## run the drills (killed processes, dead stores, broken streams) at their small size
 	@$(BIN)/pytest tests/faults $(ARGS)
 
+# File by file: what one has found is on the page before the next begins.
 faults-long: install servers ## run them at nightly size and write docs/reliability.md
-	@TIDEGATE_FAULTS=long TIDEGATE_VERDICT=docs/reliability.md $(BIN)/pytest tests/faults $(ARGS)
+	@rm -f docs/reliability.md
+	@for file in tests/faults/test_*.py; do TIDEGATE_FAULTS=long TIDEGATE_VERDICT=docs/reliability.md $(BIN)/pytest $$file $(ARGS); done
 
 check: $(STAMPS)/dev ## format, lint, types, layers, dead code, dependencies, docs
 	@echo "Format ..."

@@ -77,6 +77,10 @@ class Provider:
     def attempt(self) -> dict[str, Any]:
         return self.attempts()[-1]
 
+    def received(self) -> int:
+        """Requests that came since the start."""
+        return self._sandbox.app.stats.requests
+
     def open(self) -> int:
         """How many requests it is answering now."""
         return self._sandbox.app.stats.open

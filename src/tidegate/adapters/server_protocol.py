@@ -14,6 +14,7 @@ from typing import cast
 
 import httptools
 
+from tidegate.adapters.server_head import flaw_of_head, flaw_of_scheme
 from tidegate.adapters.server_hub import NEVER, Hub
 from tidegate.adapters.server_request import Request
 from tidegate.ports import RawHeaders
@@ -64,6 +65,7 @@ class Protocol(asyncio.Protocol):
         self._ready: deque[Request] = deque()
         self._drain: asyncio.Future[None] | None = None
         self._unsent = 0
+        self._flaw = b""
 
     # asyncio calls these
 
@@ -83,7 +85,9 @@ class Protocol(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._refuse(400, _NO_HTTP)
+            if self._call is None and self._ready:
+                self._start()
+            self._refuse(400, self._flaw or _NO_HTTP)
             return
         if self._call is None:
             if self._ready:
@@ -139,16 +143,22 @@ class Protocol(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         request = cast("Request", self._incoming)
         parser = self._parser
+        fields = request.fields = dict(request.headers)
+        self._flaw = flaw_of_head(request.headers, fields, parser.get_http_version())
+        if self._flaw:
+            raise ValueError
         method = parser.get_method()
         request.method = _METHODS.get(method) or method.decode("latin-1")
         url = self._url
         if not url.startswith(b"/") or b"#" in url:
             parsed = httptools.parse_url(url)
+            self._flaw = flaw_of_scheme(parsed.schema)
+            if self._flaw:
+                raise ValueError
             url = (parsed.path or b"/") + (b"?" + parsed.query if parsed.query else b"")
         request.path, _, request.query = url.partition(b"?")
         request.minor = parser.get_http_version() != "1.0"
         request.keep_alive = request.minor and parser.should_keep_alive()
-        fields = request.fields = dict(request.headers)
         if b"content-length" in fields:
             request.length = int(fields[b"content-length"])
         if b"expect" in fields:
@@ -211,6 +221,8 @@ class Protocol(asyncio.Protocol):
             self._next(request)
         else:
             self.resume()
+            if self._is_deaf and self._transport.can_write_eof():
+                self._transport.write_eof()
             self._set_due()
 
     # the hub calls these

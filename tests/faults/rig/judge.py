@@ -22,6 +22,10 @@ class Verdict(msgspec.Struct):
     figures: dict[str, int]
     breaches: list[str]
 
+    def __str__(self) -> str:
+        told = ", ".join(f"{count} {name}" for name, count in self.figures.items())
+        return f"{told}, {len(self.breaches)} breaches"
+
 
 def judge(
     transcripts: Sequence[Transcript],

@@ -1,0 +1,39 @@
+"""Heads of requests that another server, before or behind this one, may read otherwise: they are refused, because what is one request to
+the one may be two to the other. What is no token, line or number at all the parser refuses by itself. Used by both listeners.
+"""
+
+import re
+from collections.abc import Mapping
+
+from tidegate.ports import RawHeaders
+
+_ONCE = (b"host", b"content-length", b"transfer-encoding")
+_VERSIONS = ("1.1", "1.0")
+_HOST = re.compile(rb"(?:[A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_SCHEMES = (None, b"http", b"https")
+
+_TWICE = b"`Host`, `Content-Length` and `Transfer-Encoding` may stand in a request once each."
+_UNDERSCORE = b"A header's name has `_`, which other servers take for `-`, or drop: write `-`."
+_VERSION = b"This port speaks HTTP/1.1 and HTTP/1.0."
+_CODING = b"Of `Transfer-Encoding` only `chunked` is taken, in HTTP/1.1."
+_BAD_HOST = b"`Host` is not a name or an address with a port."
+_TARGET = b"A request's target is a path, or a URL of `http` or `https`."
+
+
+def flaw_of_head(headers: RawHeaders, fields: Mapping[bytes, bytes], version: str) -> bytes:
+    """Why a head is refused; empty where it is not. `fields` are the headers by their names, which are in lower case."""
+    if len(fields) != len(headers) and any(sum(name == one for one, _ in headers) > 1 for name in _ONCE):
+        return _TWICE
+    if b"_" in b"".join(fields):
+        return _UNDERSCORE
+    if version not in _VERSIONS:
+        return _VERSION
+    coding = fields.get(b"transfer-encoding")
+    if coding is not None and (coding.strip(b" \t").lower() != b"chunked" or version == "1.0"):
+        return _CODING
+    return b"" if _HOST.fullmatch(fields.get(b"host", b"")) is not None else _BAD_HOST
+
+
+def flaw_of_scheme(scheme: bytes | None) -> bytes:
+    """The same of a request's target, by its scheme where it has one."""
+    return b"" if scheme in _SCHEMES else _TARGET
