@@ -37,7 +37,7 @@ def text(word: str) -> str:
 
 
 def told(record: Record, drill: str, verdict: Verdict) -> None:
-    record("verdict", f"{drill}: {verdict}")
+    record("verdict", f"{drill}: {verdict.figures}, {len(verdict.breaches)} breaches")
     assert not verdict.breaches, "\n".join(verdict.breaches[:20])
 
 

@@ -46,6 +46,16 @@ class LimitMetrics(Collector):
             yield _gauge("tidegate_redis_up", "1 while Redis counts rates for all gateways, 0 while each counts its share", float(up))
 
 
+class ClockMetrics(Collector):
+    """`offset` is by how many seconds the clock is ahead of the database's."""
+
+    def __init__(self, offset: Callable[[], float]) -> None:
+        self._offset = offset
+
+    def collect(self) -> Iterable[Metric]:
+        yield _gauge("tidegate_clock_offset_seconds", "How far this machine's clock is ahead of the database's", self._offset())
+
+
 def _gauge(name: str, told: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, told, value=value)
 

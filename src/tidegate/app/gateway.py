@@ -10,7 +10,7 @@ from tidegate.adapters.kept_behind import WriteBehind
 from tidegate.adapters.limits_file import LimitsFile
 from tidegate.adapters.metrics_overload import OverloadMetrics
 from tidegate.adapters.metrics_prometheus import PrometheusMetrics
-from tidegate.adapters.metrics_state import LimitMetrics, SpoolMetrics
+from tidegate.adapters.metrics_state import ClockMetrics, LimitMetrics, SpoolMetrics
 from tidegate.adapters.metrics_targets import TargetMetrics
 from tidegate.adapters.scratch import FileScratch
 from tidegate.adapters.system import SystemClock, SystemRandom
@@ -86,6 +86,7 @@ async def running(
                 TargetMetrics(live.health, clock.monotonic),
                 SpoolMetrics(lambda: spool.state, spool.folder),
                 LimitMetrics(lambda: limits.redis_up),
+                ClockMetrics(lambda: live.clock_offset),
                 OverloadMetrics(lambda: door.standing),
             ),
             clock=clock,

@@ -31,6 +31,7 @@ from tidegate.adapters.sql.statements import is_away, is_refused
 from tidegate.adapters.system import SystemClock
 from tidegate.app.alerts import alerting, webhook_handlers
 from tidegate.app.billing import billing
+from tidegate.app.clock import checking_clock
 from tidegate.app.control import control_api, greet, services
 from tidegate.app.erasing import erasing, erasing_sink
 from tidegate.app.kept import keeping, sealer
@@ -98,6 +99,7 @@ async def stored(needs: Needs) -> None:
                     watching_kept(database, needs.watcher, kept, sealed) as kept_watcher,
                     watching_keys(database, needs.directory, keys) as key_watcher,
                     hearing(database, changed),
+                    checking_clock(database, needs.live),
                 ):
                     pokes += (kept_watcher.poke, key_watcher.poke)
                     needs.late.fresh_keys = key_watcher.fresh

@@ -35,6 +35,8 @@ class Live(msgspec.Struct):
     current: Planner
     rows: Rows = msgspec.field(default_factory=Rows)
     health: Health = msgspec.field(default_factory=Health)
+    clock_offset: float = 0.0
+    """Seconds by which this machine's clock is ahead of the database's."""
     is_ending: bool = False
     cuts: bool = False
 

@@ -29,6 +29,8 @@ from tidegate.proxy.transcript import Transcript
 from tidegate.wire.framings import FRAMINGS
 
 _LOG = structlog.get_logger("tidegate.proxy")
+MOST_OFF = 30.0
+"""Seconds by which the clock may be wrong while calls are still wanted: keys end and windows of the calendar begin by it."""
 NO_STORAGE = Error(
     kind=ErrorKind.UNAVAILABLE,
     message="What is kept cannot be read now: the gateway's database does not answer. Try again in a moment.",
@@ -74,6 +76,8 @@ class Gateway:
         """Not before the keys of the database are known, from it or from what was kept of it, and not when the process ends."""
         live = self._app.live
         status, word = (200, b"ok") if live.current.callers.ready else (503, b"waiting for the database")
+        if abs(live.clock_offset) > MOST_OFF:
+            status, word = 503, b"the clock is wrong"
         if live.is_ending:
             status, word = 503, b"ending"
         await Reply(client, []).whole(status, JSON, b'{"status":"%s","generation":%d}' % (word, live.snapshot.generation), [])

@@ -297,6 +297,14 @@ async def test_a_client_that_reads_slowly_is_waited_for() -> None:
     assert client.sent.endswith(DONE)
 
 
+@pytest.mark.parametrize(("offset", "status"), [(0.0, 200), (29.0, 200), (-31.0, 503), (3600.0, 503)])
+async def test_a_gateway_whose_clock_is_wrong_is_not_ready_and_serves(offset: float, status: int) -> None:
+    memory = Memory(Given(WHOLE))
+    memory.app.live.clock_offset = offset
+    assert (await memory.call("/health/ready", method="GET")).status == status
+    assert (await memory.chat()).status == 200
+
+
 @pytest.mark.parametrize("key", [None, "once"])
 @pytest.mark.parametrize("begun", [False, True])
 async def test_a_call_that_the_end_of_the_process_cuts_is_told_so(begun: bool, key: str | None) -> None:
