@@ -8,7 +8,7 @@ PIP_INSTALL := $(PYTHON_IN_VENV) -m pip --disable-pip-version-check --quiet inst
 LOCKED := --require-hashes -r
 NODE_CLIENTS := tests/e2e/node
 NODE_STAMP := $(NODE_CLIENTS)/node_modules/.stamp
-CODE := src tests scripts $(wildcard bench tools)
+CODE := src tests scripts $(wildcard bench)
 
 # Recorded provider traffic and published specifications are used by the tests where they lie beside the checkout.
 ifneq ($(wildcard ../shared/recordings),)

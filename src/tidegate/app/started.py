@@ -20,7 +20,7 @@ class Started:
         self.settings = settings
         self.first_token: str | None = None
         self.directory = _keys_of_database(settings)
-        self.catalogue = read_catalogue()
+        self.catalogue = read_catalogue(settings.home)
         self.loader = Loader(settings, self.catalogue, store.read, store.path)
         self.loaded = self.loader.load(1)
         if not (self.loaded.snapshot.keys_by_id or self.loaded.snapshot.keys_by_digest):

@@ -21,6 +21,7 @@ app.command("tidegate.cli.serve:serve", name="serve", help=texts.SERVE, sort_key
 app.command("tidegate.cli.check:check", name="check", help=texts.CHECK, sort_key=2)
 app.command("tidegate.cli.keys:app", name="keys", help=texts.KEYS, sort_key=3)
 app.command("tidegate.cli.models:models", name="models", help=texts.MODELS, sort_key=4)
+app.command("tidegate.cli.catalog:app", name="catalog", help=texts.CATALOG, sort_key=4)
 app.command("tidegate.cli.sandbox:sandbox", name="sandbox", help=texts.SANDBOX, sort_key=5)
 app.command("tidegate.cli.usage:usage", name="usage", help=texts.USAGE, sort_key=6)
 app.command("tidegate.cli.migrate:app", name="migrate", help=texts.MIGRATE, sort_key=7)

@@ -39,7 +39,7 @@ def load(config: Path | None, home: Path | None, *, lists: bool = False) -> Load
     gateway of their models. Raises `ConfigError`."""
     chosen = settings(os.environ, config=config, home=home)
     keys = KeyStore(chosen.home)
-    loader = Loader(chosen, read_catalogue(), keys.peek, keys.path)
+    loader = Loader(chosen, read_catalogue(chosen.home), keys.peek, keys.path)
     loaded = loader.load(generation=1)
     return loader.with_lists(loaded, ListsFile(chosen.home, loaded.snapshot.pepper).load()) if lists else loaded
 

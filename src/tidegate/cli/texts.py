@@ -32,6 +32,25 @@ KEYS = """Make, list, revoke and check gateway keys.
 Tokens are kept as digests only: each is shown once, when it is made. A running gateway takes every change within two seconds.
 """
 
+CATALOG = """Make prices and capabilities anew.
+
+What the catalogue knows of models comes with Tidegate; between two versions, prices change.
+"""
+
+CATALOG_REFRESH = """Make the prices anew from the data of the `genai-prices` package.
+
+Each new release of that package has the list prices of the day, with contexts and what is deprecated. What changes is printed, a
+line for each model; the file is written into the directory of Tidegate's state and counts from the gateway's next start, until a
+Tidegate with later prices is installed. Your own rows (`prices` and `models` of the configuration) count before it, as ever.
+
+Examples
+
+```
+pip install --upgrade genai-prices
+tidegate catalog refresh
+```
+"""
+
 MODELS = """List the models that would be served.
 
 These are the routes, and the known models of every provider that has a key. Any other model of such a provider works too, as

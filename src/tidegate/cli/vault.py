@@ -35,7 +35,7 @@ async def running(database: Database, home: Path | None, config: Path | None, op
     """The configuration of file and database together, as a gateway would serve it. Raises `ConfigError`."""
     chosen = settings(os.environ, config=config, home=home)
     keys = KeyStore(chosen.home)
-    loader = Loader(chosen, read_catalogue(), keys.peek, keys.path)
+    loader = Loader(chosen, read_catalogue(chosen.home), keys.peek, keys.path)
     loader.kept = await KeptRows(database).load(EVERYONE)
     loader.vault = opened
     return loader.load(1)

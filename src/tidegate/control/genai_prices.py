@@ -1,22 +1,16 @@
-"""Makes `src/tidegate/catalog/prices.json` from the price data of the `genai-prices` package.
+"""The catalogue's file of prices from the data of the `genai-prices` package, which `tidegate catalog refresh` reads and hands in.
 
-For maintainers only: nothing at run time imports that package (its import costs 100 MB). Run it in a scratch environment:
-`uv run --no-project --with genai-prices python tools/refresh_catalog.py`. What is kept: models that generate text, for the providers of
-`_PROVIDERS`, at their standard price on the day of the run. Every row says where its price is published and on which day it was taken.
+What is kept: models that generate text, for the providers of `_PROVIDERS`, at their standard price on the day of the run. Every row says
+where its price is published and on which day it was taken. Nothing that serves imports that package (its import costs 100 MB).
 """
 
-import argparse
 import datetime
-import importlib
-import importlib.metadata
 import json
 import math
 import re
+from collections.abc import Iterable
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
-
-_OUT = Path(__file__).parent.parent / "src" / "tidegate" / "catalog" / "prices.json"
+from typing import Any, cast
 
 _PROVIDERS = {
     "anthropic": "anthropic",
@@ -63,26 +57,25 @@ _TOKENS = {
     "output_image_mtok": "image_output",
     "output_reasoning_mtok": "reasoning",
 }
+_NANO = 10**9
 _THOUSANDS = {"web_searches_kcount": "web_search", "requests_kcount": "request"}
 
 
-def main() -> None:
-    """Writes the file; `--date` is the day whose prices hold and that the rows carry (today)."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--date", type=datetime.date.fromisoformat, default=datetime.datetime.now(datetime.UTC).date())
-    day = parser.parse_args().date
-    theirs = {provider.id: provider for provider in importlib.import_module("genai_prices.data").providers}
-    version = importlib.metadata.version("genai-prices")
-    table = {ours: rows(theirs[name], ours, day) for ours, name in _PROVIDERS.items()}
-    _OUT.write_text(render(table, f"genai-prices {version}", day))
-    print(f"{_OUT.name}: {sum(map(len, table.values()))} rows from genai-prices {version}")
+Table = dict[str, list[dict[str, Any]]]
+"""Rows by provider, by our names."""
 
 
-def render(table: dict[str, list[dict[str, Any]]], source: str, day: datetime.date) -> str:
+def table(providers: Iterable[Any], day: datetime.date) -> Table:
+    """The rows for `day` of the package's providers; of those that it does not have, none."""
+    theirs = {provider.id: provider for provider in providers}
+    return {ours: rows(theirs[name], ours, day) for ours, name in _PROVIDERS.items() if name in theirs}
+
+
+def render(made: Table, source: str, day: datetime.date) -> str:
     """One row a line, so that a refresh reads well as a diff."""
     blocks = [
         f"  {json.dumps(name)}: [\n" + ",\n".join("    " + json.dumps(row, separators=(",", ":")) for row in found) + "\n  ]"
-        for name, found in table.items()
+        for name, found in made.items()
     ]
     head = f'{{\n"source": {json.dumps(source)},\n"date": "{day.isoformat()}",\n"rows": {{\n'
     return head + ",\n".join(blocks) + "\n}}\n"
@@ -149,14 +142,14 @@ def names(clause: Any, model: str) -> tuple[list[str], list[str]]:
 def price_of(model: Any, day: datetime.date) -> dict[str, Any] | None:
     """The standard price on `day` in integer nano-dollars, with those that are known to come later; None where there is none for text.
     Where it depends on the hour, the dearest."""
-    prices = model.prices
-    if not isinstance(prices, list):
-        return steps_of(prices)
+    if not isinstance(model.prices, list):
+        return steps_of(model.prices)
+    prices = cast("list[Any]", model.prices)
     hourly = [p for p in prices if p.constraint is not None and not hasattr(p.constraint, "start_date")]
     if hourly:
         return steps_of(hourly[-1].prices)
     starts = [getattr(p.constraint, "start_date", datetime.date.min) for p in prices]
-    present = max(index for index, start in enumerate(starts) if start <= day)
+    present = max((index for index, start in enumerate(starts) if start <= day), default=0)
     made: dict[str, Any] | None = None
     for index in reversed(range(present, len(prices))):
         price = steps_of(prices[index].prices)
@@ -178,7 +171,8 @@ def sourced(price: dict[str, Any], source: str, day: datetime.date) -> dict[str,
 
 def steps_of(prices: Any) -> dict[str, Any] | None:
     """One version: its price, with the steps above so many prompt tokens."""
-    found = {key: value for key, value in vars(prices).items() if value is not None and not key.startswith("_")}
+    fields = cast("dict[str, Any]", vars(prices))
+    found = {key: value for key, value in fields.items() if value is not None and not key.startswith("_")}
     if "input_mtok" not in found and "output_mtok" not in found:
         return None
     starts = sorted({tier.start for value in found.values() for tier in getattr(value, "tiers", [])})
@@ -201,8 +195,39 @@ def at(value: Any, start: int) -> Decimal:
 
 def nano(dollars: Decimal) -> int:
     """Dollars (per million tokens or per thousand uses) in nano-dollars. A fraction of one (a few published thirds) is rounded up."""
-    return math.ceil(dollars * 10**9)
+    return math.ceil(dollars * _NANO)
 
 
-if __name__ == "__main__":
-    main()
+def changes(before: Table, after: Table) -> list[str]:
+    """What a refresh changes, a line for each model: `+` new, `-` gone, `~` with another price, context or fate."""
+    lines: list[str] = []
+    for provider in dict.fromkeys([*before, *after]):
+        old = {row["id"]: row for row in before.get(provider, ())}
+        new = {row["id"]: row for row in after.get(provider, ())}
+        for name in dict.fromkeys([*old, *new]):
+            told = f"{provider}/{name}"
+            if name not in old:
+                lines.append(f"+ {told}  {_price_in_words(new[name])}")
+            elif name not in new:
+                lines.append(f"- {told}")
+            elif differing := _differing(old[name], new[name]):
+                lines.append(f"~ {told}  {differing}")
+    return lines
+
+
+def _differing(old: dict[str, Any], new: dict[str, Any]) -> str:
+    parts = [f"{name} {old.get(name)} -> {new.get(name)}" for name in ("context", "deprecated") if old.get(name) != new.get(name)]
+    if _undated(old["price"]) != _undated(new["price"]):
+        parts.append(f"{_price_in_words(old)} -> {_price_in_words(new)}")
+    return ", ".join(parts)
+
+
+def _undated(price: dict[str, Any]) -> dict[str, Any]:
+    """Without the day on which it was read."""
+    inner = {name: _undated(cast("dict[str, Any]", value)) for name, value in price.items() if isinstance(value, dict)}
+    return {name: value for name, value in price.items() if name != "date"} | inner
+
+
+def _price_in_words(row: dict[str, Any]) -> str:
+    """Dollars per million tokens, of input and output."""
+    return "/".join("-" if (nano := row["price"].get(kind)) is None else f"{nano / _NANO:g}" for kind in ("input", "output"))
