@@ -117,6 +117,8 @@ def _output(encoding: Encoding, output: OutputFormat, body: JsonObject, settings
         told = "Answer with one JSON object and nothing else: no other text before or after it, no code fence."
         if output.schema is not None:
             told += f"\nIt must be valid against this JSON Schema:\n{dump_text(output.schema)}"
+        if output.description:
+            told += f"\nThe object: {output.description}"
         instruct(body, told)
         return
     settings["responseMimeType"] = "application/json"
@@ -124,6 +126,8 @@ def _output(encoding: Encoding, output: OutputFormat, body: JsonObject, settings
         settings["responseSchema"] = output.own_schema
     elif output.schema is not None:
         settings["responseJsonSchema"] = output.schema
+        if output.description and type(output.schema) is dict:
+            settings["responseJsonSchema"] = {"description": output.description, **output.schema}
         if not encoding.own:
             for name in sorted(_ignored(output.schema)):
                 encoding.dropped(f"{encoding.name('output')}.{name}", "Gemini takes this word of a schema and does not hold to it")
