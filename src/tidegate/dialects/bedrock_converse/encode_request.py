@@ -14,9 +14,9 @@ from tidegate.dialects.bedrock_converse.encode_reasoning import foreign_reasonin
 from tidegate.dialects.bedrock_converse.encode_tools import encode_tools
 from tidegate.dialects.bedrock_converse.receipt import Receipt
 from tidegate.dialects.reading import merge
+from tidegate.dialects.refuse import refuse
 from tidegate.dialects.strict_schema import adapt
 from tidegate.dialects.terms import tool_field
-from tidegate.ir.errors import unsupported
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.request import OutputFormat, Request
 from tidegate.ir.target import Profile
@@ -65,7 +65,7 @@ def _own(request: Request, receipt: Receipt) -> JsonObject:
 
 
 def _foreign(request: Request, receipt: Receipt) -> JsonObject:
-    _refuse(request)
+    refuse(request, "Converse")
     system, turns = encode_messages(request, receipt)
     config, demand = encode_tools(request, turns, receipt)
     out: JsonObject = {}
@@ -97,18 +97,6 @@ def _foreign(request: Request, receipt: Receipt) -> JsonObject:
     if request.extras:
         receipt.foreign_extras(request.extras, "")
     return out
-
-
-def _refuse(request: Request) -> None:
-    if request.n is not None and request.n != 1:
-        raise unsupported("Bedrock gives one answer per call", "n")
-    if request.logprobs:
-        raise unsupported("Bedrock gives no log probabilities", "logprobs")
-    if request.top_logprobs:
-        raise unsupported("Bedrock gives no log probabilities", "top_logprobs")
-    modalities = request.extras.get("modalities")
-    if type(modalities) is list and any(kind != "text" for kind in modalities):
-        raise unsupported("Converse answers in text", "modalities")
 
 
 def _format(output: OutputFormat, schema: Json) -> JsonObject:

@@ -10,9 +10,10 @@ from tidegate.dialects.openai_responses.encode_tools import encode_tools
 from tidegate.dialects.openai_responses.encoding import Encoding
 from tidegate.dialects.reading import merge
 from tidegate.dialects.reasoning_effort import drop_reasoning, effort_of
+from tidegate.dialects.refuse import refuse
 from tidegate.dialects.values import dump, dump_text
 from tidegate.ir.content import Text
-from tidegate.ir.errors import bad_request, unsupported
+from tidegate.ir.errors import bad_request
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.request import Message, OutputFormat, Request
 from tidegate.ir.target import Profile
@@ -188,10 +189,7 @@ def _own(request: Request, body: JsonObject) -> None:
 def _foreign(encoding: Encoding, body: JsonObject) -> None:
     """Nothing is kept by the provider; reasoning comes back signed, so that the client can keep it."""
     request = encoding.request
-    if request.n is not None and request.n != 1:
-        raise unsupported("The Responses API gives one answer per call.", encoding.name("n"))
-    if request.logprobs or request.top_logprobs:
-        raise unsupported("Log probabilities are not carried over from another API.", "logprobs" if request.logprobs else "top_logprobs")
+    refuse(request, "The Responses API")
     body["store"] = False
     if encoding.profile.capabilities.thinking == "effort":
         body["include"] = [ENCRYPTED]
