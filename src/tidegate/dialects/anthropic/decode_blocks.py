@@ -61,7 +61,9 @@ def decode_citation(value: Json) -> Citation | None:
         return None
     found: dict[str, Json] = value
     title = found.get("title") or found.get("document_title")
-    url, cited = found.get("url"), found.get("cited_text")
+    source, cited = found.get("source"), found.get("cited_text")
+    # A search result's source is whatever the client named it by, mostly an address.
+    url = source if type(source) is str and source.startswith(("https://", "http://")) else found.get("url")
     return Citation(
         NAME,
         found,

@@ -153,3 +153,13 @@ def test_a_long_tool_name_is_the_clients_again() -> None:
 def test_the_signature_of_another_providers_call_is_on_the_receipt() -> None:
     _, losses = _encode(_answer(ToolUse("i", "f", "{}", signature="s", origin=ELSEWHERE)))
     assert losses == {("emulated", "content[0].extra_content")}
+
+
+def test_a_cited_search_result_with_an_address_is_an_address_for_others() -> None:
+    cited: dict[str, Any] = {"type": "search_result_location", "title": "t", "cited_text": "c", "search_result_index": 0}
+    sources = ["https://docs.example/a", "internal:7"]
+    answer = _decode(content=[{"type": "text", "text": "a", "citations": [{**cited, "source": source} for source in sources]}])
+    block = answer.blocks[0]
+    assert isinstance(block, Text)
+    assert [citation.url for citation in block.citations] == ["https://docs.example/a", None]
+    assert [citation.raw["source"] for citation in block.citations] == sources
