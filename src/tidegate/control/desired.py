@@ -5,7 +5,7 @@ A section that the document has is meant whole: what is not in it goes. A sectio
 """
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -18,6 +18,8 @@ from tidegate.ir.json import JsonObject
 from tidegate.records import Credential, Kept
 
 SECTIONS = ("providers", "routes", "credentials")
+ORG_SECTIONS = ("keys", "limits", "budgets")
+"""Of an organisation; those of `default` stand in the document of the gateway."""
 _NOT_OF_A_NAME = re.compile(r"[^A-Z0-9]+")
 
 Reference = Annotated[str, Meta(min_length=5, max_length=300, pattern=r"^(env|file):.+$", description="`env:NAME` or `file:/path`.")]
@@ -42,6 +44,9 @@ class DesiredFile(msgspec.Struct, frozen=True, kw_only=True):
     providers: dict[str, ProviderEntry] = {}
     routes: dict[str, RouteEntry] = {}
     credentials: list["CredentialInFile"] = []
+    keys: list["KeyInFile"] = []
+    limits: list[dict[str, Any]] = []
+    budgets: list[dict[str, Any]] = []
 
 
 class CredentialInFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +56,22 @@ class CredentialInFile(msgspec.Struct, frozen=True, kw_only=True):
     shared: bool = True
     weight: int = 1
     limits: LimitsEntry | None = None
+    disabled: bool = False
+
+
+class KeyInFile(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    reference: str | None = None
+    owner_kind: Literal["org", "team", "user", "service_account"] = "org"
+    owner: str = ""
+    team: str = ""
+    purpose: str = ""
+    models: list[str] = []
+    routes: list[str] = []
+    addresses: list[str] = []
+    times: list[dict[str, Any]] = []
+    tags: list[str] = []
+    expires_at: str | None = None
     disabled: bool = False
 
 
@@ -64,7 +85,17 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True):
 
 def reference_of(name: str) -> str:
     """Where the secret of a credential is read from, if nothing else was said."""
-    return "env:TIDEGATE_SECRET_" + _NOT_OF_A_NAME.sub("_", name.upper()).strip("_")
+    return "env:TIDEGATE_SECRET_" + suffix_of(name)
+
+
+def suffix_of(name: str) -> str:
+    """A name as the end of one of the environment."""
+    return _NOT_OF_A_NAME.sub("_", name.upper()).strip("_")
+
+
+def reference_of_key(name: str) -> str:
+    """Where the value of a key is read from, if nothing else was said."""
+    return "env:TIDEGATE_KEY_" + suffix_of(name)
 
 
 def entry_of(row: Credential) -> CredentialEntry:

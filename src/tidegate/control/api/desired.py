@@ -3,16 +3,18 @@
 Secrets are not in the document, they are named in it by reference. Who applies it sends beside it those that their references lead to.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
 import msgspec
-from msgspec import Meta
 
 from tidegate.control.api import where
 from tidegate.control.api.call import Call
 from tidegate.control.api.configured import configuration, defined, provider_entry, route_entry
 from tidegate.control.api.credentials import vault_of
+from tidegate.control.api.desired_entries import OrgExported, OrgSections
+from tidegate.control.api.desired_org import org_exported, org_steps
+from tidegate.control.api.desired_steps import Planned, Step, adding, removing, replacing, shown
 from tidegate.control.api.problem import FieldError, Problem, conflict, invalid, invalid_field
 from tidegate.control.api.table import Nothing, Route
 from tidegate.control.desired import CredentialEntry, Exported, entry_of, exported, of_file, reference_of, split
@@ -27,43 +29,31 @@ from tidegate.ports import Unsealable
 from tidegate.records import Credential, Kept, StoredProvider, StoredRoute
 
 Row = TypeVar("Row", StoredProvider, StoredRoute)
-Stored = TypeVar("Stored", StoredProvider, StoredRoute, Credential)
 Entries = dict[str, dict[str, Any]]
 _FOR_SECRETS = frozenset(f"credentials:{verb}" for verb in ("create", "edit", "rotate", "delete"))
 
 
-class DesiredConfiguration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class DesiredConfiguration(OrgSections, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A section that is there is meant whole: what is not in it is deleted. One that is not there stays as it is. `secrets` are what
-    references lead to where this is sent from; one that is not among them stays as it is."""
+    references lead to where this is sent from; one that is not among them stays as it is. Keys, limits and budgets are those of the
+    organisation `default`."""
 
     providers: Entries | None = None
     routes: Entries | None = None
     credentials: list[CredentialEntry] | None = None
-    secrets: dict[str, Annotated[str, Meta(max_length=20_000)]] = {}
 
 
-class PlannedChange(msgspec.Struct, frozen=True, kw_only=True):
-    """`fields` are those that differ; `before` and `after` are as in a document."""
+class ExportedConfiguration(OrgExported, frozen=True, omit_defaults=True, kw_only=True):
+    """What is served of a gateway's file and database, and the rest of the organisation `default`, as `tidegate apply` takes it."""
 
-    action: Literal["create", "update", "delete"]
-    kind: Literal["provider", "route", "credential"]
-    name: str
-    fields: list[str]
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
+    providers: Entries
+    routes: Entries
+    credentials: list[CredentialEntry]
 
 
-class Planned(msgspec.Struct, frozen=True, kw_only=True):
-    changes: list[PlannedChange]
-
-
-class _Step(msgspec.Struct, frozen=True):
-    shown: PlannedChange
-    make: Callable[[], Awaitable[Any]]
-
-
-async def get_configuration(call: Call, _asked: Nothing) -> Exported:
-    return exported(configuration(call).current, await defined(call))
+async def get_configuration(call: Call, _asked: Nothing) -> ExportedConfiguration:
+    found, own = exported(configuration(call).current, await defined(call)), await org_exported(call)
+    return ExportedConfiguration(**msgspec.structs.asdict(found), **msgspec.structs.asdict(own))
 
 
 async def plan_configuration(call: Call, asked: DesiredConfiguration) -> Planned:
@@ -77,7 +67,7 @@ async def apply_configuration(call: Call, asked: DesiredConfiguration) -> Planne
     return Planned(changes=[step.shown for step in steps])
 
 
-async def _steps(call: Call, asked: DesiredConfiguration) -> list[_Step]:
+async def _steps(call: Call, asked: DesiredConfiguration) -> list[Step]:
     """In an order in which they can be made. Raises `Problem` for what is wrong with the document."""
     present = await defined(call)
     file = of_file(configuration(call).current)
@@ -93,7 +83,8 @@ async def _steps(call: Call, asked: DesiredConfiguration) -> list[_Step]:
     providers, of_providers = _rows(call, StoredProvider, named, present.providers, file.providers, provider_entry)
     routes, of_routes = _rows(call, StoredRoute, asked.routes, present.routes, file.routes, route_entry)
     snapshot = await _compiled(call, Kept(providers=providers, routes=routes))
-    return [*of_providers, *of_routes, *await _credentials(call, asked, keys, present, file, snapshot)]
+    of_credentials = await _credentials(call, asked, keys, present, file, snapshot)
+    return [*of_providers, *of_routes, *of_credentials, *await org_steps(call, asked)]
 
 
 async def _compiled(call: Call, kept: Kept) -> Snapshot:
@@ -110,14 +101,14 @@ def _rows(
     present: tuple[Row, ...],
     file: Entries,
     read: Callable[[str, JsonObject], JsonObject],
-) -> tuple[tuple[Row, ...], list[_Step]]:
+) -> tuple[tuple[Row, ...], list[Step]]:
     """The rows as they would be, and the steps to there."""
     if wanted is None:
         return present, []
     what: Literal["provider", "route"] = "provider" if kind is StoredProvider else "route"
     known = {row.name: row for row in present}
     rows: list[Row] = []
-    steps: list[_Step] = []
+    steps: list[Step] = []
     for name, given in wanted.items():
         entry = _read(what, name, given, read) if name not in file else given
         row = known.pop(name, None)
@@ -128,12 +119,12 @@ def _rows(
         if row is None:
             id = call.new_id("prov" if what == "provider" else "route")
             row = kind(id=id, name=name, entry=entry, created_by=call.actor_name, created_at=call.now, updated_at=call.now)
-            steps.append(_Step(_shown(what, name, None, entry), _adding(call, row)))
+            steps.append(Step(shown(what, name, None, entry), adding(call, row)))
         elif row.entry != entry:
             before, row = row.entry, msgspec.structs.replace(row, entry=entry)
-            steps.append(_Step(_shown(what, name, before, entry), _replacing(call, row, f"{what}.update")))
+            steps.append(Step(shown(what, name, before, entry), replacing(call, row, f"{what}.update")))
         rows.append(row)
-    steps += [_Step(_shown(what, row.name, row.entry, None), _removing(call, row)) for row in known.values()]
+    steps += [Step(shown(what, row.name, row.entry, None), removing(call, row)) for row in known.values()]
     return tuple(rows), steps
 
 
@@ -147,7 +138,7 @@ def _read(what: str, name: str, given: JsonObject, read: Callable[[str, JsonObje
 
 async def _credentials(
     call: Call, asked: DesiredConfiguration, keys: dict[str, str], present: Kept, file: Exported, snapshot: Snapshot
-) -> list[_Step]:
+) -> list[Step]:
     wanted: dict[str, CredentialEntry] = {}
     given = [CredentialEntry(name=name, provider=name, reference=key) for name, key in keys.items()]
     for entry in (*given, *(asked.credentials or ())):
@@ -156,7 +147,7 @@ async def _credentials(
         wanted[entry.name] = entry
     of_file = {entry.name: entry for entry in file.credentials}
     known = {row.name: row for _, row in present.credentials}
-    steps: list[_Step] = []
+    steps: list[Step] = []
     for name, entry in wanted.items():
         row = known.pop(name, None)
         if row is None and of_file.get(name) == entry:
@@ -165,13 +156,13 @@ async def _credentials(
         steps += () if step is None else (step,)
     if asked.credentials is not None:
         rest = (row for row in known.values() if of_file.get(row.name) != entry_of(row))
-        steps += [_Step(_shown("credential", row.name, _told(entry_of(row)), None), _removing(call, row)) for row in rest]
+        steps += [Step(shown("credential", row.name, _told(entry_of(row)), None), removing(call, row)) for row in rest]
     if steps:
         call.require_held((Grant(GATEWAY, _FOR_SECRETS),), "A change of credentials")
     return steps
 
 
-async def _credential(call: Call, entry: CredentialEntry, row: Credential | None, secret: str | None, origin: str | None) -> _Step | None:
+async def _credential(call: Call, entry: CredentialEntry, row: Credential | None, secret: str | None, origin: str | None) -> Step | None:
     if origin is None:
         raise invalid_field("credentials", f"`{entry.name}`: there is no provider `{entry.provider}`")
     flaw = None if secret is None else flaw_of_secret(secret)
@@ -184,9 +175,9 @@ async def _credential(call: Call, entry: CredentialEntry, row: Credential | None
     if before == entry and not is_changed:
         return None
     after = _with(call, entry, row, origin if is_changed or row is None else row.origin)
-    shown = _shown("credential", entry.name, None if before is None else _told(before), _told(entry), secret=is_changed and row is not None)
+    change = shown("credential", entry.name, None if before is None else _told(before), _told(entry), secret=is_changed and row is not None)
     if not is_changed:
-        return _Step(shown, _replacing(call, after, "credential.update"))
+        return Step(change, replacing(call, after, "credential.update"))
     if secret is None:
         raise invalid_field(
             "secrets", f"`{entry.reference}` is needed for the credential `{entry.name}`, and leads to nothing where this is sent from"
@@ -194,9 +185,9 @@ async def _credential(call: Call, entry: CredentialEntry, row: Credential | None
     if row is None or row.shared != entry.shared:
         fresh = msgspec.structs.replace(after, id=call.new_id("cred"), version=1, revision=1)
         sealed = vault_of(call).seal(call.tenant.org_id, fresh, Secret(secret))
-        return _Step(shown, _adding(call, sealed, instead_of=row))
+        return Step(change, adding(call, sealed, instead_of=row))
     sealed = vault_of(call).seal(call.tenant.org_id, msgspec.structs.replace(after, version=row.version + 1), Secret(secret))
-    return _Step(shown, _replacing(call, sealed, "credential.rotate"))
+    return Step(change, replacing(call, sealed, "credential.rotate"))
 
 
 def _with(call: Call, entry: CredentialEntry, row: Credential | None, origin: str) -> Credential:
@@ -230,49 +221,6 @@ def _told(entry: CredentialEntry) -> JsonObject:
     return found
 
 
-def _shown(
-    kind: Literal["provider", "route", "credential"],
-    name: str,
-    before: JsonObject | None,
-    after: JsonObject | None,
-    *,
-    secret: bool = False,
-) -> PlannedChange:
-    old, new = before or {}, after or {}
-    fields = [field for field in dict.fromkeys((*old, *new)) if old.get(field) != new.get(field)]
-    return PlannedChange(
-        action="create" if before is None else "delete" if after is None else "update",
-        kind=kind,
-        name=name,
-        fields=list(dict.fromkeys((*fields, *(("secret",) if secret else ())))),
-        before=before,
-        after=after,
-    )
-
-
-def _adding(call: Call, row: Stored, *, instead_of: Credential | None = None) -> Callable[[], Awaitable[Any]]:
-    async def make() -> None:
-        if instead_of is not None:
-            await call.change.remove(instead_of)
-        await call.change.add(row)
-
-    return make
-
-
-def _replacing(call: Call, row: Stored, action: str) -> Callable[[], Awaitable[Any]]:
-    async def make() -> None:
-        await call.change.replace(row, action)
-
-    return make
-
-
-def _removing(call: Call, row: Stored) -> Callable[[], Awaitable[Any]]:
-    async def make() -> None:
-        await call.change.remove(row)
-
-    return make
-
-
 ROUTES = (
     Route(
         method="GET",
@@ -280,7 +228,7 @@ ROUTES = (
         name="get_configuration",
         permission="config:read",
         where=where.gateway,
-        answer=Exported,
+        answer=ExportedConfiguration,
         handler=get_configuration,
         summary="What the file and the database define, as a document; secrets by reference.",
     ),
