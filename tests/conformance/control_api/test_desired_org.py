@@ -1,6 +1,6 @@
 """An organisation's keys, limits and budgets at once: export, plan and apply."""
 
-import asyncio
+import itertools
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support import databases
 from tests.support.control import ACTOR, START, World, world
+from tests.support.examples import examples
 
 from tidegate.policy.keys import format_token
 from tidegate.records import ServiceAccount, Team, Tenant, User
@@ -223,29 +223,20 @@ async def made(api: World, org: str) -> None:
         await change.add(ServiceAccount(id=api.name("sa_"), name="robot"))
 
 
-def test_what_a_document_can_say_is_said_by_the_export_of_it(tmp_path: Path) -> None:
+async def test_what_a_document_can_say_is_said_by_the_export_of_it(api: World, tmp_path: Path) -> None:
     """By Hypothesis, over all that the three sections can say."""
-    rounds = iter(range(1_000_000))
+    rounds = itertools.count()
+    folder = tmp_path / "second"
+    folder.mkdir()
+    async with databases.sqlite_url(folder) as url:
+        database = databases.opened(url)
+        async with world(database) as second:
 
-    async def run() -> None:
-        async with databases.sqlite_url(tmp_path) as one, databases.sqlite_url(tmp_path) as two:
-            opened = [databases.opened(one), databases.opened(two)]
-            async with world(opened[0]) as first, world(opened[1]) as second:
-                loop = asyncio.get_running_loop()
-                await asyncio.to_thread(examples, loop, first, second)
-            for database in opened:
-                await database.aclose()
+            async def one(documents: list[dict[str, Any]]) -> None:
+                await check(api, second, msgspec.json.decode(msgspec.json.encode(documents)), next(rounds))
 
-    def examples(loop: asyncio.AbstractEventLoop, first: World, second: World) -> None:
-        @settings(max_examples=EXAMPLES, deadline=None, database=None)
-        @given(st.lists(DOCUMENTS, min_size=1, max_size=3))
-        def example(documents: list[dict[str, Any]]) -> None:
-            plain = msgspec.json.decode(msgspec.json.encode(documents))
-            asyncio.run_coroutine_threadsafe(check(first, second, plain, next(rounds)), loop).result()
-
-        example()
-
-    asyncio.run(run())
+            await examples(st.lists(DOCUMENTS, min_size=1, max_size=3), EXAMPLES, one)
+        await database.aclose()
 
 
 @pytest.mark.parametrize("usd", ["0", 1, "1.000000001", 0.1])

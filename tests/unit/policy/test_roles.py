@@ -1,5 +1,6 @@
 """Permissions on scopes, and the rule that nobody grants what they do not hold."""
 
+import os
 from dataclasses import dataclass
 
 import pytest
@@ -115,7 +116,7 @@ grants = st.lists(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=int(os.environ.get("TIDEGATE_GRANTS", "250")), deadline=None)
 @given(holder=grants, granted=grants)
 def test_what_may_be_granted_is_exactly_what_is_held(holder: list[Grant], granted: list[Grant]) -> None:
     """T-AZ-2 for permissions, against a model that spells every scope out."""

@@ -14,7 +14,7 @@ from tidegate.control.api.routes import ROUTES
 PAGE = Path(__file__).parents[4] / "docs" / "openapi.json"
 DOCUMENT: dict[str, Any] = json.loads(render(ROUTES))
 SECRET = re.compile(r"hash|secret|cipher|digest|sealed|pepper|password|token", re.IGNORECASE)
-TOKENS = re.compile(r"tokens|tokens_per_\w+")
+TOKENS = re.compile(r"tokens|max_output_tokens|tokens_per_\w+")
 """What models read and write."""
 
 
