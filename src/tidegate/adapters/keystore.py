@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from tidegate.policy.keys import ALPHABET, ID_LENGTH, SECRET_LENGTH, KeyEnv, StoredKey, StoredKeys, format_token, token_digest
+from tidegate.policy.keys import ALPHABET, ID_LENGTH, SECRET_LENGTH, KeyEnv, StoredKey, StoredKeys, format_token, token_digest, token_id
 
 _PEPPER_BYTES = 32
 _VERSION = 1
@@ -73,6 +73,15 @@ class KeyStore:
             revoked = msgspec.structs.replace(found[0], revoked=int(time.time()))
             self._write([revoked if row is found[0] else row for row in file.keys])
             return revoked
+
+    def revoke_token(self, token: str) -> bool:
+        """Revokes the active key of that token; whether there was one. Raises `KeyStoreError`."""
+        file = self.peek()
+        public, digest = token_id(token), token_digest(file.pepper, token)
+        if not any(row.id == public and row.digest == digest and row.revoked is None for row in file.keys):
+            return False
+        self.revoke(public or "")
+        return True
 
     def _create(self, name: str, env: KeyEnv, models: tuple[str, ...]) -> tuple[StoredKey, str]:
         file = self._read_file()

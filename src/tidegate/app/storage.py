@@ -88,7 +88,16 @@ async def stored(needs: Needs) -> None:
             poke()
 
     opened: list[SqlPersonal] = []
-    made = services(database, ledger, needs.pepper, changed, needs.live, needs.watcher, lambda: opened[0] if opened else None)
+    made = services(
+        database,
+        ledger,
+        needs.pepper,
+        changed,
+        needs.live,
+        needs.watcher,
+        personal=lambda: opened[0] if opened else None,
+        settings=settings,
+    )
     keys, kept = KeysFile(settings.home, needs.pepper), KeptFile(settings.home, needs.pepper)
     try:
         async with control_api(made, needs.admin):

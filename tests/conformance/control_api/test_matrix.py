@@ -8,6 +8,7 @@ from tests.conformance.control_api.requests import OF_NOBODY, OF_TEAM_X, OF_THE_
 from tests.support.control import ACTOR, World
 
 from tidegate.control.api.billing_webhook import PATH as EVENTS_PATH
+from tidegate.control.api.leaked_keys import PATH as LEAKS_PATH
 from tidegate.control.api.routes import ROUTES
 from tidegate.control.api.table import AUTHENTICATED, BASE, OPENAPI_PATH, Route
 from tidegate.policy.keys import checksum
@@ -108,8 +109,9 @@ async def test_nothing_is_served_that_is_not_in_the_table(api: World) -> None:
         for method in (route.methods or ())
         if method != "HEAD"
     }
-    assert len(api.app.routes) == len(ROUTES) + 2
-    assert served == {(route.method, route.full_path) for route in ROUTES} | {("GET", OPENAPI_PATH), ("POST", EVENTS_PATH)}
+    assert len(api.app.routes) == len(ROUTES) + 3
+    apart = {("GET", OPENAPI_PATH), ("POST", EVENTS_PATH), ("POST", LEAKS_PATH)}
+    assert served == {(route.method, route.full_path) for route in ROUTES} | apart
 
 
 @pytest.mark.parametrize("who", [*STRANGERS, *HOLDERS])

@@ -2,19 +2,22 @@
 
 import asyncio
 import itertools
+import multiprocessing
+import os
+import signal
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import URL, event, select, update
 from tests.conformance.storage.test_directory import ALICE, OTHER, OWN, Directory
 from tests.support.clock import FixedClock
 from tests.support.control import KEK
 
 from tidegate.adapters.sealing.envelope import EnvelopeSealer
 from tidegate.adapters.sealing.keys import Keyring, kek
-from tidegate.adapters.sql.changes import generation
+from tidegate.adapters.sql.changes import Changes, generation
 from tidegate.adapters.sql.control_store import SqlControlStore
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.kept import KeptRows
@@ -146,3 +149,39 @@ async def test_a_list_has_no_sealed_bytes(made: Directory) -> None:
     assert msgspec.structs.replace(row, created_at=0, updated_at=0) == Credential(
         id="cred_0", name="0", provider="openai", origin="https://openai.example", kek_id=KEK.id, last4="89-0"
     )
+
+
+def rewraps(url: URL, step: int) -> None:
+    """The change of keys in a process of its own, which is killed before its statement `step`."""
+    count = itertools.count()
+
+    def before(*_of_the_statement: object) -> None:
+        if next(count) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    async def run() -> None:
+        own = Database(url, statement_seconds=10)
+        event.listen(own.engine.sync_engine, "before_cursor_execute", before)
+        await SealedRows(own).rewrap(Changes(own, FixedClock()), EVERYONE, ALICE, sealer(NEWER, KEK))
+        await own.aclose()
+
+    asyncio.run(run())
+    os._exit(0)  # what the parent would do at its end is not for a copy of it
+
+
+def was_killed(url: URL, step: int) -> bool:
+    process = multiprocessing.get_context("fork").Process(target=rewraps, args=(url, step))
+    process.start()
+    process.join(60)
+    assert process.exitcode in (0, -signal.SIGKILL)
+    return process.exitcode != 0
+
+
+async def test_a_process_that_is_killed_at_any_step_of_it_leaves_what_opens(made: Directory, database: Database) -> None:
+    killed = 0
+    while await asyncio.to_thread(was_killed, database.engine.url, 3 * killed):
+        killed += 1
+        assert await opened(database, NEWER, KEK) == WHOLE
+    assert killed > 3
+    assert await SealedRows(database).kek_ids(EVERYONE) == {NEWER.id: 8}
+    assert await opened(database, NEWER) == WHOLE

@@ -13,6 +13,8 @@ from tidegate.control.api.billing_webhook import PATH as EVENTS_PATH
 from tidegate.control.api.billing_webhook import events
 from tidegate.control.api.call import Services
 from tidegate.control.api.endpoint import endpoint, refusal
+from tidegate.control.api.leaked_keys import PATH as LEAKS_PATH
+from tidegate.control.api.leaked_keys import leaks
 from tidegate.control.api.openapi import render
 from tidegate.control.api.problem import Problem
 from tidegate.control.api.routes import ROUTES
@@ -38,6 +40,8 @@ def create_app(services: Services, routes: Sequence[Route] = ROUTES) -> Starlett
     served = [StarletteRoute(route.full_path, endpoint(services, route), methods=[route.method], name=route.name) for route in routes]
     webhook = events(services.store, services.signed, services.now)
     served.append(StarletteRoute(EVENTS_PATH, webhook, methods=["POST"], name="stripe_events"))
+    leaked = leaks(services.store, services.peppers, services.leak_signed, services.revoke_local, services.now, services.changed)
+    served.append(StarletteRoute(LEAKS_PATH, leaked, methods=["POST"], name="leaked_keys"))
     served.append(StarletteRoute(OPENAPI_PATH, openapi, methods=["GET"], name="openapi"))
     app = Starlette(routes=served, exception_handlers=handlers)
     app.router.redirect_slashes = False

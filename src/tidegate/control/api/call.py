@@ -38,6 +38,11 @@ def nobody_signs(_header: str, _body: bytes) -> bool:
     return False
 
 
+def no_key_of_a_file(_token: str) -> bool:
+    """Where no file has keys."""
+    return False
+
+
 def no_vault() -> Vault | None:
     """Where no credentials are kept."""
 
@@ -74,6 +79,10 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     """Whether there is a payment provider to tell of customers and subscriptions."""
     signed: Callable[[str, bytes], bool] = nobody_signs
     """(header, body) -> whether the payment provider signed the body, now."""
+    leak_signed: Callable[[str, bytes], bool] = nobody_signs
+    """The same of whoever finds keys in public."""
+    revoke_local: Callable[[str], bool] = no_key_of_a_file
+    """Ends a key of the gateway's own file, by its token; whether it is one."""
     origin_of: Callable[[str], str | None] = no_provider
     health: Health = msgspec.field(default_factory=Health)
     """What the data plane of the same process has seen of its targets."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shutil
 import tempfile
 import zlib
@@ -78,7 +79,8 @@ def look(folder: Path) -> Found:
     return asyncio.run(found())
 
 
-MUTATIONS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EXAMPLES = int(os.environ.get("TIDEGATE_MUTATIONS", "150"))
+MUTATIONS = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def harmed(whole: Path, into: Path, which: int, place: float, change: int | None) -> tuple[Path, int, int]:
