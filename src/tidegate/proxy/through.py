@@ -29,6 +29,7 @@ from tidegate.proxy.effects import has_effects
 from tidegate.proxy.exchange import run
 from tidegate.proxy.facts import facts, may_ask, tokens_about
 from tidegate.proxy.failure import DRAINING, UNRECORDED, BusyError, Failure, LimitError, cooling, drained, told
+from tidegate.proxy.given import note
 from tidegate.proxy.headers import header_value
 from tidegate.proxy.named import resolved
 from tidegate.proxy.prepare import Prepared
@@ -47,6 +48,7 @@ async def through(app: App, call: Call, plan: Plan, reply: Reply, prepare: Prepa
     if app.door.is_busy:
         await app.door.enter(_weighed(call, plan))
     plan = await resolved(app, call, plan)
+    note(app, call, reply)
     targets = _ordered(app, call, plan)
     if plan.rules.hedge is None or len(targets) == 1 or effects or has_effects(call):
         alone = len(targets) == 1
