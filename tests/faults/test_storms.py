@@ -1,21 +1,25 @@
-"""T-OV-3 at its small size: a provider that refuses everything is not asked more than it would be without retries, is left alone for as
+"""T-OV-3: a provider that refuses everything is not asked more than it would be without retries, is left alone for as
 long as it asks, and is tried by one call at a time when it comes back."""
 
+import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from tests.e2e.wire import Answer, Provider, call
+from tests.faults.rig.calls import FIRST_NUMBER, Call, Transcript, load
+from tests.faults.rig.sizes import sizes
 from tests.support.gateway import GatewayProcess
 
 from tidegate.sandbox.server import running
 
 CLIENTS = 8
 CALLS = 200
+Record = Callable[[str, object], None]
 
 
 @pytest.fixture
@@ -67,3 +71,45 @@ def test_a_provider_that_asks_to_be_left_alone_is_and_comes_back_by_one_call(gat
         answers = list(pool.map(lambda _: ask(gateway, "once", n=1, ttft_ms=1500), range(CLIENTS)))
     assert Counter(answer.status for answer in answers) in ({200: 1, 503: CLIENTS - 1}, {200: 2, 503: CLIENTS - 2})
     assert ask(gateway, "once").status == 200
+
+
+async def open_loop(gateway: GatewayProcess, model: str, **script: Any) -> list[Transcript]:
+    """Calls at a fixed rate, whatever becomes of them, for as long as the storm lasts."""
+    count = round(sizes().rate * sizes().storm)
+    calls = [Call(FIRST_NUMBER + place, model=model, script=script, stream=False) for place in range(count)]
+    return await load(gateway.port, gateway.key, calls, sizes().rate)
+
+
+async def test_in_a_storm_of_429_nobody_comes_before_the_provider_said(
+    gateway: GatewayProcess, provider: Provider, record_property: Record
+) -> None:
+    wait = sizes().retry_after
+    transcripts = await open_loop(gateway, "once", status=429, retry_after=wait)
+    times = sorted(attempt["time"] for attempt in provider.attempts())
+    under_way = [at for at in times if at - times[0] < 0.2]
+    after = times[len(under_way) - 1 :]
+    assert all(later - earlier >= wait for earlier, later in itertools.pairwise(after)), times
+    assert {transcript.status for transcript in transcripts} == {429, 503}
+    assert all(transcript.refused and "retry-after" in transcript.headers for transcript in transcripts)
+    record_property(
+        "verdict",
+        f"storm of 429 with `retry-after: {wait}` for {sizes().storm:.0f} s: {len(transcripts)} calls, {len(times)} attempts, "
+        "none before its time",
+    )
+
+
+async def test_in_a_storm_of_503_attempts_stay_few_and_do_not_come_together(
+    gateway: GatewayProcess, provider: Provider, record_property: Record
+) -> None:
+    transcripts = await open_loop(gateway, "only", status=503)
+    times = sorted(attempt["time"] for attempt in provider.attempts())
+    in_one_second = Counter(int(at - times[0]) for at in times[3:])
+    assert {transcript.status for transcript in transcripts} == {503}
+    assert len(times) <= 1.2 * len(transcripts) + 3
+    # Past the failures that opened the circuit, one call at a time tries it.
+    assert max(in_one_second.values(), default=0) <= 2
+    record_property(
+        "verdict",
+        f"storm of 503 for {sizes().storm:.0f} s: {len(transcripts)} calls, {len(times)} attempts, at most "
+        f"{max(in_one_second.values(), default=0)} in a second once the circuit had opened",
+    )

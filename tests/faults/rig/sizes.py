@@ -26,6 +26,12 @@ class Sizes(msgspec.Struct, frozen=True):
     """Calls of which every token is looked for."""
     minutes: float = 0.05
     """Of too many tokens per minute; less than one is one window's at once."""
+    flood: float = 1.5
+    """Seconds of each load that is more than there is room for."""
+    storm: float = 3.0
+    """Seconds in which a provider refuses everything."""
+    retry_after: int = 1
+    """Seconds for which it asks to be left alone."""
 
 
 LONG = Sizes(
@@ -40,6 +46,9 @@ LONG = Sizes(
     pause=8.0,
     conservation=20_000,
     minutes=3.0,
+    flood=20.0,
+    storm=120.0,
+    retry_after=7,
 )
 
 

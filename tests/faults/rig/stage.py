@@ -49,9 +49,11 @@ class Stage(msgspec.Struct):
 
 
 @contextlib.contextmanager
-def staged(folder: Path, config: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Iterator[Stage]:
+def staged(
+    folder: Path, config: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None, **openai: Any
+) -> Iterator[Stage]:
     """Two OpenAI-shaped and one Anthropic-shaped provider, all the same sandbox: `/p1`, `/p2` and `/p3` in its log. `config` adds to or
-    replaces parts of tidegate.yaml."""
+    replaces parts of tidegate.yaml, `openai` are settings of that provider."""
     log = folder / "truth.jsonl"
     with contextlib.ExitStack() as stack:
         sandbox = stack.enter_context(running(Settings(truth_log=log, fsync=False)))
@@ -60,7 +62,7 @@ def staged(folder: Path, config: Mapping[str, Any] | None = None, environ: Mappi
         settings: dict[str, Any] = {
             "providers": {
                 # Of no known kind: OpenAI's own has the Responses API too, which the sandbox does not speak.
-                "openai": {"kind": "custom", "dialect": "openai_chat", "base_url": f"{base}/p1/v1", "api_key": "env:UPSTREAM_KEY"},
+                "openai": {"kind": "custom", "dialect": "openai_chat", "base_url": f"{base}/p1/v1", "api_key": "env:UPSTREAM_KEY"} | openai,
                 "second": {"kind": "custom", "dialect": "openai_chat", "base_url": f"{base}/p2/v1", "api_key": "env:UPSTREAM_KEY"},
                 "anthropic": {"base_url": f"{base}/p3/v1", "api_key": "env:UPSTREAM_KEY"},
             },
