@@ -2,6 +2,8 @@
 the port that it wraps."""
 
 import asyncio
+import contextlib
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,15 +29,23 @@ class AsgiUpstream:
         self._others = others
 
     def open(
-        self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes | Upload, *, stream: bool, method: str = "POST"
+        self,
+        config: UpstreamConfig,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | Upload,
+        *,
+        stream: bool,
+        method: str = "POST",
+        within: float = math.inf,
     ) -> Awaitable[UpstreamAnswer]:
         """As the port says."""
         if config.spec.name != self._name:
-            return self._others.open(config, url, headers, body, stream=stream, method=method)
-        return self._open(method, url, headers, body)
+            return self._others.open(config, url, headers, body, stream=stream, method=method, within=within)
+        return self._open(method, url, headers, body, within)
 
-    async def _open(self, method: str, url: str, headers: Mapping[str, str], body: bytes | Upload) -> UpstreamAnswer:
-        answer = AsgiAnswer()
+    async def _open(self, method: str, url: str, headers: Mapping[str, str], body: bytes | Upload, within: float) -> UpstreamAnswer:
+        answer = AsgiAnswer(within)
         data = body if isinstance(body, bytes) else b"".join([piece async for piece in body.pieces()])
         answer.start(self._app, method, url, headers, data)
         await answer.head()
@@ -48,7 +58,10 @@ class AsgiUpstream:
 class AsgiAnswer:
     """One call of an ASGI application, run in a task of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, within: float = math.inf) -> None:
+        self._within = within
+        self._timer: asyncio.TimerHandle | None = None
+        self._ran_out = False
         self.status = 0
         self.headers: Mapping[str, str] = {}
         self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue(_QUEUE)
@@ -77,6 +90,15 @@ class AsgiAnswer:
             "state": {},
         }
         self._task = asyncio.create_task(self._run(app, scope, body))
+        if self._within < math.inf:
+            self._timer = asyncio.get_running_loop().call_later(self._within, self._run_out)
+
+    def _run_out(self) -> None:
+        self._ran_out = True
+        self.close()
+        self._started.set()
+        with contextlib.suppress(asyncio.QueueFull):  # then the reader has something to read, and asks again
+            self._pieces.put_nowait(None)
 
     async def _run(self, app: AsgiApp, scope: dict[str, Any], body: bytes) -> None:
         sent = False
@@ -117,6 +139,8 @@ class AsgiAnswer:
         except asyncio.CancelledError:
             self.close()
             raise
+        if self._ran_out:
+            raise self._late("headers")
         if not self.status:
             raise UpstreamFailure("headers", "the built-in provider gave no answer")
 
@@ -131,11 +155,15 @@ class AsgiAnswer:
 
     async def piece(self) -> bytes:
         """The next piece; nothing at the end. Raises `UpstreamFailure` where the application stopped before its end."""
+        if self._ran_out:
+            raise self._late("body")
         if not self._ended:
             piece = await self._pieces.get()
             if piece is not None:
                 return piece
             self._ended = True
+        if self._ran_out:
+            raise self._late("body")
         if not self._complete:
             raise UpstreamFailure("body", "the connection was closed before the end of the answer")
         return b""
@@ -147,8 +175,16 @@ class AsgiAnswer:
                 return False
         return True
 
+    def _late(self, phase: str) -> UpstreamFailure:
+        return UpstreamFailure(phase, f"it has taken {self._within:.3g} s, which was all the time that there was", timeout=True)
+
+    def flows(self) -> None:
+        """As the port says: the built-in provider is never silent by itself."""
+
     def close(self) -> None:
         """Tells the application that its client has gone."""
+        if self._timer is not None:
+            self._timer.cancel()
         self._gone.set()
         if self._task is not None and not self._task.done():
             self._task.cancel()

@@ -5,6 +5,7 @@ One timer watches the silence of all connections, so that a call pays for none o
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,24 +41,34 @@ class HttpUpstream:
         self._timer: asyncio.TimerHandle | None = None
 
     async def open(
-        self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes | Upload, *, stream: bool, method: str = "POST"
+        self,
+        config: UpstreamConfig,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | Upload,
+        *,
+        stream: bool,
+        method: str = "POST",
+        within: float = math.inf,
     ) -> "HttpAnswer":
         """Sends a request and waits for the head of the answer. Raises `UpstreamFailure`."""
         origin, target = self._place(url, config)
         head = self._head(origin, f"{method} {target}", headers)
         upload = None if isinstance(body, bytes) else body
         times = config.timeouts
+        until = self._loop.time() + within
         while True:
             # An upload cannot be sent twice, as is needed where a kept connection turns out to be closed.
             connection = None if upload is not None else self._pooled(origin)
             if connection is None:
                 connection = Connection(self._loop, self._forget)
-                await self._dialer.dial(origin, connection, times.connect)
+                await self._dialer.dial(origin, connection, min(times.connect, within))
             self._open[connection] = origin.key
             sent = self._loop.time()
+            connection.until, connection.within = until, within
             if isinstance(body, bytes):
                 connection.send(head % len(body), body, times.answer)
-            self._watch(sent + times.answer)
+            self._watch(min(sent + times.answer, until))
             try:
                 if upload is not None:
                     await send_upload(connection, head, upload, times.answer)
@@ -131,11 +142,15 @@ class HttpUpstream:
         self._timer = None
         following = now + _SWEEP
         for connection in list(self._open):
-            if connection.is_waiting:
+            if connection.is_busy and connection.until <= now:
+                connection.run_out()
+            elif connection.is_waiting:
                 if connection.deadline <= now:
                     connection.expire()
+                elif connection.is_stuck(now):
+                    connection.get_stuck()
                 else:
-                    following = min(following, connection.deadline)
+                    following = min(following, connection.deadline, connection.until)
             elif not connection.is_busy and now - connection.idle_since > KEEP_ALIVE:
                 connection.abort()
         if self._open:
@@ -187,6 +202,11 @@ class HttpAnswer:
         if self._connection is None:
             raise UpstreamFailure("body", "the answer was closed")
         return self._connection.pump(give)
+
+    def flows(self) -> None:
+        """Content has begun: pings do not count as something that comes."""
+        if self._connection is not None:
+            self._connection.flows = True
 
     def close(self) -> None:
         """Gives the connection back where the body was read to its end, and closes it at once where it was not."""

@@ -5,6 +5,8 @@ Written here because it is on the path of every call: a general client costs sev
 """
 
 import asyncio
+import math
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import cast
@@ -17,13 +19,20 @@ BUFFER = 64 << 10
 """Bytes of an answer that wait for their reader before the socket is left alone."""
 HEAD_LIMIT = 64 << 10
 """Bytes of an answer's headers."""
+WRITE_STALL = 30.0
+"""Seconds in which a provider must take some of a request."""
 _NO_BODY = (204, 304)
+_PING = re.compile(rb"(?:^|\n):|event: ?ping")
+"""Comments of server-sent events, and Anthropic's event."""
+_LONGEST_PING = 96
+"""Bytes, with HTTP's framing: what is longer holds more than a ping."""
 
 
 class Connection(asyncio.Protocol):
     """Carries one exchange at a time: `send`, `wait_head`, then `piece` until it gives nothing. A failure is kept in `failure` and raised
     by whatever waits. `patience` is how long the provider may be silent, in seconds; `deadline` is when that ends, in loop time. Before the
-    head is complete its pieces put nothing off: a head that drips is silence."""
+    head is complete its pieces put nothing off: a head that drips is silence. Nothing puts off `until`, which is `within` seconds after the
+    start. Once content `flows`, pings are silence too."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, lost: Callable[["Connection"], None]) -> None:
         self._loop = loop
@@ -51,6 +60,11 @@ class Connection(asyncio.Protocol):
         self.failure: UpstreamFailure | None = None
         self.deadline = 0.0
         self.patience = 0.0
+        self.until = math.inf
+        self.within = math.inf
+        self.flows = False
+        self._unsent = 0
+        self._stuck_since = 0.0
         self.idle_since = 0.0
 
     def send(self, head: bytes, body: bytes, patience: float) -> None:
@@ -58,6 +72,7 @@ class Connection(asyncio.Protocol):
         self.is_busy = True
         self.exchanges += 1
         self.received = 0
+        self.flows = False
         self.is_head_complete = self.is_complete = self._framed = False
         self.patience = patience
         self.deadline = self._loop.time() + patience
@@ -180,6 +195,24 @@ class Connection(asyncio.Protocol):
         else:
             self.fail(UpstreamFailure("headers", f"no answer within {seconds}", timeout=True))
 
+    def run_out(self) -> None:
+        """The exchange has taken all the time that it has."""
+        words = f"it has taken {self.within:.3g} s, which was all the time that there was"
+        self.fail(UpstreamFailure("body" if self.is_head_complete else "headers", words, timeout=True))
+
+    def is_stuck(self, now: float) -> bool:
+        """Whether the provider has taken nothing of the request for too long."""
+        if not self._is_congested or self._transport is None:
+            return False
+        unsent = self._transport.get_write_buffer_size()
+        if unsent != self._unsent:
+            self._unsent, self._stuck_since = unsent, now
+        return now - self._stuck_since >= WRITE_STALL
+
+    def get_stuck(self) -> None:
+        """A provider that does not take the whole request has done nothing for it."""
+        self.fail(UpstreamFailure("send", f"it took nothing of the request for {WRITE_STALL:g} s", timeout=True))
+
     @property
     def is_waiting(self) -> bool:
         """The provider has the word: its silence counts."""
@@ -197,6 +230,7 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._is_congested = True
+        self._unsent = -1
 
     def resume_writing(self) -> None:
         self._is_congested = False
@@ -217,7 +251,8 @@ class Connection(asyncio.Protocol):
             if self.received > HEAD_LIMIT:
                 self.fail(UpstreamFailure("headers", f"the answer's headers are longer than {HEAD_LIMIT} bytes"))
             return
-        self.deadline = self._loop.time() + self.patience
+        if not self.flows or len(data) > _LONGEST_PING or _PING.search(data) is None:
+            self.deadline = self._loop.time() + self.patience
         if self._give is not None:
             if self._pieces:
                 self._hand_on(self._give)

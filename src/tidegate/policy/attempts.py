@@ -104,7 +104,7 @@ class Course:
         if at in self._untried:
             self._untried.remove(at)
         self._ready.pop(at, None)
-        if not self._goes_on(error, stage):
+        if elapsed >= self._rules.seconds or not self._goes_on(error, stage):
             return None
         if may_repeat(error) and stage is not Stage.PLANNED and (waited or 0.0) <= LONGEST_ASKED:
             self._ready[at] = elapsed + (waited or 0.0)

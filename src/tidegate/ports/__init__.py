@@ -3,6 +3,7 @@
 All times are in seconds; `Clock.now` is Unix time, `Clock.monotonic` is for intervals.
 """
 
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
@@ -131,6 +132,10 @@ class UpstreamAnswer(Protocol):
         `UpstreamFailure`, and what `give` raises."""
         ...
 
+    def flows(self) -> None:
+        """Content has begun: from now on what only keeps the connection alive (pings) does not put off the deadline of silence."""
+        ...
+
     def close(self) -> None:
         """The answer is done with: a connection whose body was not read to its end is closed at once."""
         ...
@@ -149,10 +154,19 @@ class Upload(Protocol):
 
 class Upstream(Protocol):
     def open(
-        self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes | Upload, *, stream: bool, method: str = "POST"
+        self,
+        config: UpstreamConfig,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | Upload,
+        *,
+        stream: bool,
+        method: str = "POST",
+        within: float = math.inf,
     ) -> Awaitable[UpstreamAnswer]:
         """Sends a request and waits for the head of the answer, within the provider's `timeouts`. Raises `UpstreamFailure`. An upload is
-        left where it stands when the provider answers before its end."""
+        left where it stands when the provider answers before its end. `within` so many seconds all of it must have come, whatever comes
+        in between; else what waits for it gets the failure."""
         ...
 
     async def aclose(self) -> None: ...

@@ -58,6 +58,8 @@ class Attempt:
     has_lost = False
     """Another attempt of the call was faster."""
     race: Race | None = None
+    diverts = False
+    """An answer that its provider's filter held back is not given to the client: another target is asked."""
     has_expired = False
     """It gave no content in its time."""
     timer: TimerHandle | None = None
@@ -93,6 +95,8 @@ class Attempt:
         self._event = _unsettled(call, plan, target, prepared, admitted)
         self.started = app.clock.monotonic()
         self.ended = self.started
+        # Time passes for the call as a whole; the machine decides that none begins without any left.
+        self.within = max(0.001, call.started + plan.rules.seconds - self.started)
         self._label = plan.label
         self._by_route = plan.by_route
         app.metrics.begun(call.surface, plan.label)

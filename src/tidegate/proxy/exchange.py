@@ -27,7 +27,9 @@ async def run(attempt: Attempt) -> Failure | None:
     attempt.begin()
     try:
         body = prepared.body if prepared.upload is None else prepared.upload
-        answer = await attempt.app.upstream.open(attempt.target.upstream, prepared.url, prepared.headers, body, stream=stream)
+        answer = await attempt.app.upstream.open(
+            attempt.target.upstream, prepared.url, prepared.headers, body, stream=stream, within=attempt.within
+        )
         attempt.upstream_status = answer.status
         if not 200 <= answer.status < 300:
             failure = await _refused(attempt, answer)

@@ -22,7 +22,7 @@ DRAINING = Error(
     retry_after=1.0,
 )
 
-_STAGES = {"connect": Stage.CONNECTING, "headers": Stage.SENT}
+_STAGES = {"connect": Stage.CONNECTING, "send": Stage.CONNECTING, "headers": Stage.SENT}
 
 
 class LimitError(GatewayError):

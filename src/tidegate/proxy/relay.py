@@ -17,6 +17,7 @@ from tidegate.ports import UpstreamAnswer, UpstreamFailure
 from tidegate.proxy.attempt import Attempt
 from tidegate.proxy.delivered import Delivered
 from tidegate.proxy.failure import BrokenOff, Failure, failure_of
+from tidegate.proxy.filtered import UNWATCHED, FilterWatch, filtered, is_body_filtered, is_filtered
 from tidegate.proxy.gate import Gate
 from tidegate.proxy.headers import header_value, returned
 from tidegate.proxy.prepare import Prepared
@@ -44,10 +45,14 @@ async def whole(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
             attempt.model, attempt.usage = read.model, read.usage
             if read.model is None:
                 _check(prepared, body)
+            if attempt.diverts and is_body_filtered(prepared, body):
+                return Failure(filtered(attempt), returned(answer.headers))
             if prepared.convert is not None:
                 body = prepared.convert(body)
         else:
             response = _learned(attempt, _decoded(prepared, answer, body))
+            if attempt.diverts and is_filtered(response):
+                return Failure(filtered(attempt), returned(answer.headers))
             encoded = call.dialect.encode_response(response, call.stamp, prepared.request or call.asked(call.body))
             attempt.losses += encoded.losses
             body = encoded.body
@@ -126,6 +131,7 @@ async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate:
     sent, or is sent now: how the provider's bytes were cut does not decide about the status."""
 
     keep = _forget if attempt.delivered is None else attempt.delivered.add
+    watch = _watch(attempt, answer)
 
     def failed() -> bool:
         return stream.error is not None and not gate.is_open and (stream.at_start or not attempt.last)
@@ -136,9 +142,13 @@ async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate:
         out = stream.feed(chunk)
         if gate.is_running and stream.error is None:
             return not out or gate.send(out)
+        if watch.feed(chunk):
+            return True  # to its end, where its usage is
         if failed():
             return False
-        goes_on = gate.give(out, go=stream.committed)
+        goes_on = gate.give(out, go=stream.committed and not watch.is_open)
+        if gate.is_running:
+            answer.flows()
         return goes_on and (stream.error is None or stream.told)
 
     try:
@@ -150,6 +160,7 @@ async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate:
                     break
             await attempt.reply.drained()
         out = stream.end()
+        watch.end()
     except UpstreamFailure as broken:
         failure = failure_of(broken, attempt.target)
         if not gate.is_open:
@@ -160,6 +171,8 @@ async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate:
         attempt.losses += stream.losses
         if stream.error is not None and stream.at_start:
             attempt.delivered = None
+    if watch.is_filtered and not gate.is_open:
+        return Failure(filtered(attempt), returned(answer.headers))
     if stream.error is not None and failed():
         return Failure(stream.error, returned(answer.headers))
     gate.give(out, go=True)
@@ -170,6 +183,13 @@ async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate:
     return None
 
 
+def _watch(attempt: Attempt, answer: UpstreamAnswer) -> FilterWatch:
+    if not attempt.diverts or attempt.delivered is None:
+        return UNWATCHED
+    prepared = attempt.prepared
+    return FilterWatch(FRAMINGS[framing_of(prepared, answer)].framer(LIMIT), prepared.dialect.stream_decoder(prepared.origin))
+
+
 def _forget(_chunk: bytes) -> None:
     """Of an operation, whose deltas are of no dialect."""
 
@@ -178,6 +198,8 @@ async def _told_as_stream(attempt: Attempt, answer: UpstreamAnswer) -> Failure |
     """The provider answered whole although a stream was asked for: its answer is told as one."""
     prepared, call = attempt.prepared, attempt.call
     response = _learned(attempt, prepared.dialect.decode_response(await answer.read(WHOLE_LIMIT), prepared.origin))
+    if attempt.diverts and is_filtered(response):
+        return Failure(filtered(attempt), returned(answer.headers))
     encoder = call.dialect.stream_encoder(call.stamp, prepared.request or call.asked(call.body))
     body = b"".join(encoder.feed(event) for event in unfold(response))
     attempt.losses += encoder.losses

@@ -196,7 +196,7 @@ async def _try(
         call.target = target
         attempt = Attempt(app, call, plan, target, prepared, admitted, reply, last=last)
         if not last:
-            _watched(attempt, plan, race)
+            _watched(attempt, plan, race, alone=waits)
         failure = await _run(attempt, place)
         if slots is not None:
             _learn(slots, attempt)
@@ -222,8 +222,9 @@ def _weighed(call: Call, plan: Plan) -> Call:
     return call
 
 
-def _watched(attempt: Attempt, plan: Plan, race: Race | None) -> None:
-    """One that another attempt can follow, or run beside."""
+def _watched(attempt: Attempt, plan: Plan, race: Race | None, *, alone: bool) -> None:
+    """One that another attempt can follow, or run beside. `alone`: at no other target."""
+    attempt.diverts = plan.rules.on_content_filter and not alone and not has_effects(attempt.call)
     if race is not None:
         attempt.race = race
         race.entered(attempt)

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from tests.unit.adapters.values import pieces_of
 
-from tidegate.adapters import http
+from tidegate.adapters import http, http_connection
 from tidegate.adapters.http import HttpUpstream
 from tidegate.policy.snapshot import Timeouts, Upstream
 from tidegate.ports import UpstreamFailure
@@ -176,6 +176,74 @@ async def test_silence_within_a_stream() -> None:
                 pieces.append(piece)
         answer.close()
         assert (pieces, failure.value.phase, failure.value.timeout) == ([b"one"], "body", True)
+
+
+async def test_a_stream_that_goes_on_and_on_ends_when_its_time_is_over() -> None:
+    async def endless(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD)
+        while not writer.is_closing():
+            writer.write(chunk(b"more"))
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    async with serving(endless) as (server, upstream):
+        answer = await upstream.open(config(), server.url, {}, b"", stream=True, within=0.1)
+        with pytest.raises(UpstreamFailure, match=r"it has taken 0\.1 s") as failure:
+            async for _ in pieces_of(answer):
+                pass
+        answer.close()
+        assert (failure.value.phase, failure.value.timeout) == ("body", True)
+
+
+async def test_time_is_over_also_before_the_head() -> None:
+    async def silent(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(60)
+
+    async with serving(silent) as (server, upstream):
+        with pytest.raises(UpstreamFailure, match=r"it has taken 0\.05 s") as failure:
+            await upstream.open(config(), server.url, {}, b"", stream=True, within=0.05)
+        assert (failure.value.phase, failure.value.timeout) == ("headers", True)
+
+
+@pytest.mark.parametrize("ping", [b": still here\n\n", b'event: ping\ndata: {"type": "ping"}\n\n'])
+async def test_pings_do_not_put_off_silence_once_content_has_come(ping: bytes) -> None:
+    async def pinging(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + chunk(b"data: content\n\n"))
+        while not writer.is_closing():
+            writer.write(chunk(ping))
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    async with serving(pinging) as (server, upstream):
+        timeouts = Timeouts(connect=5, answer=30, idle=0.1)
+        answer = await upstream.open(config(timeouts=timeouts), server.url, {}, b"", stream=True)
+        for _ in range(20):  # twice as long as it may be silent
+            assert await answer.piece()
+        answer.flows()
+        with pytest.raises(UpstreamFailure, match=r"nothing came for 0\.1 s"):
+            async for _ in pieces_of(answer):
+                pass
+        answer.close()
+
+
+async def test_a_provider_that_takes_nothing_of_the_request_has_done_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_connection, "WRITE_STALL", 0.05)
+    monkeypatch.setattr(http, "_SWEEP", 0.02)
+    released = asyncio.Event()
+
+    async def deaf(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await released.wait()
+        writer.close()
+
+    listener = await asyncio.start_server(deaf, "127.0.0.1", 0, limit=1024)
+    upstream = HttpUpstream()
+    url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/v1/x"
+    with pytest.raises(UpstreamFailure, match=r"it took nothing of the request for 0\.05 s") as failure:
+        await upstream.open(config(), url, {}, bytes(16 << 20), stream=False)
+    assert (failure.value.phase, failure.value.timeout) == ("send", True)
+    released.set()
+    await upstream.aclose()
+    listener.close()
 
 
 async def test_the_head_of_a_stream_may_take_longer_than_its_pieces() -> None:

@@ -86,6 +86,11 @@ def test_the_deadline_is_shared() -> None:
     assert after(Course(Rules(retries=1, seconds=10), 1), 0, LIMITED, waited=4.0, elapsed=5.0) is not None
 
 
+def test_no_target_follows_once_the_time_of_the_call_is_over() -> None:
+    assert after(Course(Rules(seconds=10), 2), 0, error(), elapsed=9.9) is not None
+    assert after(Course(Rules(seconds=10), 2), 0, error(), elapsed=10.0) is None
+
+
 def test_what_was_sent_without_an_answer_is_sent_once_more_at_most() -> None:
     course = Course(Rules(retries=5), 4)
     assert after(course, 0, error(504, ErrorKind.TIMEOUT), Stage.SENT) == Step(1)

@@ -1,6 +1,7 @@
 """Two attempts at once with providers that answer when the test says: one answer, both on the ledger, and nothing left behind."""
 
 import asyncio
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,7 +32,15 @@ class Doors:
         self.reached = {name: asyncio.Event() for name in given}
 
     async def open(
-        self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes, *, stream: bool, method: str = "POST"
+        self,
+        config: UpstreamConfig,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        stream: bool,
+        method: str = "POST",
+        within: float = math.inf,
     ) -> Given:
         self.reached[config.name].set()
         await self.open_doors[config.name].wait()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -64,6 +65,9 @@ class Given:
                 return False
         return True
 
+    def flows(self) -> None:
+        """Content has begun."""
+
     def close(self) -> None:
         self.closed = True
 
@@ -101,7 +105,15 @@ class Provider:
         self.sent: list[Sent] = []
 
     async def open(
-        self, config: UpstreamConfig, url: str, headers: Mapping[str, str], body: bytes | Upload, *, stream: bool, method: str = "POST"
+        self,
+        config: UpstreamConfig,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | Upload,
+        *,
+        stream: bool,
+        method: str = "POST",
+        within: float = math.inf,
     ) -> Given:
         data = body if isinstance(body, bytes) else b"".join([piece async for piece in body.pieces()])
         self.sent.append(Sent(config.name, url, dict(headers), data, stream, method))
