@@ -19,7 +19,7 @@ ROUTES: dict[str, Any] = {
     "quick": {"targets": ["second/gpt-4o-mini", "openai/gpt-4o"], "first_token_timeout": FIRST, "circuit_breaker": False},
     "last": {"targets": ["second/gpt-4o-mini"], "first_token_timeout": FIRST, "retries": 0, "circuit_breaker": False},
 }
-ENDLESS = {"n": 400, "gap_ms": 20}
+ENDLESS: dict[str, Any] = {"n": 400, "gap_ms": 20}
 Record = Callable[[str, object], None]
 
 
@@ -35,7 +35,7 @@ async def test_every_wait_has_its_end(stage: Stage, record_property: Record) -> 
     def call(client: Client, model: str, stream: bool = True, **script: Any) -> Call:
         return Call(next(numbers), client, model, script, stream=stream, patience=20.0)
 
-    silent = {"n": 4, "mode": "stall", "stall_ms": 15_000}
+    silent: dict[str, Any] = {"n": 4, "mode": "stall", "stall_ms": 15_000}
     runs: dict[str, list[Call]] = {
         "a running stream, at the route's total": [call(c, m, **ENDLESS) for c in CLIENTS for m in ("brief", "brief-claude")],
         "a whole answer, at the route's total": [call(c, "brief-claude", stream=False, n=2, ttft_ms=15_000) for c in CLIENTS],

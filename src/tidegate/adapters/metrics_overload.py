@@ -30,6 +30,19 @@ class OverloadMetrics(Collector):
         yield _waits(found.figures)
 
 
+class DrainMetrics(Collector):
+    """`counts` are those that run, that were begun, and for which there was no room."""
+
+    def __init__(self, counts: Callable[[], tuple[int, int, int]]) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterable[Metric]:
+        running, begun, refused = self._counts()
+        yield GaugeMetricFamily("tidegate_drains_open", "Answers that are read on without their client", value=running)
+        yield CounterMetricFamily("tidegate_drains", "Answers that were read on without their client", value=begun)
+        yield CounterMetricFamily("tidegate_drains_refused", "Answers that were not, because there were too many", value=refused)
+
+
 def _waits(figures: Figures) -> Metric:
     family = HistogramMetricFamily("tidegate_queue_wait_seconds", "Of calls that had their turn")
     buckets: list[tuple[str, float]] = []

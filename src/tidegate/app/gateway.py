@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from tidegate.adapters.free_memory import MemoryFreeQuota
 from tidegate.adapters.kept_behind import WriteBehind
 from tidegate.adapters.limits_file import LimitsFile
-from tidegate.adapters.metrics_overload import OverloadMetrics
+from tidegate.adapters.metrics_overload import DrainMetrics, OverloadMetrics
 from tidegate.adapters.metrics_prometheus import PrometheusMetrics
 from tidegate.adapters.metrics_state import ClockMetrics, LimitMetrics, SpoolMetrics
 from tidegate.adapters.metrics_targets import TargetMetrics
@@ -29,6 +29,7 @@ from tidegate.app.usage import usage_spool
 from tidegate.app.watching import watching
 from tidegate.policy.route import Planner
 from tidegate.proxy.app import App, Late, Live
+from tidegate.proxy.drains import Drains
 from tidegate.proxy.server import Gateway
 
 SCRATCH = "scratch"
@@ -57,6 +58,7 @@ async def running(
     noticed = Noticed()
     clock = SystemClock()
     conversations = WriteBehind(clock)
+    drains = Drains()
     async with (
         usage_spool(started.settings) as spool,
         counters(started.settings, clock, failed, noticed) as limits,
@@ -88,6 +90,7 @@ async def running(
                 LimitMetrics(lambda: limits.redis_up),
                 ClockMetrics(lambda: live.clock_offset),
                 OverloadMetrics(lambda: door.standing),
+                DrainMetrics(lambda: (len(drains), drains.begun, drains.refused)),
             ),
             clock=clock,
             random=SystemRandom(),
@@ -100,9 +103,11 @@ async def running(
             free=MemoryFreeQuota(clock),
             scratch=FileScratch(started.settings.home / SCRATCH),
             door=door,
+            drains=drains,
         )
         try:
             async with running_batches(app, started.settings):
                 yield Gateway(app)
         finally:
             await app.onces.aclose()
+            await app.drains.aclose()

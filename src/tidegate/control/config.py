@@ -35,6 +35,7 @@ class ProviderEntry(msgspec.Struct, frozen=True, kw_only=True):
     timeouts: TimeoutsEntry = TimeoutsEntry()
     models: list[str] = []
     max_concurrent: int | Literal["auto"] | None = None
+    on_disconnect: Literal["cancel", "drain"] = "cancel"
 
 
 Amount = int | float | str
@@ -227,6 +228,7 @@ class RouteEntry(msgspec.Struct, frozen=True, kw_only=True):
     hedge: HedgeEntry | None = None
     single_flight: bool = False
     priority: PriorityName = "interactive"
+    on_disconnect: Literal["cancel", "drain"] | None = None
     caller_keys: bool = False
     limits: LimitsEntry | None = None
     budget: BudgetEntry | None = None

@@ -137,6 +137,7 @@ class Routes:
             single_flight=entry.single_flight,
             hedge=self._hedge(entry.hedge, (*path, "hedge")),
             priority=Priority[entry.priority.upper()],
+            drains=None if entry.on_disconnect is None else entry.on_disconnect == "drain",
         )
 
     def _wait(self, seconds: float | None, path: Path) -> float | None:

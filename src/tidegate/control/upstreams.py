@@ -152,6 +152,7 @@ class Upstreams:
             models=tuple(entry.models),
             parts=parts,
             concurrency=self._concurrency(entry, path),
+            drains=entry.on_disconnect == "drain",
             egress=self._guard(url, path) if guarded and (base_url is not None or entry.settings) else None,
         )
 

@@ -55,6 +55,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """Equal calls of one key at the same time are one."""
     hedge: Hedge | None = None
     priority: Priority = Priority.INTERACTIVE
+    drains: bool | None = None
+    """Whether an answer is read on when its client leaves; None for as its provider has it."""
 
 
 NO_RULES = Rules()

@@ -68,6 +68,8 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     """Names of models that the operator lists for a provider whose models the catalogue does not know."""
     parts: dict[str, str] = {}
     """What stands for the names in braces of the address and the paths (a region, an account)."""
+    drains: bool = False
+    """An answer is read on when its client leaves, because the provider bills all of it in any case."""
     concurrency: Concurrency | None = None
     """How many calls each of its models may have at one time."""
     egress: Egress | None = None

@@ -24,6 +24,7 @@ from tidegate.ports.kept import Conversations
 from tidegate.ports.limits import Counters
 from tidegate.ports.scratch import Scratch
 from tidegate.proxy.door import Door
+from tidegate.proxy.drains import Drains
 from tidegate.proxy.onces import Onces
 
 
@@ -74,3 +75,5 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     """Answers of calls that are made once."""
     scratch: Scratch
     door: Door
+    drains: Drains = msgspec.field(default_factory=Drains)
+    """Exchanges that go on without their client."""

@@ -58,6 +58,8 @@ class Attempt:
     has_lost = False
     """Another attempt of the call was faster."""
     race: Race | None = None
+    is_drained = False
+    """Its client has left, and the rest of the answer is read all the same."""
     diverts = False
     """An answer that its provider's filter held back is not given to the client: another target is asked."""
     has_expired = False
@@ -95,6 +97,7 @@ class Attempt:
         self._event = _unsettled(call, plan, target, prepared, admitted)
         self.started = app.clock.monotonic()
         self.ended = self.started
+        self.lasts = target.upstream.drains if plan.rules.drains is None else plan.rules.drains
         # Time passes for the call as a whole; the machine decides that none begins without any left.
         self.within = max(0.001, call.started + plan.rules.seconds - self.started)
         self._label = plan.label
@@ -192,7 +195,7 @@ class Attempt:
         estimated = None if settled is None else settled.estimated
         event.entry = "settled"
         event.model = self.model or self.target.model
-        event.status = CLIENT_GONE if self.gone else (self.status or (error.http_status if error else 0))
+        event.status = CLIENT_GONE if self.gone or self.is_drained else (self.status or (error.http_status if error else 0))
         event.upstream_status = self.upstream_status
         event.error = None if error is None else f"{error.kind.word}: {error.message}"[:500]
         event.usage = None if usage is None else msgspec.to_builtins(usage)

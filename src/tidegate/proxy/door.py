@@ -49,6 +49,8 @@ class Door:
         ladder, outside = self.ladder, self._outside
         ladder.look(self._clock.monotonic(), lag, memory, done, len(outside))
         while outside and (least := ladder.least) is not None and (waiter := outside.next(least)) is not None:
+            if waiter.turn.done():
+                continue
             if not ladder.admits(waiter.priority):
                 outside.back(waiter)
                 break
@@ -97,7 +99,8 @@ class Door:
         """A slot is free again."""
         slots.give_back()
         while (waiter := slots.next()) is not None:
-            waiter.wake()
+            if not waiter.wake():
+                slots.give_back()
 
     async def in_line(self, call: Call, busy: BusyError, again: Callable[[], Awaitable[R]]) -> R:
         """Tries `again` when a call has ended that counts against the same limit. Raises `LimitError`, and what `again` raises."""
@@ -125,9 +128,8 @@ class Door:
     def freed(self) -> None:
         """A call has ended that may have counted against limits: the next of each line tries again."""
         for line in self.lines.values():
-            waiter = line.next()
-            if waiter is not None:
-                waiter.wake()
+            while (waiter := line.next()) is not None and not waiter.wake():
+                pass
 
     def _until(self, call: Call) -> float:
         return self._clock.monotonic() + (call.patience or call.snapshot.overload.wait)

@@ -16,6 +16,7 @@ from tidegate.ir.response import Response
 from tidegate.ports import UpstreamAnswer, UpstreamFailure
 from tidegate.proxy.attempt import Attempt
 from tidegate.proxy.delivered import Delivered
+from tidegate.proxy.drains import RETAINED
 from tidegate.proxy.failure import BrokenOff, Failure, failure_of
 from tidegate.proxy.filtered import UNWATCHED, FilterWatch, filtered, is_body_filtered, is_filtered
 from tidegate.proxy.gate import Gate
@@ -38,7 +39,7 @@ async def whole(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
     """An answer in one piece. An error that came with a good status is a `Failure` too, so that the client gets it with a status of its
     kind."""
     prepared, call = attempt.prepared, attempt.call
-    body = await answer.read(WHOLE_LIMIT)
+    body = await (_bounded(attempt, answer) if attempt.lasts else answer.read(WHOLE_LIMIT))
     try:
         if prepared.identity and not _is_stream(prepared, answer):
             read = prepared.dialect.tap_whole(body)
@@ -67,6 +68,20 @@ async def whole(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
     await attempt.settled()
     await attempt.reply.whole(answer.status, JSON, body, [*attempt.headers(), *returned(answer.headers)])
     return None
+
+
+async def _bounded(attempt: Attempt, answer: UpstreamAnswer) -> bytes:
+    """A whole answer of a call that may go on without its client: little of it is kept then, and above that it is cancelled."""
+    pieces: list[bytes] = []
+    size = 0
+    while piece := await answer.piece():
+        size += len(piece)
+        if size > WHOLE_LIMIT:
+            raise UpstreamFailure("body", f"the answer is longer than {WHOLE_LIMIT} bytes")
+        if attempt.is_drained and size > RETAINED:
+            raise asyncio.CancelledError
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 async def passed(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:

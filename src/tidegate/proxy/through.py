@@ -31,6 +31,7 @@ from tidegate.proxy.facts import facts, may_ask, tokens_about
 from tidegate.proxy.failure import DRAINING, UNRECORDED, BusyError, Failure, LimitError, cooling, drained, told
 from tidegate.proxy.given import note
 from tidegate.proxy.headers import header_value
+from tidegate.proxy.leave import lasting
 from tidegate.proxy.named import resolved
 from tidegate.proxy.prepare import Prepared
 from tidegate.proxy.race import hedged
@@ -275,7 +276,7 @@ async def _run(attempt: Attempt, place: Place) -> Failure | None:
     known = False
     failure: Failure | None = None
     try:
-        failure = await run(attempt)
+        failure = await (lasting(attempt, run(attempt)) if attempt.lasts else run(attempt))
         known = True
     finally:
         if attempt.timer is not None:

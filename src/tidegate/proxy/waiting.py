@@ -27,10 +27,12 @@ class Waiter(Ticket):
     def has_turn(self) -> bool:
         return self.turn.done() and not self.turn.cancelled() and bool(self.turn.result())
 
-    def wake(self) -> None:
-        """It is its turn."""
-        if not self.turn.done():
-            self.turn.set_result(True)
+    def wake(self) -> bool:
+        """It is its turn. False where it waits no longer, and has only not left the queue yet."""
+        if self.turn.done():
+            return False
+        self.turn.set_result(True)
+        return True
 
     def dismiss(self) -> None:
         """It waits no longer."""

@@ -46,8 +46,8 @@ LONG = Sizes(
     pause=8.0,
     conservation=20_000,
     minutes=3.0,
-    flood=20.0,
-    storm=120.0,
+    flood=12.0,
+    storm=60.0,
     retry_after=7,
 )
 

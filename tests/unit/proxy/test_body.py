@@ -1,3 +1,6 @@
+import gzip
+import random
+
 import pytest
 from tests.support.client import MemoryClient
 
@@ -25,9 +28,27 @@ async def test_what_can_go_wrong_with_a_body(raised: Exception, status: int, wor
     assert refused.value.error.http_status == status
 
 
-async def test_compressed_bodies_are_refused() -> None:
+@pytest.mark.parametrize("size", [50, 100_000])
+async def test_compressed_bodies_are_inflated_under_the_same_limit(size: int) -> None:
+    body = random.Random(1).randbytes(size)
+    assert await received(posting(gzip.compress(body)), {b"content-encoding": b"GZIP"}, 2 * size) == body
+
+
+async def test_a_bomb_is_too_large() -> None:
+    with pytest.raises(GatewayError, match="100 times as large") as raised:
+        await received(posting(gzip.compress(bytes(20 << 20))), {b"content-encoding": b"gzip"}, 32 << 20)
+    assert raised.value.error.http_status == 413
+
+
+async def test_what_is_not_of_its_encoding_is_no_body() -> None:
+    with pytest.raises(GatewayError, match="not of its encoding") as raised:
+        await received(posting(b"{}"), {b"content-encoding": b"gzip"}, 10)
+    assert raised.value.error.http_status == 400
+
+
+async def test_other_encodings_are_refused() -> None:
     with pytest.raises(GatewayError) as raised:
-        await received(posting(b"x"), {b"content-encoding": b"GZIP"}, 10)
+        await received(posting(b"x"), {b"content-encoding": b"br"}, 10)
     assert raised.value.error.http_status == 415
     assert await received(posting(b"x"), {b"content-encoding": b"identity"}, 10) == b"x"
 

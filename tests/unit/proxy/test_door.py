@@ -152,6 +152,22 @@ async def test_a_client_that_leaves_takes_no_slot_with_it() -> None:
     assert slots.taken == 1
 
 
+async def test_one_that_waits_no_longer_is_passed_over_before_it_has_left_the_queue() -> None:
+    house = House(most=1)
+    planner = house.app.live.current
+    call = our_call(house.app, key("tests"), SURFACES.match("POST", b"/v1/chat/completions")[0], b"{}")
+    target = planner.plan(key("tests"), GPT).targets[0]
+    slots = await house.door.slot(target, call, waits=True)
+    gone, last = (asyncio.create_task(house.door.slot(target, call, waits=True)) for _ in range(2))
+    await settled()
+    gone.cancel()
+    house.door.give_back(slots)  # before `gone` has run again
+    assert await last is slots
+    assert slots.taken == 1
+    house.door.give_back(slots)
+    assert slots.taken == 0
+
+
 async def test_a_failed_call_gives_its_slot_back() -> None:
     house = House(Given(b"{}", status=500), Given(WHOLE), most=1)
     await house.calls("fails")
