@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tidegate.adapters.egress import Resolve, resolve
-from tidegate.adapters.http_connection import Connection
+from tidegate.adapters.http_connection import ROOM, Connection
 from tidegate.adapters.http_dial import Dialer, Origin
 from tidegate.adapters.http_upload import send_upload
 from tidegate.policy.egress import Egress
@@ -34,6 +34,7 @@ class HttpUpstream:
     def __init__(self, resolver: Resolve = resolve) -> None:
         self._loop = asyncio.get_running_loop()
         self._dialer = Dialer(resolver)
+        self._room = memoryview(bytearray(ROOM))
         self._idle: dict[_Key, list[Connection]] = {}
         self._open: dict[Connection, _Key] = {}
         self._places: dict[tuple[str, str | None, str | None, Egress | None], tuple[Origin, str]] = {}
@@ -61,7 +62,7 @@ class HttpUpstream:
             # An upload cannot be sent twice, as is needed where a kept connection turns out to be closed.
             connection = None if upload is not None else self._pooled(origin)
             if connection is None:
-                connection = Connection(self._loop, self._forget)
+                connection = Connection(self._loop, self._forget, self._room)
                 await self._dialer.dial(origin, connection, min(times.connect, within))
             self._open[connection] = origin.key
             sent = self._loop.time()

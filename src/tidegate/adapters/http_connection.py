@@ -15,6 +15,8 @@ import httptools
 
 from tidegate.ports import UpstreamFailure
 
+ROOM = 32 << 10
+"""Bytes that are read at once."""
 BUFFER = 64 << 10
 """Bytes of an answer that wait for their reader before the socket is left alone."""
 HEAD_LIMIT = 64 << 10
@@ -28,15 +30,17 @@ _LONGEST_PING = 96
 """Bytes, with HTTP's framing: what is longer holds more than a ping."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """Carries one exchange at a time: `send`, `wait_head`, then `piece` until it gives nothing. A failure is kept in `failure` and raised
     by whatever waits. `patience` is how long the provider may be silent, in seconds; `deadline` is when that ends, in loop time. Before the
     head is complete its pieces put nothing off: a head that drips is silence. Nothing puts off `until`, which is `within` seconds after the
     start. Once content `flows`, pings are silence too."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, lost: Callable[["Connection"], None]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, lost: Callable[["Connection"], None], room: memoryview | None = None) -> None:
+        """`room` is what bytes are read into, of `ROOM` bytes; connections of one loop may share it."""
         self._loop = loop
         self._lost = lost
+        self._room = memoryview(bytearray(ROOM)) if room is None else room
         self._transport: asyncio.Transport | None = None
         self._fields: list[tuple[bytes, bytes]] = []
         self._parser = httptools.HttpResponseParser(self)
@@ -105,10 +109,7 @@ class Connection(asyncio.Protocol):
         data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces.clear()
         self._buffered = 0
-        if self._paused and self._transport is not None:
-            self._paused = False
-            self.deadline = self._loop.time() + self.patience
-            self._transport.resume_reading()
+        self._read_on()
         return data
 
     def whole(self) -> bytes | None:
@@ -122,6 +123,7 @@ class Connection(asyncio.Protocol):
             return False
         if self.is_complete:
             return True
+        self._read_on()
         self._give = give
         try:
             await self._wait()
@@ -142,11 +144,24 @@ class Connection(asyncio.Protocol):
         try:
             if not give(data):
                 self._give = None
+                self._rest()
                 self._wake()
         except Exception as error:
             self._give = None
             if self._waiter is not None and not self._waiter.done():
                 self._waiter.set_exception(error)
+
+    def _rest(self) -> None:
+        """Leaves what comes in the socket, until somebody asks for it."""
+        if not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _read_on(self) -> None:
+        if self._paused and self._transport is not None:
+            self._paused = False
+            self.deadline = self._loop.time() + self.patience
+            self._transport.resume_reading()
 
     async def _wait(self) -> None:
         if self.failure is not None:
@@ -236,7 +251,16 @@ class Connection(asyncio.Protocol):
         self._is_congested = False
         self._wake()
 
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """uvloop would read a quarter of a MiB at once, and whoever reads slowly would have all of it waiting here."""
+        del sizehint
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(self._room[:nbytes]))
+
     def data_received(self, data: bytes) -> None:
+        """Bytes have come."""
         if not self.is_busy or self.is_complete:
             # Nobody asked: an answer that belongs to no request must not become the next one's.
             self.abort()
@@ -259,9 +283,8 @@ class Connection(asyncio.Protocol):
             if self.is_complete:
                 self._wake()
             return
-        if self._buffered > BUFFER and not self._paused and self._transport is not None:
-            self._paused = True
-            self._transport.pause_reading()
+        if self._buffered > BUFFER:
+            self._rest()
         self._wake()
 
     def eof_received(self) -> bool:

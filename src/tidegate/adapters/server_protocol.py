@@ -21,7 +21,7 @@ from tidegate.ports import RawHeaders
 
 HEAD_LIMIT = 64 << 10
 """Bytes of a request's line and headers. Whoever sends them has shown no key yet."""
-HIGH_WATER = 64 << 10
+HIGH_WATER = 48 << 10
 """Bytes of an answer that may wait for their client."""
 _MIB = 1 << 20
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)

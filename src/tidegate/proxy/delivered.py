@@ -39,9 +39,11 @@ class Delivered:
 
     def add(self, chunk: bytes) -> None:
         """A piece, as the provider sent it."""
-        if self._kept < KEPT:
-            self._chunks.append(chunk)
-            self._kept += len(chunk)
+        room = KEPT - self._kept
+        if room > 0:
+            self._chunks.append(chunk if len(chunk) <= room else chunk[:room])
+            self._kept += min(len(chunk), room)
+            self._rest += max(0, len(chunk) - room)
         else:
             self._rest += len(chunk)
 

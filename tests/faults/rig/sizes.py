@@ -26,6 +26,8 @@ class Sizes(msgspec.Struct, frozen=True):
     """Calls of which every token is looked for."""
     minutes: float = 0.05
     """Of too many tokens per minute; less than one is one window's at once."""
+    idle_streams: int = 60
+    slow_readers: int = 24
     flood: float = 1.5
     """Seconds of each load that is more than there is room for."""
     storm: float = 3.0
@@ -48,6 +50,8 @@ LONG = Sizes(
     minutes=3.0,
     flood=12.0,
     storm=60.0,
+    idle_streams=1000,
+    slow_readers=60,
     retry_after=7,
 )
 
