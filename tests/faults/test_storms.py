@@ -76,7 +76,7 @@ def test_a_provider_that_asks_to_be_left_alone_is_and_comes_back_by_one_call(gat
 async def open_loop(gateway: GatewayProcess, model: str, **script: Any) -> list[Transcript]:
     """Calls at a fixed rate, whatever becomes of them, for as long as the storm lasts."""
     count = round(sizes().rate * sizes().storm)
-    calls = [Call(FIRST_NUMBER + place, model=model, script=script, stream=False) for place in range(count)]
+    calls = [Call(FIRST_NUMBER + place, model=model, script=script, stream=False, patience=120.0) for place in range(count)]
     return await load(gateway.port, gateway.key, calls, sizes().rate)
 
 

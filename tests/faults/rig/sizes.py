@@ -50,11 +50,14 @@ LONG = Sizes(
     minutes=3.0,
     flood=12.0,
     storm=60.0,
-    idle_streams=1000,
+    idle_streams=300,
     slow_readers=60,
     retry_after=7,
 )
 
 
+IS_LONG = os.environ.get("TIDEGATE_FAULTS") == "long"
+
+
 def sizes() -> Sizes:
-    return LONG if os.environ.get("TIDEGATE_FAULTS") == "long" else Sizes()
+    return LONG if IS_LONG else Sizes()
