@@ -40,6 +40,7 @@ class Erasures:
         self._pepper = pepper
         self._clock = clock
         self._known = 0
+        self._failing = False
         self._swept: set[str] = set()
         self._removable: int | None = None
         self._looking = Looking(self.step, EVERY, self._failed)
@@ -85,14 +86,22 @@ class Erasures:
         if len(rows) == self._known:
             return
         erased, newest = Erased(self._pepper, stands(rows)), max(row.created_at for _, row in rows)
-        if newest > await asyncio.to_thread(self._cleaned):
-            lines = await self._sink.forget(erased)
-            self._removable = self._spool.renew()
-            await asyncio.to_thread(self._handled.write_text, str(newest), encoding="utf-8")
-            _LOG.info("files are cleaned of who was erased", lines=lines)
+        self._sink.know(erased)
+        try:
+            if newest > await asyncio.to_thread(self._cleaned):
+                await self._clean(erased, newest)
+        except OSError as error:
+            if not self._failing:
+                _LOG.error("files cannot be cleaned of who was erased; it is tried again", error=str(error))
+            self._failing = True
         else:
-            self._sink.know(erased)
-        self._known = len(rows)
+            self._known, self._failing = len(rows), False
+
+    async def _clean(self, erased: Erased, newest: int) -> None:
+        lines = await self._sink.forget(erased)
+        self._removable = self._spool.renew()
+        await asyncio.to_thread(self._handled.write_text, str(newest), encoding="utf-8")
+        _LOG.info("files are cleaned of who was erased", lines=lines)
 
     def _cleaned(self) -> int:
         try:

@@ -1,7 +1,9 @@
 """An erasure as a gateway carries it out: what waits in the spool, what its segments still hold, and the file for people."""
 
+import os
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 from tests.support.control import ACTOR, PEPPER, SetClock
 from tests.support.usage import usage_event
@@ -100,3 +102,27 @@ async def test_files_are_cleaned_once_for_an_erasure(tmp_path: Path, database: D
     assert b"user_grace" in (tmp_path / "one" / "usage.jsonl").read_bytes()  # it was cleaned before, and nobody writes such a line since
     assert again.spool.state.written == before
     await again.ended()
+
+
+async def test_a_disk_that_takes_no_file_stops_nothing_and_is_asked_again(
+    tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SetClock()
+    async with SqlControlStore(Changes(database, clock)).change(HERS, ACTOR) as change:
+        await change.add(User(id="user_grace", name="Grace"))
+    gateway = Gateway(tmp_path / "one", database, clock)
+    gateway.spool.emit(usage_event(1, user="user_grace"))
+    await gateway.drained()
+    await erase(database, clock)
+    with monkeypatch.context() as full:
+
+        def fsync(_fd: int) -> None:
+            raise OSError("no space left")
+
+        full.setattr(os, "fsync", fsync)
+        await gateway.erasures.load()
+        await gateway.erasures.step()
+        assert "usage.jsonl" in gateway.files_with("user_grace")
+    await gateway.erasures.step()
+    assert gateway.files_with("user_grace") == []
+    await gateway.ended()
