@@ -14,6 +14,7 @@ import tarfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from bench import payloads, procs
 from bench.scenarios import Family, Scenario
@@ -22,7 +23,9 @@ ROOT = Path(__file__).parents[1]
 WORK = ROOT / "bench/.work"
 REQUIREMENTS = ROOT / "bench/litellm-requirements.txt"
 GATEWAY_CORE, LOAD_CORE = 0, 1
+EMBEDDED, STORED = "embedded", "stored"
 _CREDENTIALS = {"ANTHROPIC_API_KEY": "sk-bench-upstream", "OPENAI_API_KEY": "sk-bench-upstream"}
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _NAMES: dict[Family, str] = {"claude": payloads.CLAUDE, "gpt": payloads.GPT}
 
 
@@ -81,8 +84,11 @@ def direct(upstream: Upstream) -> Gateway:
     )
 
 
-def tidegate(upstream: Upstream, name: str = "tidegate", source: Path = ROOT) -> Gateway:
-    """Tidegate as shipped, from the checkout `source`: key check, usage events, metrics and receipts are on."""
+def tidegate(
+    upstream: Upstream, name: str = "tidegate", source: Path = ROOT, *, more: str = "", environ: Mapping[str, str] = _NOTHING
+) -> Gateway:
+    """Tidegate as shipped, from the checkout `source`: key check, usage events, metrics and receipts are on. `more` ends its
+    configuration."""
     home = WORK / name
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
@@ -92,7 +98,7 @@ def tidegate(upstream: Upstream, name: str = "tidegate", source: Path = ROOT) ->
         f'  anthropic: {{base_url: "http://127.0.0.1:{upstream.port}/v1", api_key: env:ANTHROPIC_API_KEY}}\n'
         f'  openai: {{base_url: "http://127.0.0.1:{upstream.port}/v1", api_key: env:OPENAI_API_KEY}}\n'
         f'  paced-claude: {{kind: anthropic, base_url: "http://127.0.0.1:{upstream.paced_port}/v1", api_key: env:ANTHROPIC_API_KEY}}\n'
-        f'  paced-openai: {{kind: openai, base_url: "http://127.0.0.1:{upstream.paced_port}/v1", api_key: env:OPENAI_API_KEY}}\n'
+        f'  paced-openai: {{kind: openai, base_url: "http://127.0.0.1:{upstream.paced_port}/v1", api_key: env:OPENAI_API_KEY}}\n' + more
     )
     python = [sys.executable, "-m", "tidegate"]
     env = {
@@ -102,12 +108,13 @@ def tidegate(upstream: Upstream, name: str = "tidegate", source: Path = ROOT) ->
         "TIDEGATE_ADMIN_PORT": "0",
         "TIDEGATE_PRE_STOP": "0",
         "TIDEGATE_MODEL_LISTS": "0",
+        **environ,
     } | _CREDENTIALS
     made = subprocess.run([*python, "keys", "create"], env=env, cwd=home, capture_output=True, check=True, text=True)
     (port,) = procs.free_ports(1)
     return Gateway(
         name=name,
-        title="Tidegate" if source == ROOT else f"Tidegate, {name}",
+        title="Tidegate" if name == "tidegate" else f"Tidegate, {name}",
         port=port,
         paced_port=port,
         key=made.stdout.strip(),
@@ -120,6 +127,13 @@ def tidegate(upstream: Upstream, name: str = "tidegate", source: Path = ROOT) ->
             [*python, "serve", "--host", "127.0.0.1", "--port", str(port)], core=GATEWAY_CORE, log=WORK / f"{name}.log", env=env, cwd=home
         ),
     )
+
+
+def limited(upstream: Upstream, name: str, environ: Mapping[str, str]) -> Gateway:
+    """Tidegate with eight limits on every call, four of the key and four of its organisation, a hard budget in each."""
+    each = "limits: {requests_per_minute: 10000000, tokens_per_minute: 10000000000, concurrent: 100000}, budget: {usd: 9000000, per: day}"
+    more = f"limits: [{{scope: key, {each}}}, {{scope: organisation, {each}}}]\n"
+    return tidegate(upstream, name, more=more, environ=environ)
 
 
 def checkout(revision: str) -> Path:

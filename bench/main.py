@@ -15,6 +15,7 @@ from pathlib import Path
 from bench import gateways, measure, procs, report
 from bench.gateways import ROOT, WORK, Gateway, Upstream
 from bench.scenarios import SCENARIOS, Scenario
+from bench.stores import stores
 
 RESULTS = ROOT / "bench/results.json"
 PAGE = ROOT / "bench/RESULTS.md"
@@ -53,19 +54,19 @@ def main() -> int:
     WORK.mkdir(parents=True, exist_ok=True)
     if options.against:
         options.base = gateways.checkout(options.against)
-    whole = not (options.quick or options.only or options.base)
+    whole = not (options.quick or options.only or options.base or options.stores)
     plan = Plan(
         scenarios=SCENARIOS,
         seconds=1.0 if options.quick else 3.0,
         repetitions=options.repeat or (1 if options.quick else 3),
         deadline=time.monotonic() + (80 if options.quick else 540),
         only=options.only,
-        latency=not options.base,
+        latency=not (options.base or options.stores),
     )
     with contextlib.ExitStack() as stack:
         upstream = gateways.start_upstream()
         stack.callback(upstream.running.stop)
-        crowd = _crowd(upstream, options)
+        crowd = _stored(upstream, stack.enter_context(stores(say))) if options.stores else _crowd(upstream, options)
         _run(plan, [gateway for gateway in crowd if any(plan.takes(gateway, scenario) for scenario in plan.scenarios)], upstream, stack)
     text = report.page(plan.found)
     (RESULTS if whole else WORK / "partial.json").write_bytes(report.encode(plan.found))
@@ -74,6 +75,13 @@ def main() -> int:
         say(f"written: {PAGE.relative_to(ROOT)} and {RESULTS.relative_to(ROOT)}")
     print(text)
     return 0
+
+
+def _stored(upstream: Upstream, environ: dict[str, str] | None) -> Iterator[Gateway]:
+    """Embedded, and with PostgreSQL and Redis: the same limits in both."""
+    yield gateways.limited(upstream, gateways.EMBEDDED, {})
+    if environ is not None:
+        yield gateways.limited(upstream, gateways.STORED, environ)
 
 
 def _crowd(upstream: Upstream, options: argparse.Namespace) -> Iterator[Gateway]:
@@ -186,6 +194,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", default="", metavar="NAME", help="a gateway, a scenario or GATEWAY+SCENARIO; RESULTS.md stays as it is")
     parser.add_argument("--repeat", type=int, metavar="N", help="repetitions (default 3)")
     parser.add_argument("--no-litellm", action="store_true", help="leave LiteLLM out")
+    parser.add_argument("--stores", action="store_true", help="Tidegate with limits, embedded and with PostgreSQL and Redis, taking turns")
     parser.add_argument("--base", metavar="CHECKOUT", help="also run Tidegate from this other checkout, taking turns: is a change faster?")
     parser.add_argument("--against", metavar="REV", help="as --base, with a revision of this repository")
     parser.add_argument(
