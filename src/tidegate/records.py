@@ -218,13 +218,29 @@ class StoredPrice(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.provider}/{self.model}"
 
 
+class StoredWebhook(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is told of an organisation's budgets, or where it is `shared` of everybody's. Its secret is made of `version` and the pepper."""
+
+    id: str
+    name: str
+    url: str
+    version: int = 1
+    shared: bool = False
+    disabled_at: int | None = None
+    created_by: str = ""
+    created_at: int = 0
+    updated_at: int = 0
+    revision: int = 1
+
+
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """What the database defines besides keys, for the snapshot. Each credential stands with its organisation."""
+    """What the database defines besides keys, for the snapshot. Each credential and each webhook stands with its organisation."""
 
     providers: tuple[StoredProvider, ...] = ()
     routes: tuple[StoredRoute, ...] = ()
     credentials: tuple[tuple[str, Credential], ...] = ()
     prices: tuple[StoredPrice, ...] = ()
+    webhooks: tuple[tuple[str, StoredWebhook], ...] = ()
 
 
 class TeamMember(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tidegate.adapters.mac_file import MacFile, is_fresh
-from tidegate.records import Credential, Kept, StoredPrice, StoredProvider, StoredRoute
+from tidegate.records import Credential, Kept, StoredPrice, StoredProvider, StoredRoute, StoredWebhook
 
 NAME = "configuration.snapshot"
 """Under `TIDEGATE_HOME`."""
@@ -25,6 +25,7 @@ class _Whole(msgspec.Struct, frozen=True, array_like=True):
     routes: list[dict[str, Any]]
     credentials: list[tuple[str, dict[str, Any]]]
     prices: list[dict[str, Any]] = []
+    webhooks: list[tuple[str, dict[str, Any]]] = []
 
 
 _WHOLE = msgspec.msgpack.Decoder(_Whole)
@@ -46,6 +47,7 @@ class KeptFile:
             [msgspec.structs.asdict(row) for row in kept.routes],
             [(org, msgspec.structs.asdict(row)) for org, row in kept.credentials],
             [msgspec.structs.asdict(row) for row in kept.prices],
+            [(org, msgspec.structs.asdict(row)) for org, row in kept.webhooks],
         )
         self._file.write(msgspec.msgpack.encode(whole))
 
@@ -61,6 +63,7 @@ class KeptFile:
                 routes=tuple(StoredRoute(**row) for row in found.routes),
                 credentials=tuple((org, Credential(**row)) for org, row in found.credentials),
                 prices=tuple(StoredPrice(**row) for row in found.prices),
+                webhooks=tuple((org, StoredWebhook(**row)) for org, row in found.webhooks),
             )
         except (msgspec.DecodeError, TypeError):
             return None

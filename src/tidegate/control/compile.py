@@ -18,7 +18,7 @@ from tidegate.control.prices import Prices
 from tidegate.control.problems import Problems
 from tidegate.control.routes import Routes
 from tidegate.control.secrets import Secrets
-from tidegate.control.tellers import read_billing, read_webhooks
+from tidegate.control.tellers import read_billing, read_webhooks, stored_webhooks
 from tidegate.control.upstreams import Upstreams
 from tidegate.control.vault import Vault
 from tidegate.ir.errors import GatewayError
@@ -94,7 +94,7 @@ def compile_snapshot(
         overload=_overload(config.overload, problems),
         limits=Limits(problems).by_scope(config.limits, config.routes),
         billing=read_billing(config.billing, secrets, problems),
-        webhooks=read_webhooks(config.webhooks, secrets, egress, problems),
+        webhooks=read_webhooks(config.webhooks, secrets, egress, problems) + stored_webhooks(kept.webhooks, stored.pepper),
         usage_days=_usage_days(config.retention, problems),
         prices=Prices(problems).all(config.prices, list({**upstreams, **kinds}), kept.prices),
         own_models=model_rows(config.models, list({**upstreams, **kinds}), problems),

@@ -1,4 +1,4 @@
-"""The sections that name whom the gateway tells something: the payment provider in `billing`, and `webhooks`."""
+"""Whom the gateway tells something: the payment provider in `billing`, and `webhooks`, of the file and of the database."""
 
 import hashlib
 from collections.abc import Sequence
@@ -10,6 +10,8 @@ from tidegate.control.secrets import Secrets
 from tidegate.policy.egress import Egress, Refused, place_of
 from tidegate.policy.secret import Secret
 from tidegate.policy.snapshot import BillingSettings, Webhook
+from tidegate.policy.webhooks import webhook_secret
+from tidegate.records import StoredWebhook
 
 SHORTEST_SECRET = 16
 _HERE = ("127.0.0.1", "::1", "localhost")
@@ -55,3 +57,12 @@ def read_webhooks(entries: Sequence[WebhookEntry], secrets: Secrets, egress: Egr
             problems.error(where, "there is another one with this address")
         made[id] = Webhook(id=id, url=entry.url, secret=Secret(secret), org=entry.org)
     return tuple(made.values())
+
+
+def stored_webhooks(rows: Sequence[tuple[str, StoredWebhook]], pepper: bytes) -> tuple[Webhook, ...]:
+    """Those of the database that are not disabled. Where the operator no longer allows an address, nothing is sent there."""
+    return tuple(
+        Webhook(id=row.id, url=row.url, secret=Secret(webhook_secret(pepper, org, row.id, row.version)), org="" if row.shared else org)
+        for org, row in rows
+        if row.disabled_at is None
+    )

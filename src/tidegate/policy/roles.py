@@ -26,6 +26,7 @@ _VERBS: dict[str, tuple[str, ...]] = {
     "teams": ("read", "create", "edit"),
     "usage": ("read",),
     "users": ("read", "create", "edit"),
+    "webhooks": ("read", "create", "edit", "delete"),
 }
 
 PERMISSIONS = frozenset(f"{resource}:{verb}" for resource, verbs in _VERBS.items() for verb in verbs)
@@ -40,7 +41,7 @@ ROLES: dict[str, frozenset[str]] = {
     "owner": PERMISSIONS,
     "admin": PERMISSIONS - _all_of("billing", "credentials", "invoices", "prices") | {"credentials:read", "prices:read"},
     "key-custodian": _all_of("credentials") | {"orgs:read", "teams:read", "keys:read", "keys:rotate", "keys:revoke"},
-    "billing": _all_of("billing", "budgets", "invoices", "prices") | {"orgs:read", "teams:read", "users:read", "usage:read"},
+    "billing": _all_of("billing", "budgets", "invoices", "prices", "webhooks") | {"orgs:read", "teams:read", "users:read", "usage:read"},
     "developer": _all_of("keys") | {"orgs:read", "teams:read", "service_accounts:read", "limits:read", "budgets:read", "usage:read"},
     "auditor": _READS,
     "viewer": _READS - {"audit:read", "personal_data:read", "roles:read", "config:read", "billing:read", "invoices:read"},

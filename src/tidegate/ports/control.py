@@ -30,6 +30,7 @@ from tidegate.records import (
     StoredPrice,
     StoredProvider,
     StoredRoute,
+    StoredWebhook,
     Subject,
     Subscription,
     Team,
@@ -58,6 +59,7 @@ Row = TypeVar(
     StoredProvider,
     StoredRoute,
     StoredPrice,
+    StoredWebhook,
     Erasure,
 )
 Listed = TypeVar(
@@ -80,6 +82,7 @@ Listed = TypeVar(
     StoredProvider,
     StoredRoute,
     StoredPrice,
+    StoredWebhook,
     Erasure,
     AuditEvent,
 )

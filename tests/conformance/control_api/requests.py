@@ -19,6 +19,7 @@ from tidegate.records import (
     StoredPrice,
     StoredProvider,
     StoredRoute,
+    StoredWebhook,
     Subscription,
     TeamMember,
     Tenant,
@@ -136,6 +137,22 @@ def of_route(path: str, **fields: Any) -> Maker:
     async def make(api: World) -> Sample:
         row = StoredRoute(id=api.name("route_"), name=api.name("entry"), entry={"targets": ["sandbox/echo"]})
         async with api.store.change(Tenant("default"), ACTOR) as change:
+            await change.add(row)
+        return Sample(path.format(row.id), **fields)
+
+    return make
+
+
+async def new_webhook(api: World) -> Sample:
+    return Sample(f"{ORG}/webhooks", {"name": "n", "url": f"https://hooks.example.com/{api.name('h')}"})
+
+
+def of_webhook(path: str, **fields: Any) -> Maker:
+    """`{}` in the path is a webhook of the organisation."""
+
+    async def make(api: World) -> Sample:
+        row = StoredWebhook(id=api.name("hook_"), name="n", url=f"https://hooks.example.com/{api.name('h')}")
+        async with api.store.change(Tenant("a"), ACTOR) as change:
             await change.add(row)
         return Sample(path.format(row.id), **fields)
 
@@ -369,6 +386,12 @@ SAMPLES: dict[str, Maker] = {
     "get_route": of_route("/routes/{}"),
     "edit_route": of_route("/routes/{}", body={"entry": {"targets": ["sandbox/story"]}}, headers=ANY),
     "delete_route": of_route("/routes/{}"),
+    "list_webhooks": fixed(f"{ORG}/webhooks"),
+    "create_webhook": new_webhook,
+    "get_webhook": of_webhook(ORG + "/webhooks/{}"),
+    "edit_webhook": of_webhook(ORG + "/webhooks/{}", body={"disabled": True}, headers=ANY),
+    "rotate_webhook": of_webhook(ORG + "/webhooks/{}/rotate"),
+    "delete_webhook": of_webhook(ORG + "/webhooks/{}"),
     "list_prices": fixed("/prices"),
     "create_price": new_price,
     "get_price": of_price("/prices/{}"),

@@ -4,7 +4,7 @@ import pytest
 
 from tidegate.adapters import kept_file, mac_file
 from tidegate.adapters.kept_file import KeptFile
-from tidegate.records import Credential, Kept, StoredPrice, StoredProvider, StoredRoute
+from tidegate.records import Credential, Kept, StoredPrice, StoredProvider, StoredRoute, StoredWebhook
 
 KEPT = Kept(
     providers=(StoredProvider(id="p1", name="lab", entry={"kind": "custom", "models": ["a"]}),),
@@ -13,6 +13,7 @@ KEPT = Kept(
         ("acme", Credential(id="c1", name="c", provider="lab", origin="https://lab", sealed=b"\x00sealed", limits={"concurrent": 3})),
     ),
     prices=(StoredPrice(id="x1", provider="lab", model="a", price={"input": 0.5, "output": "1"}, revision=3),),
+    webhooks=(("acme", StoredWebhook(id="h1", name="h", url="https://hooks.example", version=2, shared=True)),),
 )
 
 

@@ -3,6 +3,9 @@
 import pytest
 from tests.unit.control.configs import Place
 
+from tidegate.policy.webhooks import webhook_secret
+from tidegate.records import Kept, StoredWebhook
+
 SECRETS = {"KEY": "sk_live_0123456789abcdef", "HOOK": "whsec_0123456789abcdef", "SHORT": "short"}
 STRIPE = "billing: {stripe: {api_key: 'env:KEY', webhook_secret: 'env:HOOK'%s}}"
 
@@ -29,6 +32,24 @@ def test_webhooks(place: Place) -> None:
     assert (one.url, one.org, one.secret.reveal()) == ("https://a.example/x", "", SECRETS["HOOK"])
     assert other.org == "b"
     assert one.id != other.id
+
+
+def test_webhooks_of_the_database_stand_beside_those_of_the_file(place: Place) -> None:
+    place.file.write_text("webhooks: [{url: 'https://a.example/x', secret: 'env:HOOK'}]")
+    loader = place.loader(SECRETS)
+    loader.kept = Kept(
+        webhooks=(
+            ("acme", StoredWebhook(id="h1", name="n", url="https://b.example/", version=3)),
+            ("default", StoredWebhook(id="h2", name="n", url="https://c.example/", shared=True)),
+            ("acme", StoredWebhook(id="h3", name="n", url="https://d.example/", disabled_at=1)),
+        )
+    )
+    snapshot = loader.load(1).snapshot
+    assert [(one.id, one.url, one.org) for one in snapshot.webhooks[1:]] == [
+        ("h1", "https://b.example/", "acme"),
+        ("h2", "https://c.example/", ""),
+    ]
+    assert snapshot.webhooks[1].secret.reveal() == webhook_secret(snapshot.pepper, "acme", "h1", 3)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from tidegate.adapters.sql.schema import (
     team,
     team_member,
     user_account,
+    webhook,
 )
 from tidegate.records import (
     Adjustment,
@@ -39,6 +40,7 @@ from tidegate.records import (
     StoredPrice,
     StoredProvider,
     StoredRoute,
+    StoredWebhook,
     Subscription,
     Team,
     TeamMember,
@@ -49,6 +51,7 @@ _LIMIT_EDITED = ("name", "amount", "mode", "time_zone", "hard", "reserve", "aler
 _OF_ORGANISATION = ("name", "disabled_at")
 _OF_CREDENTIAL = ("name", "provider", "origin", "version", "kek_id", "last4", "weight", "limits", "reference", "disabled_at")
 _OF_ENTRY = ("name", "entry")
+_OF_WEBHOOK = ("name", "url", "version", "disabled_at")
 _OF_PRICE = ("price", "source")
 
 
@@ -138,6 +141,7 @@ KINDS: dict[type[msgspec.Struct], Kept] = {
     ),
     StoredProvider: Kept(name="provider", table=stored_provider, edited=frozenset(_OF_ENTRY), audited=_OF_ENTRY),
     StoredRoute: Kept(name="route", table=stored_route, edited=frozenset(_OF_ENTRY), audited=_OF_ENTRY),
+    StoredWebhook: Kept(name="webhook", table=webhook, edited=frozenset(_OF_WEBHOOK), audited=(*_OF_WEBHOOK, "shared")),
     StoredPrice: Kept(
         name="price",
         table=price_version,

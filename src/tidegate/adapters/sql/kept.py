@@ -1,4 +1,5 @@
-"""What the snapshot needs of the database besides keys: stored providers, routes and prices, and credentials with their sealed bytes."""
+"""What the snapshot needs of the database besides keys: stored providers, routes, prices and webhooks, and credentials with
+their sealed bytes."""
 
 from collections.abc import Mapping
 
@@ -8,13 +9,14 @@ from sqlalchemy import bindparam, or_, select, update
 from tidegate.adapters.sql.changes import generation
 from tidegate.adapters.sql.engine import Database, within
 from tidegate.adapters.sql.rows import record_of
-from tidegate.adapters.sql.schema import credential, price_version, stored_provider, stored_route
+from tidegate.adapters.sql.schema import credential, price_version, stored_provider, stored_route, webhook
 from tidegate.adapters.sql.statements import told_when_away
-from tidegate.records import EVERYONE, Credential, Kept, Scope, StoredPrice, StoredProvider, StoredRoute, Tenant
+from tidegate.records import EVERYONE, Credential, Kept, Scope, StoredPrice, StoredProvider, StoredRoute, StoredWebhook, Tenant
 
 _CREDENTIAL = [credential.c[name] for name in Credential.__struct_fields__]
 _PROVIDER = [stored_provider.c[name] for name in StoredProvider.__struct_fields__]
 _ROUTE = [stored_route.c[name] for name in StoredRoute.__struct_fields__]
+_WEBHOOK = [webhook.c[name] for name in StoredWebhook.__struct_fields__]
 _PRICE = [price_version.c[name] for name in StoredPrice.__struct_fields__]
 
 
@@ -36,6 +38,7 @@ class KeptRows:
         providers = select(*_PROVIDER).where(*within(scope, stored_provider)).order_by(stored_provider.c.created_at, stored_provider.c.id)
         routes = select(*_ROUTE).where(*within(scope, stored_route)).order_by(stored_route.c.created_at, stored_route.c.id)
         prices = select(*_PRICE).where(*within(scope, price_version)).order_by(price_version.c.created_at, price_version.c.id)
+        webhooks = select(webhook.c.org_id, *_WEBHOOK).where(*within(scope, webhook)).order_by(webhook.c.created_at, webhook.c.id)
         sealed = select(credential.c.org_id, *_CREDENTIAL).where(*within(scope, credential))
         async with self._database.read(scope) as connection:
             return Kept(
@@ -46,6 +49,7 @@ class KeptRows:
                     for row in await connection.execute(sealed.order_by(credential.c.created_at, credential.c.id))
                 ),
                 prices=tuple(record_of(StoredPrice, row) for row in await connection.execute(prices)),
+                webhooks=tuple((row[0], record_of(StoredWebhook, row[1:])) for row in await connection.execute(webhooks)),
             )
 
     async def touch(self, tenant: Tenant, used: Mapping[str, int]) -> None:

@@ -274,6 +274,24 @@ price_version = Table(
     UniqueConstraint("org_id", "provider", "model", "valid_from"),
 )
 
+webhook = Table(
+    "webhook",
+    METADATA,
+    text("org_id"),
+    text("id"),
+    text("name"),
+    text("url"),
+    Column("version", Integer, nullable=False),
+    Column("shared", Boolean, nullable=False),
+    moment("disabled_at", optional=True),
+    text("created_by"),
+    *lifetime(),
+    owned("id"),
+    _of_organisation(),
+    UniqueConstraint("org_id", "url"),
+    Index(None, "org_id", "created_at", "id"),
+)
+
 audit_event = Table(
     "audit_event",
     METADATA,

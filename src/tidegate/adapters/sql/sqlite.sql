@@ -3,7 +3,7 @@ CREATE TABLE alembic_version (
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO "alembic_version" VALUES('0010');
+INSERT INTO "alembic_version" VALUES('0011');
 
 CREATE TABLE api_key (
 	org_id TEXT NOT NULL, 
@@ -1029,6 +1029,23 @@ CREATE TABLE user_account (
 	CONSTRAINT uq_user_account_org_id_email UNIQUE (org_id, email)
 );
 
+CREATE TABLE webhook (
+	org_id TEXT NOT NULL, 
+	id TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	url TEXT NOT NULL, 
+	version INTEGER NOT NULL, 
+	shared BOOLEAN NOT NULL, 
+	disabled_at BIGINT, 
+	created_by TEXT NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	updated_at BIGINT NOT NULL, 
+	revision INTEGER NOT NULL, 
+	CONSTRAINT pk_webhook PRIMARY KEY (org_id, id), 
+	CONSTRAINT fk_webhook_organisation FOREIGN KEY(org_id) REFERENCES organisation (org_id), 
+	CONSTRAINT uq_webhook_org_id_url UNIQUE (org_id, url)
+);
+
 CREATE INDEX ix_ledger_org_id_at ON ledger (org_id, at);
 
 CREATE INDEX ix_audit_event_org_id_subject_kind_subject_id_seq ON audit_event (org_id, subject_kind, subject_id, seq);
@@ -1095,4 +1112,6 @@ CREATE INDEX ix_kept_object_id ON kept_object (id);
 
 CREATE INDEX ix_erasure_org_id_created_at_id ON erasure (org_id, created_at, id);
 
-CREATE INDEX ix_kept_object_org_id_end_user_mark ON kept_object (org_id, end_user_mark)
+CREATE INDEX ix_kept_object_org_id_end_user_mark ON kept_object (org_id, end_user_mark);
+
+CREATE INDEX ix_webhook_org_id_created_at_id ON webhook (org_id, created_at, id)

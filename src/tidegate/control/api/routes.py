@@ -22,6 +22,7 @@ from tidegate.control.api import (
     teams,
     usage,
     users,
+    webhooks,
 )
 from tidegate.control.api.table import table
 
@@ -41,6 +42,7 @@ ROUTES = table(
     desired.ROUTES,
     desired_org.ROUTES,
     prices.ROUTES,
+    webhooks.ROUTES,
     usage.ROUTES,
     billing_plans.ROUTES,
     billing_customers.ROUTES,

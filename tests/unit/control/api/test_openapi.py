@@ -79,12 +79,14 @@ def test_no_answer_has_a_field_that_could_be_used() -> None:
         for name in reachable(schema):
             component = DOCUMENT["components"]["schemas"][name]
             fields.update((name, field) for field in component.get("properties", {}) if SECRET.search(field))
-    assert {(name, field) for name, field in fields if not TOKENS.fullmatch(field)} == {("MadeKey", "token")}
+    assert {(name, field) for name, field in fields if not TOKENS.fullmatch(field)} == {("MadeKey", "token"), ("WebhookSecret", "secret")}
 
 
-def test_a_token_is_in_the_answers_of_creation_and_rotation_only() -> None:
-    showing = {operation for operation, schema in answers() if "MadeKey" in reachable(schema)}
-    assert showing == {"create_key", "rotate_key"}
+@pytest.mark.parametrize(
+    ("kind", "operations"), [("MadeKey", {"create_key", "rotate_key"}), ("WebhookSecret", {"create_webhook", "rotate_webhook"})]
+)
+def test_a_secret_is_in_the_answers_of_creation_and_rotation_only(kind: str, operations: set[str]) -> None:
+    assert {operation for operation, schema in answers() if kind in reachable(schema)} == operations
 
 
 @pytest.mark.parametrize("name", sorted(DOCUMENT["components"]["schemas"]))
