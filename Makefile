@@ -26,7 +26,7 @@ $(shell rm -rf $(STAMPS))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run install servers test unit faults faults-long check format bench lock clean
+.PHONY: help run install servers test unit faults faults-long bugs check format bench lock clean
 
 help: ## show what there is
 	@echo "Tidegate. Commands:"
@@ -58,6 +58,9 @@ faults: install servers ## run the drills (killed processes, dead stores, broken
 faults-long: install servers ## run them at nightly size and write docs/reliability.md
 	@rm -f docs/reliability.md
 	@for file in tests/faults/test_*.py; do TIDEGATE_FAULTS=long TIDEGATE_VERDICT=docs/reliability.md $(BIN)/pytest $$file $(ARGS); done
+
+bugs: install servers ## put known defects back one by one: the test that each names must fail
+	@$(PYTHON_IN_VENV) scripts/bugs.py
 
 check: $(STAMPS)/dev ## format, lint, types, layers, dead code, dependencies, docs
 	@echo "Format ..."

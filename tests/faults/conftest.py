@@ -16,7 +16,8 @@ from tidegate.sandbox.server import running
 
 _PAGE = """# Reliability: what the drills found
 
-Written by `make faults-long` from the figures of its own run; never by hand. [Testing under faults](faults.md) says what is drilled.
+Written by the drills from the figures of their own runs, which the columns date and size; never by hand. [Testing under
+faults](faults.md) says what is drilled.
 
 - Python {python}, {cores} cores, loopback
 - {failed} of {tests} drills failed in the last run
