@@ -22,7 +22,8 @@ async def test_sqlite_is_migrated_by_itself(tmp_path: Path) -> None:
     ("modules", "absent"),
     [
         ("tidegate.adapters.sql.ready, tidegate.adapters.sql.ledger, tidegate.adapters.sql.keys", "alembic"),
-        ("tidegate.app.serve", "alembic"),
+        ("tidegate.app.serve, tidegate.app.storage", "alembic"),
+        ("tidegate.app.serve, tidegate.app.storage", "uvicorn"),
         ("tidegate.cli.start", "sqlalchemy"),
     ],
 )
