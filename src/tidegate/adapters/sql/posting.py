@@ -11,13 +11,11 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import JSON, Column, LargeBinary, Table
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.adapters.sql.ledger_rows import Row
 
 _ENCODE = msgspec.json.Encoder().encode
-_POSTGRES = postgresql.dialect()
 
 
 class Posting:
@@ -79,7 +77,7 @@ def _recordset(columns: Sequence[Column[Any]]) -> str:
 
 
 def _given_as(column: Column[Any]) -> str:
-    return "text" if isinstance(column.type, LargeBinary | JSON) else column.type.compile(dialect=_POSTGRES)
+    return "text" if isinstance(column.type, LargeBinary | JSON) else column.type.compile()
 
 
 def _value_of(column: Column[Any]) -> str:

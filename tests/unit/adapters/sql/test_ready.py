@@ -24,6 +24,7 @@ async def test_sqlite_is_migrated_by_itself(tmp_path: Path) -> None:
         ("tidegate.adapters.sql.ready, tidegate.adapters.sql.ledger, tidegate.adapters.sql.keys", "alembic"),
         ("tidegate.app.serve, tidegate.app.storage", "alembic"),
         ("tidegate.app.serve, tidegate.app.storage", "uvicorn"),
+        ("tidegate.app.serve, tidegate.app.storage", "sqlalchemy.dialects.postgresql"),
         ("tidegate.cli.start", "sqlalchemy"),
     ],
 )
