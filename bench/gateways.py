@@ -17,16 +17,21 @@ from pathlib import Path
 from types import MappingProxyType
 
 from bench import payloads, procs
-from bench.scenarios import Family, Scenario
+from bench.scenarios import SCENARIOS, Family, Scenario
 
 ROOT = Path(__file__).parents[1]
 WORK = ROOT / "bench/.work"
 REQUIREMENTS = ROOT / "bench/litellm-requirements.txt"
 GATEWAY_CORE, LOAD_CORE = 0, 1
 EMBEDDED, STORED = "embedded", "stored"
-_CREDENTIALS = {"ANTHROPIC_API_KEY": "sk-bench-upstream", "OPENAI_API_KEY": "sk-bench-upstream"}
+_CREDENTIALS = dict.fromkeys(("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"), "sk-bench-upstream")
 _NOTHING: Mapping[str, str] = MappingProxyType({})
-_NAMES: dict[Family, str] = {"claude": payloads.CLAUDE, "gpt": payloads.GPT}
+_NAMES: dict[Family, str] = {
+    "claude": payloads.CLAUDE,
+    "gpt": payloads.GPT,
+    "gemini": payloads.GEMINI,
+    "embedding": f"openai/{payloads.EMBEDDING}",
+}
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,7 @@ def tidegate(
         "providers:\n"
         f'  anthropic: {{base_url: "http://127.0.0.1:{upstream.port}/v1", api_key: env:ANTHROPIC_API_KEY}}\n'
         f'  openai: {{base_url: "http://127.0.0.1:{upstream.port}/v1", api_key: env:OPENAI_API_KEY}}\n'
+        f'  gemini: {{base_url: "http://127.0.0.1:{upstream.port}/v1beta", api_key: env:GEMINI_API_KEY}}\n'
         f'  paced-claude: {{kind: anthropic, base_url: "http://127.0.0.1:{upstream.paced_port}/v1", api_key: env:ANTHROPIC_API_KEY}}\n'
         f'  paced-openai: {{kind: openai, base_url: "http://127.0.0.1:{upstream.paced_port}/v1", api_key: env:OPENAI_API_KEY}}\n' + more
     )
@@ -175,6 +181,7 @@ def nginx(upstream: Upstream) -> Gateway | None:
         key="none",
         models={("gpt", False): payloads.GPT, ("gpt", True): payloads.GPT},
         start=lambda: procs.start(command, core=GATEWAY_CORE, log=WORK / "nginx.log"),
+        scenarios=tuple(scenario.name for scenario in SCENARIOS if (scenario.client, scenario.family) == ("chat", "gpt")),
     )
 
 

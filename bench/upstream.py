@@ -1,4 +1,4 @@
-"""The fast upstream: a bare asyncio protocol that answers both dialects from ready-made bytes, at once or paced (one token every `GAP`).
+"""The fast upstream: a bare asyncio protocol that answers each dialect from ready-made bytes, at once or paced (one token every `GAP`).
 
 It reads no more of a request than it must (path, length, whether it streams), so that the gateway in front of it is the thing that is
 measured. Started by `main` as a process of its own: `python -m bench.upstream PORT PACED_PORT`; ends with its standard input.
@@ -55,6 +55,14 @@ ANTHROPIC = Answers(payloads.anthropic_answer(), payloads.anthropic_events(), le
 OPENAI = Answers(payloads.openai_answer(), payloads.openai_events(), lead=1)
 
 
+_SHORT = {
+    b"/responses": _whole(payloads.responses_answer()),
+    b":generateContent": _whole(payloads.gemini_answer()),
+    b"/embeddings": _whole(payloads.embeddings_answer()),
+}
+"""Of what is not streamed here, by a part of the path."""
+
+
 class Upstream(asyncio.Protocol):
     """One connection. Requests on it come one after the other, as HTTP clients send them."""
 
@@ -88,7 +96,7 @@ class Upstream(asyncio.Protocol):
         target = request[: request.index(b"\r\n")]
         answers = ANTHROPIC if b"/messages" in target else OPENAI if b"/chat/completions" in target else None
         if answers is None:
-            self._transport.write(_NOT_FOUND)
+            self._transport.write(next((answer for path, answer in _SHORT.items() if path in target), _NOT_FOUND))
         elif request.find(b'"stream":true', head_end) < 0 and request.find(b'"stream": true', head_end) < 0:
             self._transport.write(answers.whole)
         elif self._paced:

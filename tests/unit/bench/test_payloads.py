@@ -6,6 +6,9 @@ from bench.upstream import ANTHROPIC, OPENAI
 def test_the_text_is_found_in_every_form_of_answer() -> None:
     assert payloads.text_of(payloads.openai_answer()) == payloads.TEXT
     assert payloads.text_of(payloads.anthropic_answer()) == payloads.TEXT
+    assert payloads.text_of(payloads.responses_answer()) == payloads.TEXT
+    assert payloads.text_of(payloads.gemini_answer()) == payloads.TEXT
+    assert payloads.text_of(payloads.embeddings_answer()) == str(payloads.VECTOR[:3])
     assert payloads.text_of(b"".join(payloads.openai_events())) == payloads.STREAMED
     assert payloads.text_of(b"".join(payloads.anthropic_events())) == payloads.STREAMED
 
