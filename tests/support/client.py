@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
-from tidegate.ports import BodyTooLong, RawHeaders
+from tidegate.ports import BodyTooLong, BrokenBody, RawHeaders
 
 
 class MemoryClient:
@@ -23,6 +23,7 @@ class MemoryClient:
         self.headers_sent: dict[str, str] = {}
         self.sent = b""
         self.complete = False
+        self.is_broken = isinstance(body, BrokenBody)
         self.congested_after = 1 << 30
         self.waits = 0
         self.piece_size = 1000

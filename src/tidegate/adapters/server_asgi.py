@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 from tidegate.ports import BrokenBody, Client, SlowBody
@@ -12,12 +12,23 @@ from tidegate.ports import BrokenBody, Client, SlowBody
 Message = MutableMapping[str, Any]
 AsgiApp = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 _PLAIN = [(b"content-type", b"text/plain; charset=utf-8")]
+_BROKEN = (400, _PLAIN, b"The body of the request is broken.")
+_SLOW = (408, _PLAIN, b"The request did not arrive in time.")
 
 
-def asgi(app: AsgiApp) -> Callable[[Client], Awaitable[None]]:
+class Asked(Client, Protocol):
+    """A request that came over a connection. `is_broken`: what has come is not of HTTP, and no more of it is read."""
+
+    is_broken: bool
+
+
+def asgi(app: AsgiApp) -> Callable[[Asked], Awaitable[None]]:
     """What a client that leaves has asked for is done to its end, as under other servers: a change is made or not, never cut."""
 
-    async def handle(client: Client) -> None:
+    async def handle(client: Asked) -> None:
+        if client.is_broken:
+            client.whole(*_BROKEN)
+            return
         exchange = _Exchange(client)
         running = asyncio.ensure_future(app(_scope(client), exchange.receive, exchange.send))
         try:
@@ -58,7 +69,7 @@ class _Exchange:
         # How long a body may be is the application's to say.
         self._pieces = client.pieces(sys.maxsize)
         self._has_all = False
-        self._flaw: tuple[int, bytes] | None = None
+        self._flaw: tuple[int, list[tuple[bytes, bytes]], bytes] | None = None
         self._head: tuple[int, list[tuple[bytes, bytes]]] = (500, [])
         self._is_begun = False
 
@@ -71,9 +82,9 @@ class _Exchange:
                 self._has_all = True
                 return {"type": "http.request", "body": b"", "more_body": False}
             except SlowBody:
-                self._flaw = 408, b"The request did not arrive in time."
+                self._flaw = _SLOW
             except BrokenBody:
-                self._flaw = 400, b"The body of the request is broken."
+                self._flaw = _BROKEN
             return {"type": "http.disconnect"}
         await self.gone.wait()
         return {"type": "http.disconnect"}
@@ -102,5 +113,4 @@ class _Exchange:
     def finish(self) -> None:
         """The application has ended."""
         if self._flaw is not None:
-            status, text = self._flaw
-            self._client.whole(status, _PLAIN, text)
+            self._client.whole(*self._flaw)

@@ -8,9 +8,8 @@ import msgspec
 import structlog
 
 from tidegate.adapters.server_request import Request
-from tidegate.ports import Client
 
-Handle = Callable[[Client], Awaitable[None]]
+Handle = Callable[[Request], Awaitable[None]]
 NEVER = float("inf")
 _SWEEP = 5.0
 """Seconds between two looks at all connections, at most."""
