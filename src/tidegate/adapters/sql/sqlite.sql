@@ -1046,72 +1046,72 @@ CREATE TABLE webhook (
 	CONSTRAINT uq_webhook_org_id_url UNIQUE (org_id, url)
 );
 
-CREATE INDEX ix_ledger_org_id_at ON ledger (org_id, at);
+CREATE INDEX ix_api_key_org_id_created_at_id ON api_key (org_id, created_at, id);
+
+CREATE INDEX ix_audit_event_generation ON audit_event (generation);
 
 CREATE INDEX ix_audit_event_org_id_subject_kind_subject_id_seq ON audit_event (org_id, subject_kind, subject_id, seq);
+
+CREATE INDEX ix_billing_adjustment_org_id_customer_id ON billing_adjustment (org_id, customer_id);
+
+CREATE INDEX ix_billing_customer_external_id ON billing_customer (external_id);
+
+CREATE INDEX ix_billing_payment_org_id_customer_id ON billing_payment (org_id, customer_id);
+
+CREATE INDEX ix_billing_subscription_org_id_customer_id ON billing_subscription (org_id, customer_id);
 
 CREATE INDEX ix_credential_org_id_created_at_id ON credential (org_id, created_at, id);
 
 CREATE INDEX ix_end_user_org_id_last_seen_at ON end_user (org_id, last_seen_at);
 
+CREATE INDEX ix_erasure_org_id_created_at_id ON erasure (org_id, created_at, id);
+
 CREATE INDEX ix_idempotency_record_expires_at ON idempotency_record (expires_at);
 
-CREATE INDEX ix_outbox_due_at ON outbox (due_at);
+CREATE INDEX ix_kept_object_expires_at ON kept_object (expires_at);
 
-CREATE INDEX ix_team_org_id_created_at_id ON team (org_id, created_at, id);
+CREATE INDEX ix_kept_object_id ON kept_object (id);
 
-CREATE INDEX ix_user_account_org_id_created_at_id ON user_account (org_id, created_at, id);
+CREATE INDEX ix_kept_object_org_id_end_user_mark ON kept_object (org_id, end_user_mark);
 
-CREATE INDEX ix_api_key_org_id_created_at_id ON api_key (org_id, created_at, id);
+CREATE INDEX ix_kept_object_org_id_kind_created_at_id ON kept_object (org_id, kind, created_at, id);
 
-CREATE INDEX ix_service_account_org_id_created_at_id ON service_account (org_id, created_at, id);
+CREATE INDEX ix_kept_object_state_kind ON kept_object (state, kind);
 
-CREATE INDEX ix_rollup_quarter_org_id_key_id_bucket ON rollup_quarter (org_id, key_id, bucket);
-
-CREATE INDEX ix_rollup_hour_org_id_key_id_bucket ON rollup_hour (org_id, key_id, bucket);
-
-CREATE INDEX ix_rollup_day_org_id_key_id_bucket ON rollup_day (org_id, key_id, bucket);
-
-CREATE INDEX ix_limit_rule_org_id_scope_kind_scope_id ON limit_rule (org_id, scope_kind, scope_id);
-
-CREATE INDEX ix_limit_rule_org_id_created_at_id ON limit_rule (org_id, created_at, id);
-
-CREATE INDEX ix_limit_window_org_id_scope ON limit_window (org_id, scope);
-
-CREATE INDEX ix_limit_window_ends_at ON limit_window (ends_at);
+CREATE INDEX ix_ledger_org_id_at ON ledger (org_id, at);
 
 CREATE INDEX ix_limit_lease_owner ON limit_lease (owner);
 
-CREATE INDEX ix_rollup_quarter_of_end_user_org_id_key_id_bucket ON rollup_quarter_of_end_user (org_id, key_id, bucket);
+CREATE INDEX ix_limit_rule_org_id_created_at_id ON limit_rule (org_id, created_at, id);
 
-CREATE INDEX ix_rollup_hour_of_end_user_org_id_key_id_bucket ON rollup_hour_of_end_user (org_id, key_id, bucket);
+CREATE INDEX ix_limit_rule_org_id_scope_kind_scope_id ON limit_rule (org_id, scope_kind, scope_id);
+
+CREATE INDEX ix_limit_window_ends_at ON limit_window (ends_at);
+
+CREATE INDEX ix_limit_window_org_id_scope ON limit_window (org_id, scope);
+
+CREATE INDEX ix_outbox_due_at ON outbox (due_at);
 
 CREATE INDEX ix_rollup_day_of_end_user_org_id_key_id_bucket ON rollup_day_of_end_user (org_id, key_id, bucket);
 
-CREATE INDEX ix_billing_customer_external_id ON billing_customer (external_id);
+CREATE INDEX ix_rollup_day_org_id_key_id_bucket ON rollup_day (org_id, key_id, bucket);
 
-CREATE INDEX ix_billing_subscription_org_id_customer_id ON billing_subscription (org_id, customer_id);
+CREATE INDEX ix_rollup_hour_of_end_user_org_id_key_id_bucket ON rollup_hour_of_end_user (org_id, key_id, bucket);
 
-CREATE INDEX ix_billing_adjustment_org_id_customer_id ON billing_adjustment (org_id, customer_id);
+CREATE INDEX ix_rollup_hour_org_id_key_id_bucket ON rollup_hour (org_id, key_id, bucket);
 
-CREATE INDEX ix_billing_payment_org_id_customer_id ON billing_payment (org_id, customer_id);
+CREATE INDEX ix_rollup_quarter_of_end_user_org_id_key_id_bucket ON rollup_quarter_of_end_user (org_id, key_id, bucket);
 
-CREATE INDEX ix_audit_event_generation ON audit_event (generation);
+CREATE INDEX ix_rollup_quarter_org_id_key_id_bucket ON rollup_quarter (org_id, key_id, bucket);
+
+CREATE INDEX ix_service_account_org_id_created_at_id ON service_account (org_id, created_at, id);
 
 CREATE INDEX ix_stored_provider_org_id_created_at_id ON stored_provider (org_id, created_at, id);
 
 CREATE INDEX ix_stored_route_org_id_created_at_id ON stored_route (org_id, created_at, id);
 
-CREATE INDEX ix_kept_object_org_id_kind_created_at_id ON kept_object (org_id, kind, created_at, id);
+CREATE INDEX ix_team_org_id_created_at_id ON team (org_id, created_at, id);
 
-CREATE INDEX ix_kept_object_expires_at ON kept_object (expires_at);
-
-CREATE INDEX ix_kept_object_state_kind ON kept_object (state, kind);
-
-CREATE INDEX ix_kept_object_id ON kept_object (id);
-
-CREATE INDEX ix_erasure_org_id_created_at_id ON erasure (org_id, created_at, id);
-
-CREATE INDEX ix_kept_object_org_id_end_user_mark ON kept_object (org_id, end_user_mark);
+CREATE INDEX ix_user_account_org_id_created_at_id ON user_account (org_id, created_at, id);
 
 CREATE INDEX ix_webhook_org_id_created_at_id ON webhook (org_id, created_at, id)
