@@ -29,6 +29,8 @@ class Door:
     def __init__(self, clock: Clock) -> None:
         self.is_busy = False
         """Calls have to ask before they come in."""
+        self.calls = 0
+        """That are here: those that run and those that wait to come in."""
         self.ladder = Ladder()
         self.figures = Figures()
         self.lines: dict[str, Line] = {}
@@ -36,6 +38,10 @@ class Door:
         self._clock = clock
         self._outside: FairQueue[Waiter] = FairQueue(0)
         self._slots: dict[str, Slots[Waiter]] = {}
+
+    @property
+    def _running(self) -> int:
+        return self.calls - len(self._outside)
 
     @property
     def standing(self) -> Standing:
@@ -51,7 +57,7 @@ class Door:
         while outside and (least := ladder.least) is not None and (waiter := outside.next(least)) is not None:
             if waiter.turn.done():
                 continue
-            if not ladder.admits(waiter.priority):
+            if not ladder.admits(waiter.priority, self._running):
                 outside.back(waiter)
                 break
             waiter.wake()
@@ -68,7 +74,7 @@ class Door:
 
     async def enter(self, call: Call) -> None:
         """Waits until the call may come in. Raises `LimitError`."""
-        if self._outside.is_before(call.priority) or not self.ladder.admits(call.priority):
+        if self._outside.is_before(call.priority) or not self.ladder.admits(call.priority, self._running):
             self._make_room(call)
             waiter = self._joined(self._outside, call, "gateway", self._too_much(call))
             try:

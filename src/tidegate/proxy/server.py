@@ -96,6 +96,7 @@ class Gateway:
             query=client.query,
         )
         reply = Reply(client, own(call) + allowed(call.snapshot.server.cors, headers))
+        app.door.calls += 1
         try:
             surface, call.params = SURFACES.match(client.method, client.path)
             call.surface = surface.name
@@ -121,6 +122,8 @@ class Gateway:
             raise
         except Exception as error:
             await self._failed(call, reply, error)
+        finally:
+            app.door.calls -= 1
 
     async def _asked(self, call: Call, client: Client) -> None:
         """A key that is not known may have been made a moment ago, and while the database is away nobody can say: its word is waited for.

@@ -12,6 +12,7 @@ from tests.unit.policy.values import key, snapshot, upstream
 from tests.unit.proxy.values import GPT, KEY, WHOLE, Given, Memory, Slow
 
 from tidegate.policy.limits.rules import Limit
+from tidegate.policy.overload.ladder import FEW
 from tidegate.policy.overload.queue import Priority
 from tidegate.policy.overload.rules import Overload
 from tidegate.policy.overload.slots import Concurrency
@@ -207,7 +208,8 @@ async def test_whose_limit_stays_full_is_told_so_with_429() -> None:
 
 
 def press(house: House, lag: float = 0.2) -> None:
-    """Overload, until the rate bounds."""
+    """Overload, until the rate bounds, of many calls that run."""
+    house.door.calls = FEW
     while house.door.ladder.rate is None:
         house.clock.at += 0.05 + lag
         house.door.look(lag, 0.2, 0)
@@ -235,7 +237,7 @@ async def test_under_pressure_calls_wait_until_they_are_let_in() -> None:
 async def test_under_pressure_those_without_room_are_turned_away_before_their_body_is_read() -> None:
     house = House(rules=Overload(wait=0.02, most=1))
     press(house)
-    house.door.ladder.admits(Priority.INTERACTIVE)
+    house.door.ladder.admits(Priority.INTERACTIVE, FEW)
     waiting = house.calls("waits")
     await settled()
     unread = MemoryClient("POST", "/v1/messages", {"x-api-key": KEY}, RuntimeError("the body was asked for"))

@@ -23,6 +23,9 @@ _STEP = 0.2
 _SLOWER, _FASTER = 0.85, 1.05
 LEAST_RATE = 5.0
 """Calls per second that come in under any load but that of the memory."""
+FEW = 64
+"""Calls that may run under any load but that of the memory, however fast they come: where so few are late, it is by what they ask for or by
+what else the machine does, and keeping others out would help nobody."""
 _BURST = 0.1
 """Seconds of the rate that may come in at once."""
 _CALM = 2.0
@@ -89,12 +92,12 @@ class Ladder:
             elif now - self._calm_since >= _CALM:
                 self.rate = None
 
-    def admits(self, priority: Priority) -> bool:
-        """Whether a call may come in now; one that does is counted."""
+    def admits(self, priority: Priority, running: int) -> bool:
+        """Whether a call may come in now, beside `running` ones; one that does is counted."""
         least = self.least
         if least is None or priority > least:
             return False
-        if self.rate is None:
+        if self.rate is None or running < FEW:
             return True
         if self._credit < 1:
             return False

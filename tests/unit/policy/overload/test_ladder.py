@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from tidegate.policy.overload.ladder import LEAST_RATE, Ladder
+from tidegate.policy.overload.ladder import FEW, LEAST_RATE, Ladder
 from tidegate.policy.overload.queue import Priority
 
 TICK = 0.05
@@ -29,7 +29,7 @@ def test_nothing_is_held_up_while_nothing_is_wrong() -> None:
     ladder = Story().goes(5, lag=0.01)
     assert ladder.pressure < 0.2
     assert ladder.rate is None
-    assert all(ladder.admits(priority) for priority in Priority)
+    assert all(ladder.admits(priority, FEW) for priority in Priority)
 
 
 def test_one_pause_is_no_overload() -> None:
@@ -75,9 +75,18 @@ def test_no_more_come_in_than_the_rate_says() -> None:
     began = story.now
     while story.now < began + 2:
         story.goes(TICK, lag=0.12, per_second=50)
-        while story.ladder.admits(Priority.INTERACTIVE):
+        while story.ladder.admits(Priority.INTERACTIVE, FEW):
             came += 1
     assert 0 < came <= 2.5 * 50
+
+
+def test_few_calls_are_let_in_however_late_the_loop_is_but_not_beyond_the_memory() -> None:
+    story = Story()
+    story.goes(3, lag=0.25, per_second=1)
+    assert all(story.ladder.admits(Priority.INTERACTIVE, FEW - 1) for _ in range(1000))
+    assert not story.ladder.admits(Priority.BATCH, 0)
+    story.goes(3, memory=0.96)
+    assert not story.ladder.admits(Priority.INTERACTIVE, 0)
 
 
 def test_memory_turns_everybody_away_before_it_is_used_up() -> None:
@@ -85,8 +94,8 @@ def test_memory_turns_everybody_away_before_it_is_used_up() -> None:
     assert story.goes(1, memory=0.81).least is Priority.BACKGROUND
     assert story.goes(1, memory=0.86).least is Priority.INTERACTIVE
     assert story.goes(1, memory=0.96).least is None
-    assert not story.ladder.admits(Priority.INTERACTIVE)
-    assert story.goes(30, memory=0.5).admits(Priority.BATCH)
+    assert not story.ladder.admits(Priority.INTERACTIVE, FEW)
+    assert story.goes(30, memory=0.5).admits(Priority.BATCH, FEW)
 
 
 def test_so_many_wait_as_can_have_their_turn() -> None:
@@ -108,13 +117,13 @@ def offered(times: float) -> float:
         began = now
         while due <= now:
             due += 1 / (100 * times)
-            if ladder.rate is None and ladder.admits(Priority.INTERACTIVE):
+            if ladder.rate is None and ladder.admits(Priority.INTERACTIVE, FEW):
                 inside.append(due)
             elif len(waiting) < ladder.room(1.0, 1000):
                 waiting.append(due)
             else:
                 now += 0.0002
-        while waiting and ladder.admits(Priority.INTERACTIVE):
+        while waiting and ladder.admits(Priority.INTERACTIVE, FEW):
             inside.append(waiting.popleft())
         while waiting and now - waiting[0] > 1:
             waiting.popleft()
