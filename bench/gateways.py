@@ -30,7 +30,7 @@ _NAMES: dict[Family, str] = {
     "claude": payloads.CLAUDE,
     "gpt": payloads.GPT,
     "gemini": payloads.GEMINI,
-    "embedding": f"openai/{payloads.EMBEDDING}",
+    "embedding": payloads.EMBEDDING,
 }
 
 

@@ -1,6 +1,6 @@
 """The catalogue's file of prices from the data of the `genai-prices` package, which `tidegate catalog refresh` reads and hands in.
 
-What is kept: models that generate text, for the providers of `_PROVIDERS`, at their standard price on the day of the run. Every row says
+What is kept: models that generate text or embeddings, for the providers of `_PROVIDERS`, at their standard price on the day of the run. Every row says
 where its price is published and on which day it was taken. Nothing that serves imports that package (its import costs 100 MB).
 """
 
@@ -35,7 +35,7 @@ _PROVIDERS = {
 """Our name -> theirs. Hugging Face is left out: its prices depend on the upstream, and the rows have its names in lower case only."""
 
 _NOT_TEXT = re.compile(
-    r"embed|whisper|transcri|[-/]tts|^tts|moderation|realtime|[-/]live\b|-live-|gpt-live|image|ocr|orpheus|rerank|dall-e|sora|veo|imagen"
+    r"whisper|transcri|[-/]tts|^tts|moderation|realtime|[-/]live\b|-live-|gpt-live|image|ocr|orpheus|rerank|dall-e|sora|veo|imagen"
     r"|voice|speech|prompt-guard|babbage|davinci|^ada$|^curie$|instruct-0914|turbo-instruct|robotics|omni-.*flash|banana|pplx-decider"
     r"|claude-v1|^claude-2|translate",
     re.IGNORECASE,

@@ -6,6 +6,8 @@ import pytest
 
 from tidegate.control.catalogue import PRICES, head_of, read_catalogue, read_prices
 from tidegate.control.problems import ConfigError
+from tidegate.ir.usage import Usage
+from tidegate.policy.price import cost
 
 SHIPPED = (files("tidegate") / "catalog" / "prices.json").read_bytes()
 
@@ -15,6 +17,15 @@ def test_the_shipped_catalogue_is_whole() -> None:
     assert catalogue.find_model("anthropic", "claude-sonnet-4-5") is not None
     assert "sandbox" in catalogue.providers
     assert "openai" in catalogue.shapes
+
+
+def test_models_that_embed_are_known_and_priced_too() -> None:
+    for provider, name in (("openai", "text-embedding-3-small"), ("gemini", "gemini-embedding-001"), ("mistral", "mistral-embed")):
+        row = read_catalogue().find_model(provider, name)
+        assert row is not None
+        found = cost(Usage(input=1_000_000), row.price)
+        assert found is not None
+        assert found.nano > 0
 
 
 def _written(home: Path, date: str) -> None:
