@@ -124,7 +124,10 @@ def check(key: str = "-", /, *, home: Home = None) -> int:
     digest = form.token_digest(stored.pepper, text)
     row = next((row for row in stored.keys if row.id == public and row.digest == digest), None)
     if row is None:
-        complain(f"The key {public} is whole, and not one of those that were made here.")
+        complain(
+            f"The key {public} is whole, and not one of those in keys.json. "
+            f"One of the database is known to the control API: GET /api/v1/orgs/ORG/keys/{public}."
+        )
         return 1
     complain(f"The key {public} is `{row.name}`, {_state(row)}, for {', '.join(row.models) or 'all models'}.")
     return 1 if row.revoked is not None else 0

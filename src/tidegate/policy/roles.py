@@ -44,7 +44,7 @@ ROLES: dict[str, frozenset[str]] = {
     "billing": _all_of("billing", "budgets", "invoices", "prices", "webhooks") | {"orgs:read", "teams:read", "users:read", "usage:read"},
     "developer": _all_of("keys") | {"orgs:read", "teams:read", "service_accounts:read", "limits:read", "budgets:read", "usage:read"},
     "auditor": _READS,
-    "viewer": _READS - {"audit:read", "personal_data:read", "roles:read", "config:read", "billing:read", "invoices:read"},
+    "viewer": _READS - {"audit:read", "personal_data:read", "roles:read", "config:read", "billing:read", "invoices:read", "webhooks:read"},
     "service": frozenset({"keys:read", "keys:create", "keys:rotate", "keys:revoke", "usage:read"}),
 }
 """`owner` holds everything, `admin` everything but money and secrets, `auditor` reads everything; no role shows a secret."""
