@@ -41,8 +41,8 @@ async def pinned(place: Place, rules: Egress, resolver: Resolve = resolve) -> li
 
 
 async def connect(
-    place: Place, addresses: list[Address], protocol: Callable[[], asyncio.Protocol], context: ssl.SSLContext | None
-) -> asyncio.Protocol:
+    place: Place, addresses: list[Address], protocol: Callable[[], asyncio.BaseProtocol], context: ssl.SSLContext | None
+) -> asyncio.BaseProtocol:
     """A connection to the first of the addresses that answers. Raises `Refused` and `OSError`."""
     loop = asyncio.get_running_loop()
     failure: OSError | None = None

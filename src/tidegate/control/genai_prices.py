@@ -1,7 +1,8 @@
 """The catalogue's file of prices from the data of the `genai-prices` package, which `tidegate catalog refresh` reads and hands in.
 
-What is kept: models that generate text or embeddings, for the providers of `_PROVIDERS`, at their standard price on the day of the run. Every row says
-where its price is published and on which day it was taken. Nothing that serves imports that package (its import costs 100 MB).
+What is kept: models that generate text or embeddings, for the providers of `_PROVIDERS`, at their standard price on the day of the run.
+Every row says where its price is published and on which day it was taken. Nothing that serves imports that package (its import costs
+100 MB).
 """
 
 import datetime
