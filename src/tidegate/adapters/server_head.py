@@ -13,7 +13,16 @@ _HOST = re.compile(rb"(?:[A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _SCHEMES = (None, b"http", b"https")
 
 _TWICE = b"`Host`, `Content-Length` and `Transfer-Encoding` may stand in a request once each."
-_UNDERSCORE = b"A header's name has `_`, which other servers take for `-`, or drop: write `-`."
+_UNDERSCORE = b"A header's name has `_` where other servers may read `-`: write `-`."
+_READ_ALIKE = frozenset(
+    (
+        *_ONCE,
+        *(b"connection", b"te", b"trailer", b"upgrade", b"expect", b"content-type", b"content-encoding"),
+        *(b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key", b"cookie"),
+        *(b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip"),
+    )
+)
+"""What says where a request ends, who asks and from where. Other names may have `_`: Codex sends `session_id` and `conversation_id`."""
 _VERSION = b"This port speaks HTTP/1.1 and HTTP/1.0."
 _CODING = b"Of `Transfer-Encoding` only `chunked` is taken, in HTTP/1.1."
 _BAD_HOST = b"`Host` is not a name or an address with a port."
@@ -24,7 +33,7 @@ def flaw_of_head(headers: RawHeaders, fields: Mapping[bytes, bytes], version: st
     """Why a head is refused; empty where it is not. `fields` are the headers by their names, which are in lower case."""
     if len(fields) != len(headers) and any(sum(name == one for one, _ in headers) > 1 for name in _ONCE):
         return _TWICE
-    if b"_" in b"".join(fields):
+    if b"_" in b"".join(fields) and any(b"_" in name and name.replace(b"_", b"-") in _READ_ALIKE for name in fields):
         return _UNDERSCORE
     if version not in _VERSIONS:
         return _VERSION

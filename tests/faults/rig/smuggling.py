@@ -215,7 +215,7 @@ def _control_bytes() -> Iterator[Case]:
     for sign in b'(),/:;<=>?@[\\]{}" ':
         if sign != ord(":"):
             yield Case(f"{chr(sign)!r} in a name", sized(b"x-a" + bytes([sign]) + b"b: y"), "refuse")
-    yield Case("_ in a name", sized(b"x_a: y"), "refuse")
+    yield Case("_ in a name", sized(b"x_a: y"), "one")
     yield Case("_ in a name that counts", sized(b"x_api_key: y"), "refuse")
     yield Case("an empty name", sized(b": y"), "refuse")
     yield Case("a tab in a value", sized(b"x-a: y\tz"), "one")
@@ -361,5 +361,5 @@ def _in_a_row() -> Iterator[Case]:
     yield Case("HTTP/1.0 is answered once", sized(first=old) + sized(number=SMUGGLED), "one")
     yield Case("a kept HTTP/1.0 is answered once", sized(b"connection: keep-alive", first=old) + sized(number=SMUGGLED), "one")
     yield Case("closed, and more", sized(b"connection: close") + sized(number=SMUGGLED), "one")
-    yield Case("refused, and more", sized(b"x_y: z") + sized(number=SMUGGLED), "refuse")
+    yield Case("refused, and more", sized(b"x_api_key: z") + sized(number=SMUGGLED), "refuse")
     yield Case("expects something else", sized(b"expect: 200-maybe"), "one")
