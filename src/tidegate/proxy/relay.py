@@ -190,9 +190,10 @@ async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate:
         return Failure(filtered(attempt), returned(answer.headers))
     if stream.error is not None and failed():
         return Failure(stream.error, returned(answer.headers))
-    gate.give(out, go=True)
     if stream.error is not None:
+        # Before the client is told, since it leaves at once.
         await attempt.count()
+    gate.give(out, go=True)
     await attempt.settled()
     gate.close()
     return None
