@@ -31,5 +31,5 @@ async def eventually(look: Callable[[], Awaitable[T]], wanted: T, *, within: flo
 async def soon(holds: Callable[[], object], *, within: float = 20.0) -> None:
     """Until something holds that the other tasks of this loop, or a thread, bring about without a word."""
     async with asyncio.timeout(within):
-        while not holds():  # noqa: ASYNC110 - an asyncio.Event needs somebody who sets it
+        while not holds():  # noqa: ASYNC110 - what it waits for sets no event
             await asyncio.sleep(0.001)

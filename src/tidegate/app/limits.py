@@ -108,8 +108,11 @@ def owner(home: Path) -> str:
 
 async def caught_up(spool: Spool) -> None:
     """Returns once the ledger has everything that earlier processes used."""
-    while not spool.recovered:  # noqa: ASYNC110 - the spool tells nobody
-        await asyncio.sleep(_LOOK)
-    until = spool.state.written
-    while spool.state.drained < until:  # noqa: ASYNC110 - nor of the ledger's progress
+    await _looked(lambda: spool.recovered)
+    written = spool.state.written
+    await _looked(lambda: spool.state.drained >= written)
+
+
+async def _looked(holds: Callable[[], bool]) -> None:
+    while not holds():  # noqa: ASYNC110 - the spool is written and drained by threads, and tells nobody how far it is
         await asyncio.sleep(_LOOK)

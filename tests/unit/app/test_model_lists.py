@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.support.client import MemoryClient
+from tests.support.waiting import eventually
 
 from tidegate.app.gateway import running
 from tidegate.app.started import Started
@@ -68,8 +69,11 @@ async def test_a_list_is_live_beside_the_gateway_and_in_the_next_start(tmp_path:
         started = Started(chosen)
         token = started.first_token or ""
         async with running(started) as gateway, asyncio.timeout(20):
-            while (await model(gateway, token, "qwen-lab"))[0] != 200:  # noqa: ASYNC110 - as its clients see it
-                await asyncio.sleep(0.01)
+
+            async def status() -> int:
+                return (await model(gateway, token, "qwen-lab"))[0]
+
+            await eventually(status, 200, within=20)
             _, found = await model(gateway, token, "qwen-lab")
             assert found["owned_by"] == "lab"
             assert (found["tidegate"]["origin"], found["tidegate"]["context"]) == ("list", 4096)

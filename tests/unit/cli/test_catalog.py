@@ -17,7 +17,8 @@ Capture = pytest.CaptureFixture[str]
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A `genai-prices` of tomorrow."""
     data = ModuleType("genai_prices.data")
-    data.providers = [provider(model("gpt-5", price(input_mtok="7", output_mtok="8")))]  # type: ignore[attr-defined]
+    rows = [provider(model("gpt-5", price(input_mtok="7", output_mtok="8")))]
+    monkeypatch.setattr(data, "providers", rows, raising=False)
     monkeypatch.setitem(sys.modules, "genai_prices", ModuleType("genai_prices"))
     monkeypatch.setitem(sys.modules, "genai_prices.data", data)
     monkeypatch.setattr(importlib.metadata, "version", lambda _name: "99.0.0")

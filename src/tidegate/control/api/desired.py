@@ -14,7 +14,7 @@ from tidegate.control.api.configured import configuration, defined, provider_ent
 from tidegate.control.api.credentials import vault_of
 from tidegate.control.api.desired_entries import OrgExported, OrgSections
 from tidegate.control.api.desired_org import org_exported, org_steps
-from tidegate.control.api.desired_steps import Planned, Step, adding, removing, replacing, shown
+from tidegate.control.api.desired_steps import Planned, Step, adding, applied, planned, removing, replacing, shown
 from tidegate.control.api.problem import FieldError, Problem, conflict, invalid, invalid_field
 from tidegate.control.api.table import Nothing, Route
 from tidegate.control.desired import CredentialEntry, Exported, entry_of, exported, of_file, reference_of, split
@@ -57,14 +57,11 @@ async def get_configuration(call: Call, _asked: Nothing) -> ExportedConfiguratio
 
 
 async def plan_configuration(call: Call, asked: DesiredConfiguration) -> Planned:
-    return Planned(changes=[step.shown for step in await _steps(call, asked)])
+    return planned(await _steps(call, asked))
 
 
 async def apply_configuration(call: Call, asked: DesiredConfiguration) -> Planned:
-    steps = await _steps(call, asked)
-    for step in steps:
-        await step.make()
-    return Planned(changes=[step.shown for step in steps])
+    return await applied(await _steps(call, asked))
 
 
 async def _steps(call: Call, asked: DesiredConfiguration) -> list[Step]:

@@ -26,7 +26,7 @@ from tidegate.control.api.desired_entries import (
     tidy,
     told,
 )
-from tidegate.control.api.desired_steps import Planned, Step, adding, removing, replacing, shown
+from tidegate.control.api.desired_steps import Planned, Step, adding, applied, planned, removing, replacing, shown
 from tidegate.control.api.fields import in_reach, microseconds
 from tidegate.control.api.identify import ended
 from tidegate.control.api.key_fields import check
@@ -58,14 +58,11 @@ async def get_org_configuration(call: Call, _asked: Nothing) -> OrgExported:
 
 
 async def plan_org_configuration(call: Call, asked: OrgSections) -> Planned:
-    return Planned(changes=[step.shown for step in await org_steps(call, asked)])
+    return planned(await org_steps(call, asked))
 
 
 async def apply_org_configuration(call: Call, asked: OrgSections) -> Planned:
-    steps = await org_steps(call, asked)
-    for step in steps:
-        await step.make()
-    return Planned(changes=[step.shown for step in steps])
+    return await applied(await org_steps(call, asked))
 
 
 async def org_exported(call: Call) -> OrgExported:

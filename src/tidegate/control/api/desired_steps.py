@@ -1,6 +1,6 @@
 """A change that a document would make, as it is shown and as it is made: what `desired` and `desired_org` work out."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -32,6 +32,16 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 class Step(msgspec.Struct, frozen=True):
     shown: PlannedChange
     make: Make
+
+
+def planned(steps: Sequence[Step]) -> Planned:
+    return Planned(changes=[step.shown for step in steps])
+
+
+async def applied(steps: Sequence[Step]) -> Planned:
+    for step in steps:
+        await step.make()
+    return planned(steps)
 
 
 def shown(kind: KindName, name: str, before: JsonObject | None, after: JsonObject | None, *, secret: bool = False) -> PlannedChange:
