@@ -19,6 +19,16 @@ from tidegate.ports import AccessFailure
 
 _RESOURCE = "https://cognitiveservices.azure.com"
 _AUTHORITY = "https://login.microsoftonline.com"
+_AUTHORITIES = frozenset(
+    {
+        _AUTHORITY,
+        "https://login.microsoftonline.us",
+        "https://login.partner.microsoftonline.cn",
+        "https://login.chinacloudapi.cn",
+        "https://login.windows.net",
+    }
+)
+"""Microsoft's clouds: https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud"""
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _METADATA = "http://169.254.169.254/metadata/identity/oauth2/token"
 _HOUR = 3600.0
@@ -51,6 +61,14 @@ def _document(text: str) -> Mapping[str, str]:
         found = msgspec.json.decode(text, type=dict[str, str])
     except msgspec.MsgspecError:
         raise AccessFailure("the credential is no JSON object of texts", permanent=True) from None
+    authority = found.get("authority", _AUTHORITY).rstrip("/")
+    if authority not in _AUTHORITIES:
+        # Whoever stores a credential would have this machine send it, and what comes back, anywhere.
+        raise AccessFailure(
+            f"the authority of the credential is none of Microsoft's: {', '.join(sorted(_AUTHORITIES))}; "
+            "another one is named in AZURE_AUTHORITY_HOST, beside the credential itself",
+            permanent=True,
+        )
     # A document never names a file of this machine.
     return {name: value for name, value in found.items() if name != "token_file"}
 
@@ -61,7 +79,7 @@ def _of_client(given: Mapping[str, str]) -> Access:
         raise AccessFailure(f"the credential lacks {', '.join(missing) or 'client_secret'}", permanent=True)
     authority = given.get("authority", _AUTHORITY).rstrip("/")
     if urlsplit(authority).scheme != "https":
-        raise AccessFailure("the authority of the credential is no https address", permanent=True)
+        raise AccessFailure("AZURE_AUTHORITY_HOST is no https address", permanent=True)
     form = {"grant_type": "client_credentials", "client_id": given["client_id"], "scope": f"{_RESOURCE}/.default"}
     secret = given.get("client_secret")
     if secret:

@@ -1,5 +1,6 @@
 """The one HTTP call of an exchange: a form to a token endpoint, JSON back. Blocking; no redirects, no ambient proxies."""
 
+import http.client
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -48,7 +49,7 @@ def ask(
             told = refused.read(_LIMIT)
         message = f"{host} refused the credential: {refused.code} {_words(told)}"
         raise AccessFailure(message, permanent=refused.code in _REFUSALS) from None
-    except (OSError, ValueError) as broken:
+    except (OSError, ValueError, http.client.HTTPException) as broken:
         reason = getattr(broken, "reason", broken)
         raise AccessFailure(f"{host} gave no access token: {reason}") from None
 

@@ -5,6 +5,7 @@ Shapes: https://google.aip.dev/auth/4111 to 4117. Blocking, for `StoredTokens`.
 """
 
 import base64
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from tidegate.adapters.access.forms import ask
 from tidegate.adapters.access.tokens import Access
 from tidegate.ir.json import Json, JsonObject
+from tidegate.policy.egress import Egress, Refused, place_of
 from tidegate.ports import AccessFailure
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -66,7 +68,7 @@ def _metadata() -> Access:
 
 
 def _service_account(document: JsonObject) -> Access:
-    email, key, url = _text(document, "client_email"), _text(document, "private_key"), document.get("token_uri") or _TOKEN_URL
+    email, key, url = _text(document, "client_email"), _text(document, "private_key"), _google(document.get("token_uri") or _TOKEN_URL)
     try:
         private = load_pem_private_key(key.encode(), None)
     except (ValueError, TypeError):
@@ -78,7 +80,7 @@ def _service_account(document: JsonObject) -> Access:
     claims = {"iss": email, "scope": SCOPE, "aud": url, "iat": now, "exp": now + _HOUR}
     signed = f"{_coded(msgspec.json.encode(head))}.{_coded(msgspec.json.encode(claims))}"
     assertion = f"{signed}.{_coded(private.sign(signed.encode(), PKCS1v15(), SHA256()))}"
-    return _access(ask(_google(url), {"grant_type": _JWT_GRANT, "assertion": assertion}))
+    return _access(ask(url, {"grant_type": _JWT_GRANT, "assertion": assertion}))
 
 
 def _user(document: JsonObject) -> Access:
@@ -147,9 +149,10 @@ def _document(text: str, what: str) -> JsonObject:
 def _google(url: Json) -> str:
     """Credentials go to Google only, over TLS."""
     text = url if type(url) is str else ""
-    parts = urlsplit(text)
-    if parts.scheme == "https" and (parts.hostname or "").endswith(".googleapis.com"):
-        return text
+    with contextlib.suppress(Refused):
+        place = place_of(text, Egress())
+        if place.host.endswith(".googleapis.com"):
+            return f"https://{place.host}{place.target}"
     raise AccessFailure(f"the credential names the address {text[:100]!r}, which is not Google's", permanent=True)
 
 

@@ -77,3 +77,22 @@ def test_an_answer_without_a_token(asked: list[tuple[str, Any]], monkeypatch: py
     monkeypatch.setattr(entra, "ask", lambda *_args, **_more: {})
     with pytest.raises(AccessFailure):
         entra.exchange(json.dumps(DOCUMENT))
+
+
+@pytest.mark.parametrize("authority", ["https://inside.example", "https://login.microsoftonline.com.example", "https://10.0.0.5:8443/x"])
+def test_a_document_names_no_place_but_microsofts(asked: list[tuple[str, Any]], authority: str) -> None:
+    with pytest.raises(AccessFailure, match="none of Microsoft's"):
+        entra.exchange(json.dumps({**DOCUMENT, "authority": authority}))
+    assert asked == []
+
+
+def test_national_clouds(asked: list[tuple[str, Any]]) -> None:
+    entra.exchange(json.dumps({**DOCUMENT, "authority": "https://login.microsoftonline.us/"}))
+    assert asked[0][0] == "https://login.microsoftonline.us/t%2F1/oauth2/v2.0/token"
+
+
+def test_the_process_may_have_an_authority_of_its_own(asked: list[tuple[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("TENANT_ID", "t"), ("CLIENT_ID", "c"), ("CLIENT_SECRET", "s"), ("AUTHORITY_HOST", "https://sts.inside.example")):
+        monkeypatch.setenv(f"AZURE_{name}", value)
+    entra.exchange(None)
+    assert asked[0][0] == "https://sts.inside.example/t/oauth2/v2.0/token"

@@ -60,3 +60,8 @@ def test_refusals_say_why_and_follow_nothing(url: str, status: int, permanent: b
 def test_nobody_there() -> None:
     with pytest.raises(AccessFailure, match="gave no access token"):
         ask("http://127.0.0.1:9/200")
+
+
+def test_an_address_that_is_none() -> None:
+    with pytest.raises(AccessFailure):
+        ask("https://127.0.0.1:x@oauth2.googleapis.com/token", {})
