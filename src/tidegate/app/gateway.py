@@ -59,6 +59,7 @@ async def running(
     clock = SystemClock()
     conversations = WriteBehind(clock)
     drains = Drains()
+    access = access_tokens(clock)
     async with (
         usage_spool(started.settings) as spool,
         counters(started.settings, clock, failed, noticed) as limits,
@@ -78,7 +79,7 @@ async def running(
         ),
         upstreams() as upstream,
         watched_door(live, clock) as door,
-        reading_lists(started, live, upstream, watcher, clock, serving),
+        reading_lists(started, live, upstream, watcher, clock, access, serving),
     ):
         app = App(
             live=live,
@@ -97,7 +98,7 @@ async def running(
             thinking=MemoryThinkingCache(),
             tokens=SplintrCounter(),
             counters=limits,
-            access=access_tokens(clock),
+            access=access,
             conversations=conversations,
             late=late,
             free=MemoryFreeQuota(clock),

@@ -11,9 +11,9 @@ from tidegate.adapters.lists_file import ListsFile
 from tidegate.app.beside import beside
 from tidegate.app.started import Started
 from tidegate.control.watch import Watcher
-from tidegate.ports import Clock, Upstream
+from tidegate.ports import AccessTokens, Clock, Upstream
 from tidegate.proxy.app import Live
-from tidegate.proxy.model_lists import ModelLists
+from tidegate.proxy.model_lists import Asking, ModelLists
 
 _LOOK = 1.0
 """Seconds between two looks at what is due."""
@@ -23,14 +23,14 @@ _LOG = structlog.get_logger("tidegate")
 
 @contextlib.asynccontextmanager
 async def reading_lists(
-    started: Started, live: Live, upstream: Upstream, watcher: Watcher, clock: Clock, serving: asyncio.Event
+    started: Started, live: Live, upstream: Upstream, watcher: Watcher, clock: Clock, access: AccessTokens, serving: asyncio.Event
 ) -> AsyncGenerator[None]:
     """While the context lasts, from when `serving` is set."""
     if not started.settings.model_lists:
         yield
         return
     file = ListsFile(started.settings.home, started.loaded.snapshot.pepper)
-    lists = ModelLists(upstream, started.catalogue.shapes, clock.now, random.SystemRandom().random, started.loader.lists)
+    lists = ModelLists(Asking(upstream, access, clock.now), started.catalogue.shapes, random.SystemRandom().random, started.loader.lists)
 
     async def run() -> None:
         failing: dict[str, str] = {}
@@ -41,7 +41,7 @@ async def reading_lists(
                 with contextlib.suppress(OSError):
                     await asyncio.to_thread(file.save, dict(lists.lists))
             if lists.failing.keys() - failing.keys():
-                _LOG.info("some lists of models cannot be read; the last ones stay", providers=lists.failing)
+                _LOG.info("some lists of models cannot be read, or not in whole; the last ones stay", providers=lists.failing)
             failing = dict(lists.failing)
             await asyncio.sleep(_LOOK)
 

@@ -29,7 +29,7 @@ from tidegate.policy.overload.rules import Overload
 from tidegate.policy.route import SANDBOX, Planner
 from tidegate.policy.snapshot import Key, Route, ServerSettings, Snapshot, Upstream
 from tidegate.providers.catalog import Catalog
-from tidegate.providers.lists import ProviderList, shape_of, url_of
+from tidegate.providers.lists import ProviderList, source_of
 from tidegate.providers.spec import ProviderSpec
 from tidegate.records import Kept
 
@@ -114,8 +114,7 @@ def usable_lists(lists: Mapping[str, ProviderList], upstreams: Mapping[str, Upst
     found: dict[str, ProviderList] = {}
     for name, read in lists.items():
         upstream = upstreams.get(name)
-        shape = shape_of(upstream.spec, catalogue.shapes) if upstream is not None else None
-        if upstream is not None and shape is not None and read.source == url_of(upstream.spec, shape, upstream.base_url, upstream.parts):
+        if upstream is not None and read.source == source_of(upstream.spec, catalogue.shapes, upstream.base_url, upstream.parts):
             found[name] = read
     return found
 

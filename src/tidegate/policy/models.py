@@ -57,8 +57,10 @@ class Models:
         target = f"{upstream.name}/{name}"
         spec = upstream.spec
         row = self.find(upstream, name)
-        default = row.capabilities if row is not None else capabilities_for(spec, name)
         listed = self._list_of(upstream).get(name)
+        if row is None and listed is not None and listed.of:
+            row = self._find(spec, listed.of)
+        default = row.capabilities if row is not None else capabilities_for(spec, name)
         origin: Origin = "catalogue" if row is not None else "default"
         is_guess = row is None and (listed is None or not listed.tells_abilities)
         if listed is not None:

@@ -50,11 +50,19 @@ def exchanges(auth: AuthKind, secret: str | None) -> bool:
 
 
 def access_headers(
-    auth: AuthKind, token: str, parts: Mapping[str, str], *, url: str, headers: Mapping[str, str], body: bytes, at: float
+    auth: AuthKind,
+    token: str,
+    parts: Mapping[str, str],
+    *,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    at: float,
+    method: str = "POST",
 ) -> dict[str, str]:
-    """The headers that carry what the credential was exchanged for: an access token, or for `aws` the keys (as JSON) that sign the POST.
-    `at` is Unix time in seconds."""
+    """The headers that carry what the credential was exchanged for: an access token, or for `aws` the keys (as JSON) that sign the
+    request. `at` is Unix time in seconds."""
     if auth != "aws":
         return {"authorization": f"Bearer {token}"}
     keys = _AWS.decode(token)
-    return sigv4.sign(keys, parts.get("region", ""), _AWS_SERVICE, method="POST", url=url, headers=headers, body=body, at=at)
+    return sigv4.sign(keys, parts.get("region", ""), _AWS_SERVICE, method=method, url=url, headers=headers, body=body, at=at)

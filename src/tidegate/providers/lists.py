@@ -24,11 +24,13 @@ _MOST_ALIASES = 20
 _MOST_TOKENS = 1 << 40
 _NANO = 1_000_000_000
 _MOST_USD = 100_000
+_OLD = "LEGACY"
+"""Bedrock's word for a model that will end."""
 _UNITS = {"token": 1_000_000, "million": 1}
 _PER_THOUSAND = 1000
 
 Path = str
-"""Names with dots between them."""
+"""Names with dots between them; of a list on the way it is the first."""
 FactValue = bool | int | str | list[str]
 
 
@@ -54,7 +56,8 @@ class Fact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a kind of list looks. `rows` are names of the field with the rows, none where the answer is the list itself; `id` those of a
     row's name, whose beginning `cut` is not part of it. `next` are the parameter that asks for the next page and the field which has its
-    value; where `more` names a field, there is a next page only if it is true."""
+    value; where `more` names a field, there is a next page only if it is true. Of names with none of the beginnings `match` (if there are
+    some), or with one of `unlike`, there is no model. `of` is where a row says which model stands behind a name of the account's own."""
 
     path: str
     rows: tuple[str, ...]
@@ -63,15 +66,20 @@ class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     next: tuple[str, str] | None = None
     more: str = ""
     only: tuple[Only, ...] = ()
+    match: tuple[str, ...] = ()
+    unlike: tuple[str, ...] = ()
+    of: tuple[Path, ...] = ()
     aliases: tuple[Path, ...] = ()
     deprecated: tuple[Path, ...] = ()
     facts: tuple[Fact, ...] = ()
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a provider's list says of one model. `facts` are fields of `Capabilities`."""
+    """What a provider's list says of one model. `facts` are fields of `Capabilities`; `of` is the provider's name of the model where
+    `id` is one that the account gave it."""
 
     id: str
+    of: str = ""
     aliases: tuple[str, ...] = ()
     facts: dict[str, FactValue] = {}
     deprecated: str = ""
@@ -106,22 +114,34 @@ def decode_shapes(data: bytes) -> Shapes:
     return _SHAPES.decode(data)
 
 
-def shape_of(spec: ProviderSpec, shapes: Mapping[str, Shape]) -> Shape | None:
-    """How a provider's list looks; None where it has none that is known."""
-    return shapes.get(_DEFAULTS.get(spec.dialect, "") if spec.list is None else spec.list.shape)
+def shapes_of(spec: ProviderSpec, shapes: Mapping[str, Shape]) -> tuple[Shape, ...]:
+    """How a provider's lists look; nothing where it has none that is known."""
+    names = (_DEFAULTS.get(spec.dialect, ""),) if spec.list is None else (spec.list.shape, *spec.list.also)
+    return tuple(shapes[name] for name in names if name in shapes)
 
 
 def url_of(spec: ProviderSpec, shape: Shape, base_url: str, parts: Mapping[str, str], cursor: str = "") -> str:
     """Where a page of the list is."""
-    path = shape.path
-    for name, value in parts.items():
-        path = path.replace(f"{{{name}}}", quote(value, safe=""))
+    if spec.list is not None and spec.list.at and base_url == _filled(spec.base_url, parts):
+        base_url = _filled(spec.list.at, parts)
     if spec.list is not None and spec.list.origin:
         address = urlsplit(base_url)
         base_url = f"{address.scheme}://{address.netloc}"
+    path = _filled(shape.path, parts)
     if cursor and shape.next is not None:
         path += f"{'&' if '?' in path else '?'}{shape.next[0]}={quote(cursor, safe='')}"
     return base_url + path
+
+
+def source_of(spec: ProviderSpec, shapes: Mapping[str, Shape], base_url: str, parts: Mapping[str, str]) -> str:
+    """Where a provider's list is, the first where it has several; empty where it has none."""
+    return next((url_of(spec, shape, base_url, parts) for shape in shapes_of(spec, shapes)), "")
+
+
+def _filled(text: str, parts: Mapping[str, str]) -> str:
+    for name, value in parts.items():
+        text = text.replace(f"{{{name}}}", quote(value, safe=""))
+    return text
 
 
 def read_page(spec: ProviderSpec, shape: Shape, answer: Json) -> tuple[list[Listed], str]:
@@ -139,14 +159,18 @@ def _listed(spec: ProviderSpec, shape: Shape, row: JsonObject) -> Listed | None:
     name = next((row[field] for field in shape.id if type(row.get(field)) is str), None)
     if type(name) is not str or not _is_name(name := name.removeprefix(shape.cut)):
         return None
+    if (shape.match and not name.startswith(shape.match)) or name.startswith(shape.unlike):
+        return None
     for rule in shape.only:
         value = _first(row, rule.at)
         if value is not None and not any(word in rule.is_ for word in (value if type(value) is list else [value])):
             return None
     aliases = _first(row, shape.aliases)
     others = [word for word in aliases[:_MOST_ALIASES] if type(word) is str and _is_name(word)] if type(aliases) is list else []
+    of = _first(row, shape.of)
     return Listed(
         id=name,
+        of=of if type(of) is str and of != name and _is_name(of) else "",
         aliases=tuple(dict.fromkeys(word for word in others if word != name)),
         facts=_facts(shape, row),
         deprecated=_deprecated(_first(row, shape.deprecated)),
@@ -160,9 +184,10 @@ def _is_name(text: str) -> bool:
 
 def _at(row: Json, path: Path) -> Json:
     for name in path.split("."):
-        if type(row) is not dict:
+        inner = next(iter(row), None) if type(row) is list else row
+        if type(inner) is not dict:
             return None
-        row = row.get(name)
+        row = inner.get(name)
     return row
 
 
@@ -194,9 +219,9 @@ def _said(fact: Fact, value: Json) -> FactValue | None:
 
 
 def _deprecated(value: Json) -> str:
-    if value is True:
+    if value is True or value == _OLD:
         return "deprecated by the provider"
-    return f"retires {value[:10]}" if type(value) is str and value[:10].isprintable() and value else ""
+    return f"retires {value[:10]}" if type(value) is str and value[:10].isprintable() and value[:4].isdigit() else ""
 
 
 def _price(spec: ProviderSpec, row: JsonObject) -> Price | None:

@@ -127,10 +127,13 @@ class ListPrices(msgspec.Struct, frozen=True, kw_only=True):
 
 class ListSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Where a provider's list of models differs from that of its dialect. `shape` is one of `catalog/lists.json`, empty: it has none that
-    says which models can be called. With `origin` the path follows the origin of the base URL instead of the whole of it."""
+    says which models can be called; `also` are further ones, each a list of its own. With `origin` the path follows the origin of the base
+    URL instead of the whole of it, and `at` is where lists are, of a provider that is at the row's own address."""
 
     shape: str
+    also: tuple[str, ...] = ()
     origin: bool = False
+    at: str = ""
     prices: ListPrices | None = None
 
 

@@ -4,7 +4,9 @@ A provider that does not answer keeps the list that it had; it is asked again af
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
 
 from tidegate.dialects.table import DIALECTS
 from tidegate.dialects.values import parse
@@ -13,9 +15,9 @@ from tidegate.ir.json import Json
 from tidegate.policy.credentials import with_accounts
 from tidegate.policy.snapshot import Snapshot
 from tidegate.policy.snapshot import Upstream as UpstreamConfig
-from tidegate.ports import Upstream, UpstreamFailure
-from tidegate.providers.auth import exchanges
-from tidegate.providers.lists import MOST_MODELS, Listed, ProviderList, Shape, read_page, shape_of, url_of
+from tidegate.ports import AccessFailure, AccessTokens, Upstream, UpstreamFailure
+from tidegate.providers.auth import access_headers, exchanges
+from tidegate.providers.lists import MOST_MODELS, Listed, ProviderList, Shape, read_page, shapes_of, source_of, url_of
 from tidegate.proxy.provider_kept import own_headers
 
 _LIMIT = 16 << 20
@@ -36,18 +38,43 @@ class NoList(Exception):
     """A list cannot be read. The message names no secret."""
 
 
+class Asking(msgspec.Struct, frozen=True):
+    """What it takes to ask: `now` is Unix time."""
+
+    sender: Upstream
+    access: AccessTokens
+    now: Callable[[], float]
+
+
 def can_be_asked(upstream: UpstreamConfig) -> bool:
-    """Whether a list can be asked for with what the operator gave: not where a credential is exchanged for something else first."""
-    return not upstream.missing and not exchanges(upstream.auth, _secret(upstream)) and (upstream.auth == "none" or bool(_secret(upstream)))
+    """Whether a list can be asked for with what the operator gave."""
+    secret = _secret(upstream)
+    return not upstream.missing and (upstream.auth == "none" or bool(secret) or exchanges(upstream.auth, secret))
 
 
-async def read_list(sender: Upstream, upstream: UpstreamConfig, shape: Shape) -> tuple[Listed, ...]:
+async def read_lists(asking: Asking, upstream: UpstreamConfig, shapes: Sequence[Shape]) -> tuple[tuple[Listed, ...], str]:
+    """The provider's lists as one, and why some of them could not be read. Raises `NoList` where none could."""
+    found: dict[str, Listed] = {}
+    flaws: list[str] = []
+    for shape in shapes:
+        try:
+            rows = await read_list(asking, upstream, shape)
+        except NoList as flaw:
+            flaws.append(f"{shape.path.partition('?')[0]}: {flaw}" if len(shapes) > 1 else str(flaw))
+        else:
+            found = {row.id: row for row in rows} | found
+    if len(flaws) == len(shapes):
+        raise NoList("; ".join(flaws))
+    return tuple(found.values())[:MOST_MODELS], "; ".join(flaws)
+
+
+async def read_list(asking: Asking, upstream: UpstreamConfig, shape: Shape) -> tuple[Listed, ...]:
     """All pages, as one list without repeats. Raises `NoList`."""
     found: dict[str, Listed] = {}
     cursor = ""
     asker = _with_credential(upstream)
     for _ in range(_MOST_PAGES):
-        rows, after = _rows(asker, shape, await _page(sender, asker, url_of(asker.spec, shape, asker.base_url, asker.parts, cursor)))
+        rows, after = _rows(asker, shape, await _page(asking, asker, url_of(asker.spec, shape, asker.base_url, asker.parts, cursor)))
         for row in rows:
             found.setdefault(row.id, row)
         if not after or after == cursor or len(found) >= MOST_MODELS:
@@ -73,37 +100,41 @@ def _rows(upstream: UpstreamConfig, shape: Shape, body: Json) -> tuple[list[List
         raise NoList(str(flaw)) from None
 
 
-async def _page(sender: Upstream, upstream: UpstreamConfig, url: str) -> Json:
+async def _page(asking: Asking, upstream: UpstreamConfig, url: str) -> Json:
     dialect = DIALECTS.get(upstream.spec.dialect)
     try:
-        headers = {**(dialect.headers if dialect is not None else {}), **own_headers(upstream)}
-        answer = await sender.open(upstream, url, headers, b"", stream=False, method="GET")
+        headers = {**(dialect.headers if dialect is not None else {}), **own_headers(upstream, exchanged=True)}
+        secret = _secret(upstream)
+        if exchanges(upstream.auth, secret):
+            token = await asking.access.token(upstream.auth, secret)
+            headers |= access_headers(
+                upstream.auth, token, upstream.parts, url=url, headers=headers, body=b"", at=asking.now(), method="GET"
+            )
+        answer = await asking.sender.open(upstream, url, headers, b"", stream=False, method="GET")
         try:
             if answer.status != 200:
                 raise NoList(f"status {answer.status}")
             return parse(await answer.read(_LIMIT))
         finally:
             answer.close()
-    except (UpstreamFailure, GatewayError, ValueError) as broken:
+    except (UpstreamFailure, AccessFailure, GatewayError, ValueError) as broken:
         raise NoList(str(broken)) from None
 
 
 class ModelLists:
     """The lists of all providers, and when each is to be read again. `jitter` draws from 0 to 1."""
 
-    def __init__(
-        self, sender: Upstream, shapes: Mapping[str, Shape], now: Callable[[], float], jitter: Callable[[], float], read: Lists
-    ) -> None:
-        self._sender = sender
+    def __init__(self, asking: Asking, shapes: Mapping[str, Shape], jitter: Callable[[], float], read: Lists) -> None:
+        self._asking = asking
         self._shapes = shapes
-        self._now = now
+        self._now = asking.now
         self._jitter = jitter
         self._due: dict[str, float] = {}
         self._failures: dict[str, int] = {}
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self.lists: dict[str, ProviderList] = dict(read)
         self.failing: dict[str, str] = {}
-        """Why the last look at a provider's list came to nothing."""
+        """Why the last look at a provider's list came to nothing, or not to all of it."""
 
     async def step(self, snapshot: Snapshot) -> bool:
         """Reads what is due. Whether `lists` has changed."""
@@ -114,11 +145,11 @@ class ModelLists:
         due = [name for name, (upstream, _) in asked.items() if self._now() >= self._due_at(name, upstream)]
         return any(await asyncio.gather(*(self._read(name, *asked[name]) for name in due)))
 
-    def _asked(self, snapshot: Snapshot) -> dict[str, tuple[UpstreamConfig, Shape]]:
+    def _asked(self, snapshot: Snapshot) -> dict[str, tuple[UpstreamConfig, tuple[Shape, ...]]]:
         if not snapshot.reads_lists:
             return {}
-        found = ((name, up, shape_of(up.spec, self._shapes)) for name, up in snapshot.upstreams.items())
-        return {name: (up, shape) for name, up, shape in found if shape is not None and can_be_asked(up)}
+        found = ((name, up, shapes_of(up.spec, self._shapes)) for name, up in snapshot.upstreams.items())
+        return {name: (up, shapes) for name, up, shapes in found if shapes and can_be_asked(up)}
 
     def _due_at(self, name: str, upstream: UpstreamConfig) -> float:
         if name not in self._due:
@@ -131,13 +162,12 @@ class ModelLists:
         return at + INTERVAL * (0.8 + 0.4 * self._jitter())
 
     def _source(self, upstream: UpstreamConfig) -> str:
-        shape = shape_of(upstream.spec, self._shapes)
-        return "" if shape is None else url_of(upstream.spec, shape, upstream.base_url, upstream.parts)
+        return source_of(upstream.spec, self._shapes, upstream.base_url, upstream.parts)
 
-    async def _read(self, name: str, upstream: UpstreamConfig, shape: Shape) -> bool:
+    async def _read(self, name: str, upstream: UpstreamConfig, shapes: tuple[Shape, ...]) -> bool:
         try:
             async with self._turns, asyncio.timeout(_LONGEST):
-                rows = await read_list(self._sender, upstream, shape)
+                rows, flaws = await read_lists(self._asking, upstream, shapes)
         except (NoList, TimeoutError) as error:
             failures = self._failures[name] = self._failures.get(name, 0) + 1
             wait = min(_AGAIN * 2.0 ** min(failures - 1, 20), INTERVAL)
@@ -146,6 +176,8 @@ class ModelLists:
             return False
         self._failures.pop(name, None)
         self.failing.pop(name, None)
+        if flaws:
+            self.failing[name] = flaws
         self.lists[name] = ProviderList(at=self._now(), source=self._source(upstream), rows=rows)
         self._due[name] = self._next(self._now())
         return True

@@ -8,7 +8,7 @@ from tidegate.policy.credentials import with_account
 from tidegate.policy.snapshot import Upstream
 from tidegate.ports import UpstreamFailure
 from tidegate.ports.kept import Kept
-from tidegate.providers.auth import auth_headers
+from tidegate.providers.auth import auth_headers, exchanges
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
 from tidegate.proxy.headers import header_value, returned, without_secrets
@@ -50,10 +50,15 @@ async def forwarded(app: App, call: Call, reply: Reply, row: Kept, *, method: st
     return answer.status
 
 
-def own_headers(upstream: Upstream) -> Mapping[str, str]:
-    """What a call of our own to a provider has. Raises `GatewayError` where the credential cannot be sent."""
+def own_headers(upstream: Upstream, *, exchanged: bool = False) -> Mapping[str, str]:
+    """What a call of our own to a provider has; with `exchanged`, all but what its credential is exchanged for. Raises `GatewayError`
+    where the credential cannot be sent."""
     try:
-        own = auth_headers(upstream.spec, upstream.credential.reveal() if upstream.credential is not None else None, upstream.auth)
+        secret = upstream.credential.reveal() if upstream.credential is not None else None
+        exchange = exchanges(upstream.auth, secret)
+        if exchange and not exchanged:
+            raise ValueError(f"the credential for {upstream.name} is none that can be sent as it is, which only generations do without")
+        own = auth_headers(upstream.spec, None if exchange else secret, upstream.auth)
     except ValueError as unusable:
         raise GatewayError(Error(kind=ErrorKind.UNSUPPORTED, message=f"{unusable}.", code="unusable_credential")) from None
     return {"content-type": "application/json", "user-agent": "tidegate", "accept-encoding": "identity", **own, **dict(upstream.headers)}

@@ -11,6 +11,7 @@ LISTED = (
     Listed(id="gpt-9", facts={"context": 5, "max_output": 6}),
     Listed(id="gpt-10", aliases=("gpt-next",), facts={"vision": True, "context": 7}, price=Price(input=1, output=2)),
     Listed(id="plain"),
+    Listed(id="mine", of="gpt-9"),
 )
 
 
@@ -44,6 +45,8 @@ def test_what_is_known_of_a_listed_model_and_who_says_so() -> None:
         1000,
         6,
     )
+    mine = plan(snap, "openai/mine").targets[0]
+    assert (mine.model, mine.origin, mine.profile.capabilities.context) == ("mine", "catalogue", 1000)
     assert plan(snap, "openai/plain").targets[0].is_guess
     unknown = plan(snap, "openai/of-tomorrow").targets[0]
     assert (unknown.origin, unknown.listed, unknown.is_known) == ("default", "", False)
@@ -65,7 +68,7 @@ def test_the_operator_has_the_last_word() -> None:
 
 def test_lists_are_shown_after_the_catalogue_once() -> None:
     names = [model.name for model in Planner(with_lists("openai")).models() if model.name.startswith("openai/")]
-    assert names == ["openai/gpt-9", "openai/gpt-10", "openai/plain", "openai/gpt-next"]
+    assert names == ["openai/gpt-9", "openai/gpt-10", "openai/plain", "openai/mine", "openai/gpt-next"]
 
 
 def test_an_organisation_with_a_credential_of_its_own_does_not_see_the_list_of_the_shared_one() -> None:

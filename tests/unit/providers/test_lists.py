@@ -10,7 +10,7 @@ from tests.support.recordings import read_recordings
 from tidegate.control.catalogue import read_catalogue
 from tidegate.ir.json import Json
 from tidegate.ir.target import Capabilities
-from tidegate.providers.lists import Listed, ProviderList, decode_shapes, read_page, shape_of, url_of
+from tidegate.providers.lists import Listed, ProviderList, decode_shapes, read_page, shapes_of, url_of
 from tidegate.providers.merged import changed, with_list
 from tidegate.providers.spec import ModelSpec, Price
 
@@ -20,9 +20,7 @@ SHAPES = decode_shapes((files("tidegate") / "catalog/lists.json").read_bytes())
 
 def read(kind: str, answer: Json) -> dict[str, Listed]:
     spec = CATALOG.providers[kind]
-    shape = shape_of(spec, SHAPES)
-    assert shape is not None
-    return {row.id: row for row in read_page(spec, shape, answer)[0]}
+    return {row.id: row for shape in shapes_of(spec, SHAPES)[:1] for row in read_page(spec, shape, answer)[0]}
 
 
 def one(kind: str, row: Any) -> Listed | None:
@@ -32,9 +30,9 @@ def one(kind: str, row: Any) -> Listed | None:
 def test_every_fact_is_a_field_of_capabilities_and_every_shape_is_used() -> None:
     fields = set(Capabilities.__struct_fields__)
     assert all(fact.to in fields for shape in SHAPES.values() for fact in shape.facts)
-    shapes = [shape_of(spec, SHAPES) for spec in CATALOG.providers.values()]
+    shapes = [shape for spec in CATALOG.providers.values() for shape in shapes_of(spec, SHAPES)]
     assert all(shape in shapes for shape in SHAPES.values())
-    named = [spec.list.shape for spec in CATALOG.providers.values() if spec.list is not None]
+    named = [name for spec in CATALOG.providers.values() if spec.list is not None for name in (spec.list.shape, *spec.list.also)]
     assert all(not name or name in SHAPES for name in named)
     assert all(
         field in Price.__struct_fields__ for s in CATALOG.providers.values() if s.list and s.list.prices for field in s.list.prices.amounts
@@ -47,20 +45,55 @@ def test_every_fact_is_a_field_of_capabilities_and_every_shape_is_used() -> None
         ("anthropic", "https://api.anthropic.com/v1/models?limit=1000&after_id=a%2Fb"),
         ("gemini", "https://generativelanguage.googleapis.com/v1beta/models?pageSize=1000&pageToken=a%2Fb"),
         ("openai", "https://api.openai.com/v1/models"),
+        ("azure-foundry", "https://{resource}.services.ai.azure.com/openai/deployments?api-version=2023-03-15-preview"),
+        ("vertex", "https://{host}/v1beta1/publishers/google/models?pageSize=300&pageToken=a%2Fb"),
         ("cohere", "https://api.cohere.ai/v1/models?page_size=1000&page_token=a%2Fb"),
         ("cloudflare", "https://api.cloudflare.com/client/v4/accounts/a%2Fc/ai/models/search?per_page=1000"),
     ],
 )
 def test_where_a_page_is(kind: str, url: str) -> None:
     spec = CATALOG.providers[kind]
-    shape = shape_of(spec, SHAPES)
-    assert shape is not None
+    shape = shapes_of(spec, SHAPES)[0]
     assert url_of(spec, shape, spec.base_url, {"account": "a/c"}, "a/b") == url
 
 
-@pytest.mark.parametrize("kind", ["azure", "vertex", "bedrock", "sandbox", "perplexity"])
+@pytest.mark.parametrize("kind", ["azure-anthropic", "sandbox", "perplexity"])
 def test_providers_without_a_list_of_what_can_be_called(kind: str) -> None:
-    assert shape_of(CATALOG.providers[kind], SHAPES) is None
+    assert shapes_of(CATALOG.providers[kind], SHAPES) == ()
+
+
+def test_the_lists_of_clouds() -> None:
+    cloud = CATALOG.providers["bedrock"]
+    first, profiles, own = shapes_of(cloud, SHAPES)
+    region = {"region": "eu-west-1"}
+    assert (
+        url_of(cloud, first, "https://bedrock-runtime.eu-west-1.amazonaws.com", region)
+        == "https://bedrock.eu-west-1.amazonaws.com/foundation-models"
+    )
+    assert url_of(cloud, profiles, "http://127.0.0.1:1", region, "t") == "http://127.0.0.1:1/inference-profiles?maxResults=1000&nextToken=t"
+    summary: dict[str, Json] = {
+        "modelId": "a.b-v1:0",
+        "inputModalities": ["TEXT", "IMAGE"],
+        "outputModalities": ["TEXT"],
+        "inferenceTypesSupported": ["ON_DEMAND", "PROVISIONED"],
+        "modelLifecycle": {"status": "LEGACY"},
+    }
+    others = [{**summary, "inferenceTypesSupported": ["INFERENCE_PROFILE"]}, {**summary, "outputModalities": ["IMAGE"]}]
+    assert read("bedrock", {"modelSummaries": [summary, *others]}) == {
+        "a.b-v1:0": Listed(id="a.b-v1:0", facts={"vision": True}, deprecated="deprecated by the provider")
+    }
+    behind: Json = [
+        {"modelArn": "arn:aws:bedrock:us-east-1::foundation-model/a.b-v1:0"},
+        {"modelArn": "arn:aws:bedrock:us-west-2::foundation-model/a.b-v1:0"},
+    ]
+    profile: Json = {"inferenceProfileId": "us.a.b-v1:0", "inferenceProfileArn": "arn:aws:x/y", "models": behind, "status": "ACTIVE"}
+    found, after = read_page(cloud, profiles, {"inferenceProfileSummaries": [profile], "nextToken": "t"})
+    assert (found[0].id, cloud.bare(found[0].of), after) == ("us.a.b-v1:0", "a.b-v1:0", "t")
+    assert read_page(cloud, own, {"inferenceProfileSummaries": [profile]})[0][0].id == "arn:aws:x/y"
+    models: Json = [{"name": f"publishers/google/models/{name}"} for name in ("gemini-9", "gemini-embedding-1", "imagen-4")]
+    assert list(read("vertex", {"publisherModels": models})) == ["gemini-9"]
+    deployments: Json = [{"id": "mine", "model": "gpt-4o", "status": "succeeded"}, {"id": "new", "model": "gpt-4o", "status": "running"}]
+    assert read("azure", {"data": deployments}) == {"mine": Listed(id="mine", of="gpt-4o")}
 
 
 def test_facts() -> None:
@@ -168,8 +201,7 @@ def test_recorded_lists(recordings_dir: Path) -> None:
     for exchange in read_recordings(recordings_dir, frozenset({"models"})):
         spec = CATALOG.providers.get(exchange.provider)
         if exchange.status == 200 and spec is not None:
-            shape = shape_of(spec, SHAPES)
-            assert shape is not None, exchange.id
+            (shape,) = shapes_of(spec, SHAPES)
             rows, _ = read_page(spec, shape, json.loads(exchange.answer))
             assert rows or exchange.provider == "gemini", exchange.id
             found[exchange.provider] += len(rows)

@@ -6,14 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 from tests.unit.policy.values import snapshot, upstream
-from tests.unit.proxy.values import Given, Provider
+from tests.unit.proxy.values import Given, Provider, Tokens
 
 from tidegate.policy.secret import Secret
 from tidegate.policy.snapshot import Account, Snapshot, Upstream
 from tidegate.ports import UpstreamFailure
 from tidegate.providers.lists import ProviderList, Shape
 from tidegate.proxy import model_lists
-from tidegate.proxy.model_lists import FIRST, INTERVAL, ModelLists, NoList, can_be_asked, read_list
+from tidegate.proxy.model_lists import FIRST, INTERVAL, Asking, ModelLists, NoList, can_be_asked, read_list, read_lists
 
 SHAPES = {
     "openai": Shape(path="/models", rows=("data",), id=("id",)),
@@ -41,12 +41,16 @@ class Time:
 def made(
     provider: Provider, time: Time, read: Mapping[str, ProviderList] | None = None, jitter: Callable[[], float] | None = None
 ) -> ModelLists:
-    return ModelLists(provider, SHAPES, time.now, jitter or (lambda: 0.5), read or {})
+    return ModelLists(Asking(provider, Tokens(), time.now), SHAPES, jitter or (lambda: 0.5), read or {})
+
+
+def asking(provider: Provider) -> Asking:
+    return Asking(provider, Tokens(), lambda: 1e9)
 
 
 async def test_pages_are_read_as_one_list_with_the_headers_of_calls() -> None:
     provider = Provider(page("a", "b", has_more=True, last_id="b"), page("b", "c", has_more=False, last_id="c"))
-    rows = await read_list(provider, CLAUDE, SHAPES["anthropic"])
+    rows = await read_list(asking(provider), CLAUDE, SHAPES["anthropic"])
     assert [row.id for row in rows] == ["a", "b", "c"]
     assert [(sent.method, sent.url, sent.body) for sent in provider.sent] == [
         ("GET", "https://api.anthropic.example/v1/models", b""),
@@ -58,7 +62,7 @@ async def test_pages_are_read_as_one_list_with_the_headers_of_calls() -> None:
 
 async def test_a_cursor_that_stays_ends_the_list() -> None:
     provider = Provider(*(page("a", has_more=True, last_id="a") for _ in range(3)))
-    assert len(await read_list(provider, CLAUDE, SHAPES["anthropic"])) == 1
+    assert len(await read_list(asking(provider), CLAUDE, SHAPES["anthropic"])) == 1
     assert len(provider.sent) == 2
 
 
@@ -67,13 +71,13 @@ async def test_a_cursor_that_stays_ends_the_list() -> None:
 )
 async def test_what_is_no_list(given: Given | Exception) -> None:
     with pytest.raises(NoList):
-        await read_list(Provider(given), OPENAI, SHAPES["openai"])
+        await read_list(asking(Provider(given)), OPENAI, SHAPES["openai"])
 
 
 async def test_a_shared_credential_of_the_database_asks() -> None:
     account = Account(id="a", name="a", secret=Secret("of-the-database"))
     provider = Provider(page("a"))
-    await read_list(provider, msgspec.structs.replace(OPENAI, credential=None, accounts=(account,)), SHAPES["openai"])
+    await read_list(asking(provider), msgspec.structs.replace(OPENAI, credential=None, accounts=(account,)), SHAPES["openai"])
     assert provider.sent[0].headers["authorization"] == "Bearer of-the-database"
 
 
@@ -81,7 +85,17 @@ def test_who_can_be_asked() -> None:
     assert can_be_asked(OPENAI)
     assert can_be_asked(upstream("ollama"))
     assert not can_be_asked(upstream("openai", missing="set it"))
-    assert not can_be_asked(msgspec.structs.replace(OPENAI, auth="google", credential=Secret("{}")))
+    assert not can_be_asked(msgspec.structs.replace(OPENAI, credential=None))
+    assert can_be_asked(msgspec.structs.replace(OPENAI, auth="google", credential=Secret("{}")))
+
+
+async def test_what_a_credential_is_exchanged_for_asks_and_one_of_two_lists_is_enough() -> None:
+    cloud = msgspec.structs.replace(OPENAI, auth="google", credential=Secret('{"type": "service_account"}'))
+    provider = Provider(page("a"), Given(b"", status=403))
+    rows, flaws = await read_lists(asking(provider), cloud, (SHAPES["openai"], SHAPES["anthropic"]))
+    assert ([row.id for row in rows], flaws) == (["a"], "/v1/models: status 403")
+    assert provider.sent[0].headers["authorization"] == "Bearer google-token"
+    assert not any("service_account" in value for value in provider.sent[0].headers.values())
 
 
 async def test_each_is_read_in_its_time_and_a_failure_keeps_the_last_list() -> None:
