@@ -12,7 +12,8 @@ from tidegate.policy.snapshot import Target
 from tidegate.proxy.app import App
 from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
-from tidegate.proxy.operate import prepare_operation, row_of
+from tidegate.proxy.one_by_one import one_by_one
+from tidegate.proxy.operate import prepare_operation, row_of, single_of
 from tidegate.proxy.prepare import Prepared, refuse
 from tidegate.proxy.reply import Reply
 from tidegate.proxy.through import through
@@ -33,7 +34,25 @@ async def batch(app: App, call: Call, reply: Reply) -> None:
 
 async def _embed(app: App, call: Call, reply: Reply, asked: wire.Asked) -> None:
     plan = call.planner.plan(call.key, call.head.model)
+    single = single_of(_OPERATION, plan.targets[0])
+    if single and len(asked.texts) > 1:
+        await _each(app, call, reply, plan, asked, single)
+        return
     await through(app, call, plan, reply, partial(_prepare, asked))
+
+
+async def _each(app: App, call: Call, reply: Reply, plan: Plan, asked: wire.Asked, field: str) -> None:
+    """A call for each text, at a model that takes one in each."""
+    body, losses = wire.encode(asked, plan.targets[0].model, row_of(_OPERATION, plan.targets[0]).shape)
+    call.fields = scanned(body)
+    if plan.on_loss == "refuse":
+        refuse(losses)
+
+    def prepare(app: App, call: Call, plan: Plan, target: Target) -> Prepared:
+        prepared = prepare_operation(_OPERATION, app, call, plan, target)
+        return msgspec.structs.replace(prepared, losses=[*losses, *prepared.losses])
+
+    await one_by_one(app, call, plan, reply, prepare, field, partial(wire.decode, batch=True))
 
 
 def _prepare(asked: wire.Asked, app: App, call: Call, plan: Plan, target: Target) -> Prepared:

@@ -2,6 +2,7 @@
 once, and their answers are one for the client. All go to one model, since vectors of two cannot be compared."""
 
 import asyncio
+from collections.abc import Callable
 
 import msgspec
 
@@ -14,7 +15,7 @@ from tidegate.proxy.app import App
 from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
 from tidegate.proxy.headers import header_value
-from tidegate.proxy.inside import Told, ask
+from tidegate.proxy.inside import NobodysClient, Told, ask
 from tidegate.proxy.paths import Surface
 from tidegate.proxy.reply import JSON, Reply
 from tidegate.proxy.through import Prepare, through
@@ -26,8 +27,11 @@ MOST = 2048
 _OK = 200
 
 
-async def one_by_one(app: App, call: Call, plan: Plan, reply: Reply, prepare: Prepare, field: str) -> None:
-    """Answers the client; the first text that fails fails all, and those that wait for their turn are not begun."""
+async def one_by_one(
+    app: App, call: Call, plan: Plan, reply: Reply, prepare: Prepare, field: str, finish: Callable[[bytes], bytes] | None = None
+) -> None:
+    """Answers the client; the first text that fails fails all, and those that wait for their turn are not begun. `finish` makes the
+    client's own shape of the answer."""
     texts = texts_of(call.fields, field)
     if len(texts) > MOST:
         raise bad_request(f"`{field}` has more than {MOST} texts.", field, "array_above_max_length")
@@ -40,26 +44,29 @@ async def one_by_one(app: App, call: Call, plan: Plan, reply: Reply, prepare: Pr
         await through(app, call, alone, reply, prepare)
 
     surface = Surface(call.surface, "POST", call.path, call.dialect.name, handle)
-    turns, failed = asyncio.Semaphore(AT_ONCE), list[Told]()
+    turns, failed, client = asyncio.Semaphore(AT_ONCE), list[Told](), NobodysClient()
 
-    async def one(text: str) -> Told | None:
+    async def one(text: str, client: NobodysClient | None) -> Told | None:
         async with turns:
             if failed:
                 return None
             body = splice(call.fields, {field: dump(text)})
             own = msgspec.structs.replace(call, id=app.random.request_id(), body=body, fields=scanned(body))
-            told = await ask(app, own, surface)
+            told = await ask(app, own, surface, client)
             if told.status != _OK:
                 failed.append(told)
             return told
 
-    answers = await asyncio.gather(*(one(text) for text in texts))
+    answers = await asyncio.gather(*(one(text, None if at else client) for at, text in enumerate(texts)))
     if failed:
         await reply.whole(failed[0].status, JSON, failed[0].body, [])
         return
     parsed = [object_or_empty(parse(told.body)) for told in answers if told is not None]
-    headers = [(b"x-tidegate-target", header_value(first.name)), (b"x-tidegate-receipt", b"emulated:" + field.encode())]
-    await reply.whole(_OK, JSON, dump(_joined(parsed)), headers)
+    others = [value for name, value in client.given if name == b"x-tidegate-receipt" and value not in (b"identity", b"translated")]
+    receipt = b"; ".join([b"emulated:" + field.encode(), *others])
+    headers = [(b"x-tidegate-target", header_value(first.name)), (b"x-tidegate-receipt", receipt)]
+    body = dump(_joined(parsed))
+    await reply.whole(_OK, JSON, body if finish is None else finish(body), headers)
 
 
 def _joined(answers: list[JsonObject]) -> JsonObject:

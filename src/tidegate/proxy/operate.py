@@ -43,14 +43,14 @@ async def _operate(operation: Operation, app: App, call: Call, reply: Reply) -> 
     call.head = _head(call.fields)
     plan = call.planner.plan(call.key, call.head.model)
     prepare = partial(prepare_operation, operation)
-    single = _single(operation, plan.targets[0])
+    single = single_of(operation, plan.targets[0])
     if single and len(texts_of(call.fields, single)) > 1:
         await one_by_one(app, call, plan, reply, prepare, single)
         return
     await through(app, call, plan, reply, prepare)
 
 
-def _single(operation: Operation, target: Target) -> str:
+def single_of(operation: Operation, target: Target) -> str:
     """The field of which the provider takes one text in each call, if there is one."""
     try:
         shape = operation.shapes.get(row_of(operation, target).shape) if operation.shapes else None

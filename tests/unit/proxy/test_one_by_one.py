@@ -65,3 +65,15 @@ async def test_no_vectors_of_two_models() -> None:
 async def test_what_is_no_list_of_texts(texts: Any) -> None:
     made = memory()
     assert ((await embed(made, texts)).status, made.provider.sent) == (400, [])
+
+
+async def test_googles_batch_is_a_call_for_each_text_too() -> None:
+    made = memory(*titan(0.1, 0.2))
+    requests = [{"content": {"parts": [{"text": text}]}, "taskType": "CLUSTERING"} for text in ("a", "b")]
+    got = await made.call("/v1beta/models/cloud/c:batchEmbedContents", {"requests": requests})
+    assert got.json() == {"embeddings": [{"values": [0.1]}, {"values": [0.2]}], "usageMetadata": {"promptTokenCount": 6}}
+    assert "emulated:input" in got.headers["x-tidegate-receipt"]
+    assert "taskType" in got.headers["x-tidegate-receipt"]
+    made = memory(Given(b'{"message":"no"}', status=400), *titan(0.1))
+    got = await made.call("/v1beta/models/cloud/c:batchEmbedContents", {"requests": requests})
+    assert (got.status, got.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
