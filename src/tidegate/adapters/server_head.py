@@ -7,11 +7,15 @@ from collections.abc import Mapping
 
 from tidegate.ports import RawHeaders
 
+HEAD_LIMIT = 16 << 10
+"""Bytes of a request's line and headers, or of the trailers of its body. Whoever sends them may have shown no key yet."""
+MOST_HEADERS = 100
 _ONCE = (b"host", b"content-length", b"transfer-encoding")
 _VERSIONS = ("1.1", "1.0")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _SCHEMES = (None, b"http", b"https")
 
+_MANY = b"A request has at most %d headers." % MOST_HEADERS
 _TWICE = b"`Host`, `Content-Length` and `Transfer-Encoding` may stand in a request once each."
 _UNDERSCORE = b"A header's name has `_` where other servers may read `-`: write `-`."
 _READ_ALIKE = frozenset(
@@ -31,6 +35,8 @@ _TARGET = b"A request's target is a path, or a URL of `http` or `https`."
 
 def flaw_of_head(headers: RawHeaders, fields: Mapping[bytes, bytes], version: str) -> bytes:
     """Why a head is refused; empty where it is not. `fields` are the headers by their names, which are in lower case."""
+    if len(headers) > MOST_HEADERS:
+        return _MANY
     if len(fields) != len(headers) and any(sum(name == one for one, _ in headers) > 1 for name in _ONCE):
         return _TWICE
     if b"_" in b"".join(fields) and any(b"_" in name and name.replace(b"_", b"-") in _READ_ALIKE for name in fields):

@@ -14,15 +14,15 @@ from typing import cast
 
 import httptools
 
-from tidegate.adapters.server_head import flaw_of_head, flaw_of_scheme
+from tidegate.adapters.server_head import HEAD_LIMIT, flaw_of_head, flaw_of_scheme
 from tidegate.adapters.server_hub import NEVER, Hub
 from tidegate.adapters.server_request import Request
 from tidegate.ports import RawHeaders
 
-HEAD_LIMIT = 64 << 10
-"""Bytes of a request's line and headers. Whoever sends them has shown no key yet."""
-HIGH_WATER = 48 << 10
-"""Bytes of an answer that may wait for their client."""
+HIGH_WATER = 16 << 10
+"""Bytes of an answer that may wait for their client, beside what the system keeps for it."""
+EARLY = 64 << 10
+"""Bytes of requests that may wait for the answer to one before them."""
 _MIB = 1 << 20
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 _METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
@@ -56,6 +56,7 @@ class Protocol(asyncio.Protocol):
         self._is_paused = False
         self._in_head = False
         self._in_body = False
+        self._fed = 0
         self._head_bytes = 0
         self._early_bytes = 0
         self._url = b""
@@ -80,6 +81,8 @@ class Protocol(asyncio.Protocol):
         if self._is_deaf:
             return
         before = self._incoming
+        received = 0 if before is None else before.received
+        self._fed = len(data)
         if b"pgrade:" in data and not self._in_body:
             data = _without_upgrade(data)
         try:
@@ -95,9 +98,10 @@ class Protocol(asyncio.Protocol):
         elif self._ready or self._in_head:
             # Sent before its turn: what waits for it is bounded.
             self._early_bytes += len(data)
-            if self._early_bytes > HEAD_LIMIT:
+            if self._early_bytes > EARLY:
                 self.pause()
-        if self._in_head and self._incoming is before:
+        if before is not None and self._incoming is before and before.received == received:
+            # A part of a head, or of a body what is none: the extension of a chunk, or trailers.
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_LIMIT:
                 self._refuse(400, _LONG_HEAD)
@@ -145,8 +149,11 @@ class Protocol(asyncio.Protocol):
         parser = self._parser
         fields = request.fields = dict(request.headers)
         self._flaw = flaw_of_head(request.headers, fields, parser.get_http_version())
+        if self._head_bytes + self._fed > HEAD_LIMIT and len(self._url) + sum(len(a) + len(b) for a, b in request.headers) > HEAD_LIMIT:
+            self._flaw = _LONG_HEAD
         if self._flaw:
             raise ValueError
+        self._head_bytes = 0
         method = parser.get_method()
         request.method = _METHODS.get(method) or method.decode("latin-1")
         url = self._url

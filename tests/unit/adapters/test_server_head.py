@@ -23,6 +23,7 @@ def flaw(headers: RawHeaders, version: str = "1.1") -> bytes:
         ([*PLAIN, (b"transfer-encoding", b"Chunked ")], "1.1"),
         ([*PLAIN, (b"content-length", b"5")], "1.0"),
         ([*PLAIN, (b"session_id", b"5")], "1.1"),
+        ([*PLAIN, *((b"x", b"") for _ in range(97))], "1.1"),
     ],
 )
 def test_what_everybody_reads_in_one_way(headers: RawHeaders, version: str) -> None:
@@ -41,6 +42,7 @@ def test_what_everybody_reads_in_one_way(headers: RawHeaders, version: str) -> N
         ([*PLAIN, (b"transfer-encoding", b"gzip, chunked")], "1.1", b"`chunked`"),
         ([(b"host", b"a/b")], "1.1", b"`Host`"),
         ([(b"host", b"a, b")], "1.1", b"`Host`"),
+        ([*PLAIN, *((b"x", b"") for _ in range(98))], "1.1", b"100 headers"),
     ],
 )
 def test_what_is_refused(headers: RawHeaders, version: str, word: bytes) -> None:

@@ -352,6 +352,31 @@ async def test_a_head_without_end_is_refused(begin: bytes) -> None:
         writer.close()
 
 
+@pytest.mark.parametrize(("size", "status"), [(15_000, 200), (17_000, 400), (200_000, 400)])
+async def test_a_head_that_comes_at_once_is_bounded_too(size: int, status: int) -> None:
+    async with serving(echo) as port:
+        reader, writer = await connected(port)
+        writer.write(b"GET / HTTP/1.1\r\nx: " + b"y" * (size // 2) + b"\r\nz: " + b"y" * (size // 2) + b"\r\n\r\n")
+        assert (await answer_of(reader))[0] == status
+        writer.close()
+
+
+@pytest.mark.parametrize("piece", [b"x-more: 1\r\n", b"x: " + b"y" * 1000, b"z"])
+async def test_trailers_without_end_are_refused(piece: bytes) -> None:
+    """They are no part of the body, whose limit does not count them."""
+    async with serving(echo) as port:
+        reader, writer = await connected(port)
+        writer.write(b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(60_000 // len(piece) if piece != b"z" else 20):
+                writer.write(piece if piece != b"z" else piece * 1000)
+                await writer.drain()
+                await asyncio.sleep(0)
+        status, headers, body = await answer_of(reader)
+        assert (status, body, headers["connection"]) == (400, b"BrokenBody", "close")
+        writer.close()
+
+
 async def trickle(writer: asyncio.StreamWriter, data: bytes) -> None:
     with contextlib.suppress(ConnectionError):
         for at in range(len(data)):
