@@ -10,7 +10,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeAlias
 
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
-from tidegate.policy.attempts import FIRST_TOKEN, FIRST_TOKEN_THINKING, Course, Stage, Step, may_have_begun
+from tidegate.policy.attempts import FIRST_TOKEN, FIRST_TOKEN_THINKING, LONGEST_WAIT, Course, Stage, Step, may_have_begun
+from tidegate.policy.circuit import SPREAD
 from tidegate.policy.credentials import spread
 from tidegate.policy.health import Place
 from tidegate.policy.overload.slots import Slots
@@ -90,7 +91,7 @@ async def _go_on(
     for at, failure in failed:
         if told(shown, failure) is failure:
             shown, place = failure, targets[at]
-        step = _after(app, call, course, targets, at, failure)
+        step = _after(app, call, plan, course, targets, at, failure)
     while step is not None:
         at = step.at
         try:
@@ -104,23 +105,25 @@ async def _go_on(
             return
         if told(shown, failure) is failure:
             shown, place = failure, targets[at]
-        step = _after(app, call, course, targets, at, failure)
+        step = _after(app, call, plan, course, targets, at, failure)
     if not call.attempts:
         app.metrics.refused(call.surface, shown.error.http_status)
     await _refuse(call, reply, place, shown, retries=not (course.is_exhausted and plan.rules.retries))
 
 
-def _after(app: App, call: Call, course: Course, targets: Sequence[Target], at: int, failure: Failure) -> Step | None:
-    """The next step, with its retry taken from the budget of its place and no sooner than that may be tried."""
+def _after(app: App, call: Call, plan: Plan, course: Course, targets: Sequence[Target], at: int, failure: Failure) -> Step | None:
+    """The next step, with its retry taken from the budget of its place and no sooner than that may be tried. A place that is left alone for
+    longer than a retry waits, or than its provider asks this call to, is not waited for."""
     now = app.clock.monotonic()
     waited = asked_to_wait(failure.error, failure.headers, app.clock.now())
     step = course.after(at, failure.error, failure.stage, waited=waited, elapsed=now - call.started, draw=_drawn(call))
     if step is None or not step.again:
         return step
     place = app.live.health.place(targets[step.at])
-    if not place.may_retry(now):
+    rest = place.circuit.rest(now) if plan.rules.guarded else 0.0
+    if rest > max(LONGEST_WAIT, step.wait * (1 + SPREAD)) or not place.may_retry(now):
         return None
-    return Step(step.at, max(step.wait, place.circuit.rest(now)), again=True)
+    return Step(step.at, max(step.wait, rest), again=True)
 
 
 def _drawn(call: Call) -> float:

@@ -102,6 +102,25 @@ async def test_where_all_targets_cool_the_client_is_told_the_shortest_wait() -> 
     assert len(made.ledger.events) == 2
 
 
+async def test_a_retry_waits_for_no_circuit_that_stays_open_longer_than_it_waits_itself() -> None:
+    made = memory(*(failing() for _ in range(20)), targets=TWO[:1], retries=1, guarded=True)
+    place = made.app.live.health.place(made.app.live.current.plan(key(), "r").targets[0])
+    for _ in range(8):  # each try of an open circuit doubles its rest
+        place.circuit.failed(1000.0, 1000.0, 0.0)
+    place.circuit.until = 1000.0
+    got = await asyncio.wait_for(made.chat("r"), 5)
+    assert (got.status, len(made.ledger.events)) == (500, 1)
+    assert place.circuit.rest(1000.0) >= 30
+    assert "x-should-retry" not in got.headers
+
+
+async def test_a_retry_of_a_route_without_circuits_waits_for_none() -> None:
+    made = memory(failing(), Given(WHOLE), targets=TWO[:1], retries=1, guarded=False)
+    place = made.app.live.health.place(made.app.live.current.plan(key(), "r").targets[0])
+    place.circuit.limited(1000.0, 50.0, 0.0)
+    assert (await asyncio.wait_for(made.chat("r"), 5)).status == 200
+
+
 async def test_a_call_by_the_name_of_a_provider_goes_there_whatever_failed_before() -> None:
     made = memory(*(failing(429, **{"retry-after": "50"}) for _ in range(3)), guarded=True)
     for _ in range(3):
