@@ -16,11 +16,15 @@ _DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NAME = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
 _SPACE = re.compile(rb"[ \t\n\r]*")
 _ANY = msgspec.json.Decoder()
+_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_OUTSIDE = re.compile(rb"[,\[{]")
 _OFFSET = re.compile(r"\(byte (\d+)\)")
 
 
 DEEPEST = 64
 """Levels of objects and arrays in a body that is read in full."""
+MOST_VALUES = 100_000
+"""Values in such a body: each is an object of Python's, of many times its size on the wire."""
 
 
 class JsonError(ValueError):
@@ -89,8 +93,10 @@ def scan(body: bytes) -> Fields:
 
 
 def check_nested(body: bytes) -> None:
-    """For a scanned body that is read in full: raises `JsonError` where a name stands twice in any object, and where the nesting is deeper
-    than `DEEPEST`."""
+    """For a scanned body that is read in full: raises `JsonError` where a name stands twice in any object, where the nesting is deeper
+    than `DEEPEST`, and where there are more values than `MOST_VALUES`."""
+    if len(body) > 2 * MOST_VALUES and _values(body) > MOST_VALUES:
+        raise JsonError(f"the JSON has more than {MOST_VALUES} values")
     try:
         value = _ANY.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -101,6 +107,13 @@ def check_nested(body: bytes) -> None:
     # exponents, which it writes out: whoever counts on that gets the last of the two values, as from any reader of JSON.)
     if len(msgspec.json.encode(value)) != len(body):
         json.loads(body, object_pairs_hook=_distinct, parse_int=str, parse_float=str)
+
+
+def _values(body: bytes) -> int:
+    """How many values there are, or a few more: a comma for each but the first of a container."""
+    if body.count(b",") + body.count(b"[") + body.count(b"{") < MOST_VALUES:
+        return 0  # commas in texts are counted too, and are not so many
+    return len(_OUTSIDE.findall(_TEXT.sub(b"", body))) + 1
 
 
 def _is_deep(value: Any) -> bool:

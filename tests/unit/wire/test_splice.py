@@ -90,7 +90,10 @@ def test_splicing_is_setting_and_dropping(
         b'{"text":"' + b"[{" * 500 + b'"}',
         b'{"a":' + b"[" * 63 + b"]" * 63 + b"}",
         b'{"list":[' + b"{}," * 500 + b"[]]}",
+        b'{"list":[' + b"1," * 99_900 + b"1]}",
+        b'{"text":"' + b',[\\",{' * 60_000 + b'"}',
     ],
+    ids=range(8),
 )
 def test_bodies_that_can_be_read_in_one_way_only(body: bytes) -> None:
     check_nested(body)
@@ -105,7 +108,10 @@ def test_bodies_that_can_be_read_in_one_way_only(body: bytes) -> None:
         (b'{"a":{"n":' + b"9" * 5000 + b"}}", "out of range"),
         (b'{"a":' + b"[" * 64 + b"]" * 64 + b"}", "deeper than 64"),
         (b'{"a":' + b'{"a":' * 400 + b"1" + b"}" * 400 + b"}", "deeper than 64"),
+        (b'{"list":[' + b"1," * 100_100 + b"1]}", "more than 100000 values"),
+        (b'{"list":[' + b'{"a":[]},' * 50_100 + b"1]}", "more than 100000 values"),
     ],
+    ids=range(8),
 )
 def test_bodies_that_could_be_read_in_two_ways(body: bytes, words: str) -> None:
     with pytest.raises(JsonError, match=words):

@@ -78,6 +78,10 @@ _MESSAGES = msgspec.json.Decoder(list[_Message])
 _TOOL_LIST = msgspec.json.Decoder(list[_Tool])
 
 
+LONGEST_NUMBER = 15
+"""Digits of a number that a limit is read from."""
+
+
 class Unbounded(Exception):
     """There is no bound. The text says what has none: `an image by URL`."""
 
@@ -111,7 +115,7 @@ def bound(fields: Fields, dialect: str) -> Bound:
 
 def number(raw: bytes | None) -> int | None:
     """A JSON field's value as a whole number, None where it is something else."""
-    return int(raw) if raw is not None and len(raw) < 16 and raw.isdigit() else None
+    return int(raw) if raw is not None and len(raw) <= LONGEST_NUMBER and raw.isdigit() else None
 
 
 def utf8_bytes(body: bytes) -> int:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from tidegate.ir.errors import Error, ErrorKind, GatewayError
+from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
 from tidegate.ir.usage import Usage
-from tidegate.policy.limits.bounds import Unbounded, bound, number
+from tidegate.policy.limits.bounds import LONGEST_NUMBER, Unbounded, bound, number
 from tidegate.policy.limits.rules import SPEND, Actual, Charge
 from tidegate.policy.price import cost, in_force
 from tidegate.providers.spec import Price
@@ -59,14 +59,21 @@ _OUTPUT = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
 
 def asked_output(fields: Fields) -> int | None:
-    """The most output tokens that a body asks for, in any dialect: of its names the largest."""
-    found = [n for name in _OUTPUT if (n := number(fields.get(name))) is not None]
+    """The most output tokens that a body asks for, in any dialect: of its names the largest. Raises `GatewayError` for a number that is
+    longer than any that means tokens."""
+    found = [n for name in _OUTPUT if (n := _tokens(name, fields.get(name))) is not None]
     for outer, inner in NESTED_CAPS.values():
         raw = fields.get(outer)
         if raw is not None and raw.startswith(b"{"):
-            within = number(scan(raw).get(inner))
+            within = _tokens(f"{outer}.{inner}", scan(raw).get(inner))
             found += [] if within is None else [within]
     return max(found) if found else None
+
+
+def _tokens(field: str, raw: bytes | None) -> int | None:
+    if raw is not None and len(raw) > LONGEST_NUMBER and raw.isdigit():
+        raise bad_request(f"{field}: must be a number of tokens, of {LONGEST_NUMBER} digits at most", field, "invalid_value")
+    return number(raw)
 
 
 def estimate(charges: Iterable[Charge], sizes: Sizes, scanned: Callable[[], Fields], dialect: str) -> Estimate:

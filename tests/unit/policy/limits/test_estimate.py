@@ -57,6 +57,15 @@ def test_strict_budgets_reserve_the_most_and_cap_it(
     assert found.cap == told
 
 
+@pytest.mark.parametrize("digits", [16, 4000])
+@pytest.mark.parametrize("text", ['{"max_tokens":%s}', '{"generationConfig":{"maxOutputTokens":%s}}'])
+def test_a_number_that_means_no_tokens_is_refused(digits: int, text: str) -> None:
+    with pytest.raises(GatewayError, match="15 digits") as refused:
+        asked_output(scan((text % ("9" * digits)).encode()))
+    assert refused.value.error.http_status == 400
+    assert asked_output(scan((text % ("9" * 15)).encode())) == 10**15 - 1
+
+
 def test_choices_and_predictions_are_output_too() -> None:
     body = fields(max_tokens=10, n=3, prediction={"content": "x"})
     assert estimated(STRICT, body=body).nano == (len(body.body) + 16) * 4000 + (30 + len(b'{"content":"x"}')) * 15_000 + 13
