@@ -15,6 +15,8 @@ from tests.faults.rig.calls import FIRST_NUMBER, Call, load
 from tests.faults.rig.sizes import sizes
 from tests.support.gateway import GatewayProcess
 
+from tidegate.wire.inflate import zstd
+
 Record = Callable[[str, object], None]
 CAP = 1 << 20
 ENCODED = {400, 413, 415}
@@ -80,7 +82,7 @@ def spent(gateway: GatewayProcess) -> float:
 
 async def test_bodies_that_lie_are_refused_and_cost_little(gateway: GatewayProcess, provider: Provider, record_property: Record) -> None:
     assert await status(gateway.port, head(gateway, "content-length: 2") + b"{}") == 400
-    packed, deflated = gzip.compress(BOMB), zlib.compress(BOMB)
+    packed, deflated, frame = gzip.compress(BOMB), zlib.compress(BOMB), zstd.compress(BOMB)
     chunk = b"10000\r\n" + b"[" * 65536 + b"\r\n"
     huge = b'{"model":' + b"[" * 200_000
     cases: dict[str, tuple[bytes, bytes, bool, set[int]]] = {
@@ -96,7 +98,8 @@ async def test_bodies_that_lie_are_refused_and_cost_little(gateway: GatewayProce
             False,
             ENCODED,
         ),
-        "zstd": (head(gateway, "content-encoding: zstd", "content-length: 2") + b"{}", b"", False, ENCODED),
+        "zstd of zeros": (head(gateway, "content-encoding: zstd", f"content-length: {len(frame)}") + frame, b"", False, ENCODED),
+        "no zstd": (head(gateway, "content-encoding: zstd", "content-length: 2") + b"{}", b"", False, ENCODED),
         "br": (head(gateway, "content-encoding: br", "content-length: 2") + b"{}", b"", False, ENCODED),
         "twenty encodings": (
             head(gateway, "content-encoding: " + ", ".join(["gzip"] * 20), f"content-length: {len(nested(b'{}', 20))}") + nested(b"{}", 20),

@@ -53,7 +53,7 @@ def _refuse_encoded(headers: Mapping[bytes, bytes]) -> None:
             Error(
                 kind=ErrorKind.MEDIA_TYPE,
                 message=f"The content-encoding `{encoding.decode('latin-1')[:40]}` is not taken: send the body as it is, or a JSON body as "
-                "`gzip` or `deflate`.",
+                "`gzip`, `deflate` or `zstd`.",
                 code="unsupported_content_encoding",
             )
         )
