@@ -1,5 +1,7 @@
 """The official `google-genai` client for Python, in front of a provider of OpenAI's dialect and of Anthropic's."""
 
+import base64
+import io
 import json
 from collections.abc import Generator
 from typing import Any
@@ -113,6 +115,19 @@ def test_embeddings(google_client: genai.Client, provider: Provider) -> None:
     assert [len(embedding.values or []) for embedding in told.embeddings or []] == [8, 8]
     sent = provider.request()
     assert (sent.path, sent.body) == ("/v1/embeddings", {"model": "text-embedding-3-small", "input": ["tide", "gate"], "dimensions": 8})
+
+
+def test_files(google_client: genai.Client, provider: Provider, model: str) -> None:
+    file = google_client.files.upload(file=io.BytesIO(b"%PDF-1.4 tide"), config={"mime_type": "application/pdf", "display_name": "Tide"})
+    assert (file.display_name, file.size_bytes, file.state) == ("Tide", 13, types.FileState.ACTIVE)
+    assert file.name
+    assert google_client.files.get(name=file.name) == file
+    assert file.name in [one.name for one in google_client.files.list()]
+    assert google_client.models.generate_content(model=model, contents=[file, script(text="A tide.")]).text == "A tide."
+    assert base64.b64encode(b"%PDF-1.4 tide").decode() in json.dumps(provider.request().body)
+    google_client.files.delete(name=file.name)
+    with pytest.raises(errors.ClientError, match="404"):
+        google_client.files.get(name=file.name)
 
 
 def test_a_provider_without_embeddings_says_so(google_client: genai.Client) -> None:

@@ -52,6 +52,8 @@ _FREE = {
 _STORES = frozenset(
     ("fileSearchStoreNames", "file_search_store_names", "datastore", "ragCorpora", "rag_corpora", "ragCorpus", "rag_corpus", "engine")
 )
+_GIVEN = re.compile(r"(?:https?://[^/]+/v1(?:alpha|beta)?/)?files/([a-z0-9-]{1,40})")
+"""The address of a file, or its name, as Google's API has them: the gateway's own have that form too."""
 _GOOGLES = "googleapis.com"
 _PUBLIC = "storage.googleapis.com"
 
@@ -149,9 +151,10 @@ def _gemini(value: JsonObject, path: str) -> Iterator[Reference]:
         data = value.get(name)
         if type(data) is dict:
             for uri in (*_texts(data.get("fileUri")), *_texts(data.get("file_uri"))):
-                if is_kept(uri):
+                own = _GIVEN.fullmatch(uri)
+                if own is not None or is_kept(uri):
                     kind: Kind = "File" if uri.startswith("http") or "://" not in uri else "Stored object"
-                    yield Reference(uri, kind, _join(path, f"{name}.fileUri"), "gemini", value)
+                    yield Reference(uri if own is None else own[1], kind, _join(path, f"{name}.fileUri"), "gemini", value)
     if not path:
         for name in ("cachedContent", "cached_content"):
             for id in _texts(value.get(name)):

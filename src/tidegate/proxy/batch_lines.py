@@ -10,7 +10,7 @@ from tidegate.dialects.values import dump, object_or_empty, parse, text_or_empty
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ports.kept import Kept, KeptStore, Kind
 from tidegate.proxy.batch import Batch, Flaw
-from tidegate.proxy.files import read
+from tidegate.proxy.file_parts import read
 from tidegate.proxy.inside import Told
 from tidegate.records import Tenant
 from tidegate.wire.splice import scan

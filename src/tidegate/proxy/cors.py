@@ -29,7 +29,7 @@ async def preflight(origins: tuple[str, ...], client: Client) -> None:
     if extra:
         asked = headers.get(b"access-control-request-headers", b"authorization, content-type")
         extra += [
-            (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
+            (b"access-control-allow-methods", b"GET, POST, PATCH, DELETE, OPTIONS"),
             (b"access-control-allow-headers", asked),
             (b"access-control-max-age", b"600"),
         ]

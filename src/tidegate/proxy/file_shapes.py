@@ -1,4 +1,4 @@
-"""What is known of a file, and how it is told in the two APIs that have files: OpenAI's and Anthropic's. Values only.
+"""What is known of a file, and how it is told in the APIs that have files: OpenAI's, Anthropic's and Google's. Values only.
 
 Shapes: https://platform.openai.com/docs/api-reference/files/object and https://docs.anthropic.com/en/api/files-metadata.
 """
@@ -17,6 +17,8 @@ PURPOSES = ("assistants", "batch", "evals", "fine-tune", "user_data", "vision")
 MADE = ("assistants_output", "batch_output", "fine-tune-results")
 """What is made for one."""
 USUAL = "user_data"
+WITHOUT_BATCHES = tuple(name for name in (*PURPOSES, *MADE) if not name.startswith("batch"))
+"""What Anthropic's clients and Google's are shown: their batches have no files."""
 UNFINISHED = "uploading"
 """The state of a file that is not whole; that of all others is their purpose."""
 _UNKNOWN = "application/octet-stream"
@@ -80,7 +82,10 @@ def _moment(value: Json) -> int:
         return 0
 
 
-def shown(row: Kept, dialect: str) -> JsonObject:
+def shown(row: Kept, dialect: str, at: str = "") -> JsonObject:
+    """`at` is where the client finds the gateway."""
+    if dialect == "gemini":
+        return shown_by_google(row, at)
     facts = facts_of(row)
     if dialect == "anthropic":
         return {
@@ -89,7 +94,7 @@ def shown(row: Kept, dialect: str) -> JsonObject:
             "filename": facts.filename,
             "mime_type": facts.media_type,
             "size_bytes": facts.bytes,
-            "created_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(facts.created)),
+            "created_at": _date(facts.created),
             "downloadable": not row.upstream,
         }
     told: JsonObject = {
@@ -106,5 +111,30 @@ def shown(row: Kept, dialect: str) -> JsonObject:
     return told
 
 
+def shown_by_google(row: Kept, at: str) -> JsonObject:
+    """Shape: https://ai.google.dev/api/files#File."""
+    facts = facts_of(row)
+    told: JsonObject = {
+        "name": f"files/{row.id}",
+        "displayName": facts.filename,
+        "mimeType": facts.media_type,
+        "sizeBytes": str(facts.bytes),
+        "createTime": _date(facts.created),
+        "updateTime": _date(facts.created),
+        "uri": f"{at}/v1beta/files/{row.id}",
+        "state": "ACTIVE",
+        "source": "UPLOADED",
+    }
+    if row.expires is not None:
+        told["expirationTime"] = _date(int(row.expires))
+    return told
+
+
+def _date(at: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+
+
 def deleted(id: str, dialect: str) -> JsonObject:
+    if dialect == "gemini":
+        return {}
     return {"id": id, "type": "file_deleted"} if dialect == "anthropic" else {"id": id, "object": "file", "deleted": True}

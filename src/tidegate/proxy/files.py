@@ -13,25 +13,23 @@ from tidegate.dialects.values import dump
 from tidegate.ir.errors import bad_request
 from tidegate.ir.json import JsonObject
 from tidegate.ports.kept import Kept, KeptStore, Listing, Put
-from tidegate.proxy import provider_files
+from tidegate.proxy import google_files, provider_files
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
-from tidegate.proxy.file_shapes import MADE, PURPOSES, UNFINISHED, USUAL, Facts, deleted, facts_of, shown
+from tidegate.proxy.file_parts import put_chunks, read
+from tidegate.proxy.file_shapes import MADE, PURPOSES, UNFINISHED, USUAL, WITHOUT_BATCHES, Facts, deleted, facts_of, shown
 from tidegate.proxy.forms import Form
-from tidegate.proxy.headers import header_value
+from tidegate.proxy.headers import header_value, own_address
 from tidegate.proxy.kept import no_such
 from tidegate.proxy.reply import JSON, Reply
 from tidegate.records import Tenant
 
-CHUNK = 1 << 20
-"""Bytes of a part of a file that a client sent."""
 MOST = 10_000
 _MOST_ANTHROPIC, _USUAL_ANTHROPIC = 1000, 20
 _HOUR = 3600.0
 _LEAST_LIFE, _MOST_LIFE = 3600, 30 * 86_400
 """Seconds of `expires_after`, as OpenAI has them."""
-_ALL = (*PURPOSES, *MADE)
-_LISTED = {"anthropic": tuple(name for name in _ALL if not name.startswith("batch"))}
+_LISTED = {"anthropic": WITHOUT_BATCHES}
 
 
 async def create(app: App, call: Call, reply: Reply) -> None:
@@ -56,7 +54,7 @@ async def create(app: App, call: Call, reply: Reply) -> None:
         row = await keep(app, call, f"{stem}{call.id}", facts, form.read(part), expires)
     finally:
         await form.close()
-    await _tell(reply, shown(row, call.dialect.name))
+    await _tell(reply, shown(row, call.dialect.name, own_address(call)))
 
 
 def check_purpose(purpose: str) -> None:
@@ -95,22 +93,9 @@ async def keep(app: App, call: Call, id: str, facts: Facts, data: AsyncGenerator
     return done
 
 
-async def put_chunks(store: KeptStore, row: Kept, data: AsyncGenerator[bytes]) -> None:
-    """Stores bytes as the parts of a row."""
-    tenant, held, place = Tenant(row.org), bytearray(), 0
-    async for piece in data:
-        held += piece
-        while len(held) >= CHUNK:
-            await store.put_part(tenant, row.id, place, bytes(held[:CHUNK]))
-            del held[:CHUNK]
-            place += 1
-    if held:
-        await store.put_part(tenant, row.id, place, bytes(held))
-
-
 async def get(app: App, call: Call, reply: Reply) -> None:
     _, row = await owned(app, call, call.params["id"])
-    await _tell(reply, shown(row, call.dialect.name))
+    await _tell(reply, shown(row, call.dialect.name, own_address(call)))
 
 
 async def content(app: App, call: Call, reply: Reply) -> None:
@@ -125,15 +110,6 @@ async def content(app: App, call: Call, reply: Reply) -> None:
     reply.end_stream()
 
 
-async def read(store: KeptStore, row: Kept) -> AsyncGenerator[bytes]:
-    """The bytes of a file, part by part."""
-    after = -1
-    while found := await store.parts(Tenant(row.org), row.id, after=after, limit=4):
-        for place, data in found:
-            yield data
-            after = place
-
-
 async def delete(app: App, call: Call, reply: Reply) -> None:
     store, row = await owned(app, call, call.params["id"])
     if row.upstream:
@@ -144,6 +120,9 @@ async def delete(app: App, call: Call, reply: Reply) -> None:
 
 async def files(app: App, call: Call, reply: Reply) -> None:
     """The list from the gateway's own records, newest first unless `order=asc`."""
+    if call.dialect.name == "gemini":
+        await google_files.listed(app, call, reply)
+        return
     asked = parse_qs(call.query.decode("latin-1"))
     limit, order, purpose = (asked.get(name, [""])[0] for name in ("limit", "order", "purpose"))
     is_anthropic = call.dialect.name == "anthropic"
@@ -155,11 +134,11 @@ async def files(app: App, call: Call, reply: Reply) -> None:
         raise bad_request("`order` must be `asc` or `desc`.", "order")
     size = int(limit or (_USUAL_ANTHROPIC if is_anthropic else MOST))
     store = await app.conversations.store()
-    states = (purpose,) if purpose else _LISTED.get(call.dialect.name, _ALL)
+    states = (purpose,) if purpose else _LISTED.get(call.dialect.name, (*PURPOSES, *MADE))
     newest_first = (order != "asc") != bool(before)
     listing = Listing(kinds=("file",), after=before or after, limit=size + 1, newest_first=newest_first, states=states)
     rows = await store.page(Tenant(call.key.org), listing)
-    data = [shown(row, call.dialect.name) for row in rows[:size]]
+    data = [shown(row, call.dialect.name, "") for row in rows[:size]]
     if before:
         data.reverse()
     page: JsonObject = {} if is_anthropic else {"object": "list"}

@@ -90,3 +90,9 @@ def without_secrets(body: bytes, headers: Mapping[str, str]) -> bytes:
         if len(secret) >= _SHORTEST_SECRET:
             body = body.replace(secret, b"***")
     return body
+
+
+def own_address(call: Call) -> str:
+    """Where the client finds the gateway, as it or a proxy before the gateway says."""
+    scheme = "https" if call.headers.get(b"x-forwarded-proto") == b"https" else "http"
+    return f"{scheme}://{call.headers.get(b'host', b'').decode('latin-1')}"

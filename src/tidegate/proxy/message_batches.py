@@ -14,7 +14,7 @@ from tidegate.proxy.batch import ENDED, anthropic, batch_of
 from tidegate.proxy.batches import begin, owned, stop
 from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
-from tidegate.proxy.files import read
+from tidegate.proxy.file_parts import read
 from tidegate.proxy.kept import no_such
 from tidegate.proxy.paging import asked_page
 from tidegate.proxy.reply import JSON, Reply

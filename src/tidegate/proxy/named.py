@@ -19,12 +19,12 @@ from tidegate.proxy.app import App
 from tidegate.proxy.body import checked, scanned
 from tidegate.proxy.call import Call
 from tidegate.proxy.credentials import CALLER_KEY
+from tidegate.proxy.file_parts import read
 from tidegate.proxy.file_shapes import UNFINISHED, facts_of
-from tidegate.proxy.files import read
 from tidegate.proxy.kept import no_such
 from tidegate.wire.splice import splice
 
-_KINDS = {"File": "file", "Container": "container"}
+_KINDS = {"File": "file", "Container": "container", "Cached content": "cache"}
 _MOST = 100
 """Ids in one request."""
 _HINT = " What was made outside of this gateway can be named where its operator sets `server.outside_ids`."

@@ -7,6 +7,7 @@ from tidegate.ir.errors import GatewayError
 from tidegate.policy.identify import pick_token, refuse_query_key
 from tidegate.policy.reach import client_address, out_of_place
 from tidegate.policy.signed import claimed, is_signed, prove
+from tidegate.policy.ticket import read
 from tidegate.ports import Client
 from tidegate.proxy.app import App
 from tidegate.proxy.body import scanned
@@ -19,13 +20,22 @@ from tidegate.proxy.through import through
 def identified(call: Call, client: Client) -> None:
     """Finds the key of the caller, in all of the headers as they came. Raises `GatewayError`."""
     refuse_query_key(call.query)
-    if is_signed(call.headers.get(b"authorization", b"")):
+    if "ticket" in call.params:
+        _of_ticket(call)
+    elif is_signed(call.headers.get(b"authorization", b"")):
         call.signed = claimed(call.snapshot, call.headers, call.at)
         call.key = call.signed.key
     else:
         call.key = call.planner.callers.identify(pick_token(client.headers), call.at)
-        if call.key.reach is not None and call.key.reach.addresses:
-            _refuse_elsewhere(call, client)
+    if call.signed is None and call.key.reach is not None and call.key.reach.addresses:
+        _refuse_elsewhere(call, client)
+
+
+def _of_ticket(call: Call) -> None:
+    """Of a client that has an address instead of a key. Raises `GatewayError`."""
+    ticket = read(call.params["ticket"], call.snapshot.pepper)
+    call.key = call.planner.callers.named(ticket.key, ticket.org, call.at)
+    call.params = {"id": ticket.id}
 
 
 def _refuse_elsewhere(call: Call, client: Client) -> None:

@@ -11,6 +11,8 @@ from tidegate.proxy import (
     files,
     gemini,
     gemini_embed,
+    google_caches,
+    google_files,
     listing,
     message_batches,
     operate,
@@ -61,6 +63,23 @@ SURFACES = Paths(
         ),
         Surface("gemini_models", "GET", b"/v1beta/models", "gemini", listing.models, body=False),
         Surface("gemini_model", "GET", b"/v1beta/models/{model}", "gemini", listing.model, body=False),
+        Surface("google_file_list", "GET", b"/v1beta/files", "gemini", files.files, body=False),
+        Surface("google_file", "GET", b"/v1beta/files/{id}", "gemini", files.get, body=False),
+        Surface("google_file_delete", "DELETE", b"/v1beta/files/{id}", "gemini", files.delete, body=False),
+        Surface("google_file_content", "GET", b"/v1beta/files/{id}:download", "gemini", files.content, body=False),
+        Surface("google_upload", "POST", b"/upload/v1beta/files/{ticket}", "gemini", google_files.upload, form=True),
+        *(
+            surface
+            for place in (b"/v1beta", b"/v1")
+            for surface in (
+                Surface("google_upload_start", "POST", b"/upload" + place + b"/files", "gemini", google_files.start),
+                Surface("cache_create", "POST", place + b"/cachedContents", "gemini", google_caches.create),
+                Surface("caches", "GET", place + b"/cachedContents", "gemini", google_caches.listed, body=False),
+                Surface("cache", "GET", place + b"/cachedContents/{id}", "gemini", google_caches.get, body=False),
+                Surface("cache_update", "PATCH", place + b"/cachedContents/{id}", "gemini", google_caches.update),
+                Surface("cache_delete", "DELETE", place + b"/cachedContents/{id}", "gemini", google_caches.delete, body=False),
+            )
+        ),
         Surface("response_tokens", "POST", b"/v1/responses/input_tokens", "openai_responses", responses_kept.input_tokens),
         Surface("response_compact", "POST", b"/v1/responses/compact", "openai_responses", compact.compact),
         Surface("response", "GET", b"/v1/responses/{id}", "openai_responses", responses_kept.get, body=False),
@@ -109,7 +128,7 @@ SURFACES = Paths(
     ("/health/live", "/health/ready", "/metrics"),
 )
 
-_GOOGLE = (b"/v1beta/", b"/v1beta1/")
+_GOOGLE = (b"/v1beta/", b"/v1beta1/", b"/upload/")
 
 
 def spoken_dialect(path: bytes, headers: Mapping[bytes, bytes]) -> str:

@@ -15,8 +15,9 @@ from tidegate.ports.kept import Kept, KeptStore, Put
 from tidegate.proxy.app import App
 from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
+from tidegate.proxy.file_parts import put_chunks, read
 from tidegate.proxy.file_shapes import Facts, shown
-from tidegate.proxy.files import check_purpose, keep, put_chunks, read
+from tidegate.proxy.files import check_purpose, keep
 from tidegate.proxy.forms import Form
 from tidegate.proxy.kept import no_such
 from tidegate.proxy.reply import JSON, Reply

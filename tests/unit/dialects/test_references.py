@@ -81,7 +81,7 @@ HELD = {"type": "document", "source": {"type": "file", "file_id": "file_1"}}
             },
             [
                 ("Cached content", "cachedContents/1", "cachedContent", ""),
-                ("File", "https://generativelanguage.googleapis.com/v1beta/files/a", "contents[0].parts[0].fileData.fileUri", "gemini"),
+                ("File", "a", "contents[0].parts[0].fileData.fileUri", "gemini"),
                 ("Stored object", "fileSearchStores/1", "tools[0].fileSearch.fileSearchStoreNames", ""),
             ],
         ),

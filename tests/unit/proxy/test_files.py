@@ -4,10 +4,10 @@ import msgspec
 import pytest
 from tests.support.client import MemoryClient
 from tests.unit.proxy.test_operate_form import form, send
-from tests.unit.proxy.values import KEY, Memory
+from tests.unit.proxy.values import Memory
 
 from tidegate.ports import StorageUnavailable
-from tidegate.proxy.files import CHUNK
+from tidegate.proxy.file_parts import CHUNK
 
 PURPOSE = ("purpose", b"batch", "")
 
@@ -151,8 +151,3 @@ async def test_anthropics_pages() -> None:
     assert await page(f"limit=2&after_id={newest[1]}") == (newest[2:], False)
     assert await page(f"limit=2&before_id={newest[3]}") == (newest[1:3], True)
     assert (await memory.call("/v1/files?limit=1001", headers=ANTHROPIC, method="GET")).status == 400
-
-
-async def test_a_client_that_looks_like_googles_gets_openais_shape() -> None:
-    got = await Memory().call("/v1/files", headers={"x-goog-api-key": KEY, "authorization": ""}, method="GET")
-    assert (got.status, got.json()["object"]) == (200, "list")
