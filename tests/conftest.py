@@ -44,6 +44,11 @@ def specs_dir() -> Path:
     return folder_or_skip("TIDEGATE_SPECS")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than cores: the drills wait, for timeouts and for what comes back, longer than they work."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says what tests have counted (their `replay` properties), from wherever they ran."""
     reports = [report for found in terminalreporter.stats.values() for report in found if isinstance(report, pytest.TestReport)]
