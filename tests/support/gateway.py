@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
@@ -36,10 +36,19 @@ class GatewayProcess:
 
     `config` is the text of a tidegate.yaml, or a mapping that becomes one; None starts without a file. `environ` is what the process gets
     besides PATH; unless it says so, no provider is asked for its models, because many tests look at each request that a
-    provider gets. `directory` holds `tidegate.yaml`, `home/` (TIDEGATE_HOME) and `gateway.log`.
+    provider gets. `around` is a command that runs another, `source` another checkout whose gateway it is. `directory` holds
+    `tidegate.yaml`, `home/` (TIDEGATE_HOME) and `gateway.log`.
     """
 
-    def __init__(self, directory: Path, config: str | Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        config: str | Mapping[str, Any] | None = None,
+        environ: Mapping[str, str] | None = None,
+        *,
+        around: Sequence[str] = (),
+        source: Path | None = None,
+    ) -> None:
         self.directory = directory
         self.home = directory / "home"
         self.config_path = directory / "tidegate.yaml"
@@ -50,6 +59,8 @@ class GatewayProcess:
         self.key = ""
         self._environ = dict(environ or {})
         self._config = config
+        self._around = tuple(around)
+        self.source = source
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -91,7 +102,9 @@ class GatewayProcess:
             "TIDEGATE_MODEL_LISTS": "0",
         }
         environ |= self._environ
-        command = [sys.executable, "-m", "tidegate", "serve", "--host", "127.0.0.1", "--port", str(self.port)]
+        if self.source is not None:
+            environ["PYTHONPATH"] = str(self.source / "src")
+        command = [*self._around, sys.executable, "-m", "tidegate", "serve", "--host", "127.0.0.1", "--port", str(self.port)]
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(command, cwd=self.directory, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:

@@ -26,6 +26,11 @@ class Sizes(msgspec.Struct, frozen=True):
     """Calls of which every token is looked for."""
     minutes: float = 0.05
     """Of too many tokens per minute; less than one is one window's at once."""
+    spooled: int = 2000
+    """Events in a spool whose drainer is killed."""
+    drainer_kills: int = 4
+    commits: int = 4
+    """That are cut off while they are under way."""
     idle_streams: int = 60
     slow_readers: int = 24
     flood: float = 1.5
@@ -50,6 +55,9 @@ LONG = Sizes(
     minutes=3.0,
     flood=12.0,
     storm=60.0,
+    spooled=1_000_000,
+    drainer_kills=50,
+    commits=500,
     idle_streams=300,
     slow_readers=60,
     retry_after=7,

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +50,15 @@ class Stage(msgspec.Struct):
 
 @contextlib.contextmanager
 def staged(
-    folder: Path, config: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None, **openai: Any
+    folder: Path,
+    config: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    around: Sequence[str] = (),
+    **openai: Any,
 ) -> Iterator[Stage]:
     """Two OpenAI-shaped and one Anthropic-shaped provider, all the same sandbox: `/p1`, `/p2` and `/p3` in its log. `config` adds to or
-    replaces parts of tidegate.yaml, `openai` are settings of that provider."""
+    replaces parts of tidegate.yaml, `openai` are settings of that provider, `around` is a command that runs the gateway."""
     log = folder / "truth.jsonl"
     with contextlib.ExitStack() as stack:
         sandbox = stack.enter_context(running(Settings(truth_log=log, fsync=False)))
@@ -70,5 +75,6 @@ def staged(
             "routes": {"safe": {"targets": ["openai/gpt-4o", "second/gpt-4o-mini"], "circuit_breaker": False}},
         }
         settings |= config or {}
-        made = GatewayProcess(folder / "gateway", settings, {"UPSTREAM_KEY": "upstream-secret-of-the-operator", **(environ or {})})
+        secrets = {"UPSTREAM_KEY": "upstream-secret-of-the-operator", **(environ or {})}
+        made = GatewayProcess(folder / "gateway", settings, secrets, around=around)
         yield Stage(sandbox, proxy, stack.enter_context(made), log)

@@ -23,14 +23,11 @@ from tidegate.adapters.spool.drainer import Drainer
 from tidegate.adapters.spool.spool import Spool
 from tidegate.ports import UsageEvent
 
-STORM = 20_000
-
 
 class Table:
     """A ledger in SQLite: the unique key, and a transaction for each batch."""
 
-    def __init__(self, path: Path, told: int | None = None) -> None:
-        self._told = told
+    def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None)
         self._connection.execute("PRAGMA synchronous = OFF")
         self._connection.execute("CREATE TABLE IF NOT EXISTS ledger (request_id, attempt, entry, UNIQUE (request_id, attempt, entry))")
@@ -42,8 +39,6 @@ class Table:
         new = self._connection.executemany("INSERT INTO ledger VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows).rowcount
         self._connection.execute("INSERT INTO came VALUES (?)", (len(rows),))
         self._connection.execute("COMMIT")
-        if self._told is not None:
-            os.write(self._told, b".")
         return new
 
     def entries(self) -> list[tuple[str, str]]:
@@ -127,40 +122,6 @@ def emits(folder: Path, chance: Random) -> dict[str, object]:
     }
 
 
-def _read_batches(pipe: int, batches: int) -> bytes:
-    return b"".join(os.read(pipe, 1) for _batch in range(batches))
-
-
-def storm(folder: Path, chance: Random) -> dict[str, object]:
-    """A drainer that is killed twenty times over twenty thousand events."""
-    database = folder.parent / "ledger.db"
-
-    async def fill() -> None:
-        spool = small(folder, segment_bytes=1 << 20)
-        for number in range(STORM):
-            spool.emit(numbered(number))
-        await spool.aclose()
-
-    asyncio.run(fill())
-    kills = 0
-    for _kill in range(20):
-        batches = chance.randint(1, 2)
-        # Mostly between a commit and the offset that follows it.
-        told = killed(
-            lambda pipe: asyncio.run(drain(folder, Table(database, pipe))), lambda pipe, batches=batches: _read_batches(pipe, batches)
-        )
-        kills += len(told) > 0
-    asyncio.run(drain(folder, Table(database)))
-    table = Table(database)
-    rows = table.entries()
-    return {
-        "kills": kills,
-        "rows": len(rows),
-        "in_order": [name for name, _entry in rows] == [f"req_{number}" for number in range(STORM)],
-        "came": table.came(),
-    }
-
-
 def full(folder: Path, chance: Random) -> dict[str, object]:
     """On a small disk that somebody else fills: what runs is settled into the reserve, and new work is taken once there is room again."""
     filler = folder.parent / "filler"
@@ -196,5 +157,5 @@ def full(folder: Path, chance: Random) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    done = {"emits": emits, "storm": storm, "full": full}[sys.argv[1]](Path(sys.argv[2]), Random(int(sys.argv[3])))
+    done = {"emits": emits, "full": full}[sys.argv[1]](Path(sys.argv[2]), Random(int(sys.argv[3])))
     print(json.dumps(done))

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.unit.adapters.spool.crashing import STORM
 
 ROOT = Path(__file__).parents[4]
 SMALL_DISK = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", 'mount -t tmpfs -o size=4m none "$0" && exec "$@"')
@@ -24,13 +23,6 @@ def test_kills_between_thousands_of_emits_lose_and_double_nothing(tmp_path: Path
     assert isinstance(found["settled"], int)
     assert found["settled"] > 3000
     assert (found["lost"], found["hidden"], found["both"], found["posted_again"]) == ([], [], 0, 0)
-
-
-def test_a_drainer_that_is_killed_again_and_again_posts_each_event_once(tmp_path: Path) -> None:
-    found = crash("storm", tmp_path, 3)
-    assert (found["kills"], found["rows"], found["in_order"]) == (20, STORM, True)
-    assert isinstance(found["came"], int)
-    assert STORM < found["came"] <= STORM + 20 * 500
 
 
 def may_mount(folder: Path) -> bool:
