@@ -12,7 +12,7 @@ from typing import Literal, Self
 
 import msgspec
 
-Kind = Literal["latency", "stall", "reset", "close", "refuse", "rechunk", "corrupt"]
+Kind = Literal["latency", "stall", "reset", "close", "refuse", "rechunk", "corrupt", "unanswered"]
 Ends = tuple[asyncio.StreamWriter, asyncio.StreamWriter]
 _PIECE = 64 << 10
 _RESET = struct.pack("ii", 1, 0)
@@ -21,13 +21,15 @@ _RESET = struct.pack("ii", 1, 0)
 
 class Fault(msgspec.Struct, frozen=True):
     """`after` is the byte of a connection's `direction` at which it strikes: `down` is from the server to the client. `seconds` are those
-    of a latency (for each piece), `size` the bytes of a piece under `rechunk`."""
+    of a latency (for each piece), `size` the bytes of a piece under `rechunk`. With a `word` it strikes pieces that hold it. What is
+    `unanswered` comes to the server, which answers, and the answer is lost with the connection."""
 
     kind: Kind
     direction: Literal["up", "down"] = "down"
     after: int = 0
     seconds: float = 0.0
     size: int = 1
+    word: bytes = b""
 
 
 class FaultProxy:
@@ -42,6 +44,8 @@ class FaultProxy:
         self.connections = 0
         """Made since the start."""
         self._open: set[asyncio.StreamWriter] = set()
+        self._mute: set[Ends] = set()
+        """Connections whose server's next answer is lost."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -112,6 +116,7 @@ class FaultProxy:
         self._tasks.update(pumps)
         await asyncio.wait(pumps)
         self._tasks.difference_update(pumps)
+        self._mute.discard(ends)
         for end in ends:
             self._open.discard(end)
             end.close()
@@ -121,14 +126,15 @@ class FaultProxy:
             return await asyncio.open_unix_connection(self.target)
         return await asyncio.open_connection("127.0.0.1", self.target)
 
-    async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, direction: str, ends: tuple[asyncio.StreamWriter, ...]
-    ) -> None:
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, direction: str, ends: Ends) -> None:
         passed = 0
         try:
             while data := await reader.read(_PIECE):
                 fault = self.fault
-                if fault is not None and fault.direction == direction and passed + len(data) > fault.after:
+                if ends in self._mute and direction == "down":
+                    self.hits["unanswered"] += 1
+                    raise ConnectionResetError
+                if fault is not None and fault.direction == direction and passed + len(data) > fault.after and fault.word in data:
                     room = max(0, fault.after - passed)
                     await self._strike(fault, data, room, writer, ends)
                 else:
@@ -141,9 +147,12 @@ class FaultProxy:
             for end in ends:
                 _reset(end)
 
-    async def _strike(
-        self, fault: Fault, data: bytes, room: int, writer: asyncio.StreamWriter, ends: tuple[asyncio.StreamWriter, ...]
-    ) -> None:
+    async def _strike(self, fault: Fault, data: bytes, room: int, writer: asyncio.StreamWriter, ends: Ends) -> None:
+        if fault.kind == "unanswered":
+            self._mute.add(ends)
+            writer.write(data)
+            await writer.drain()
+            return
         self.hits[fault.kind] += 1
         match fault.kind:
             case "latency":
