@@ -41,14 +41,14 @@ class Stores(msgspec.Struct):
 
 
 @contextlib.asynccontextmanager
-async def stores(profile: Profile, shared: Path, own: Path) -> AsyncGenerator[Stores]:
-    """`shared` is a folder of all workers of the run."""
+async def stores(profile: Profile, shared: Path, own: Path, *, empty: bool = False) -> AsyncGenerator[Stores]:
+    """`shared` is a folder of all workers of the run. An `empty` database was never migrated."""
     async with contextlib.AsyncExitStack() as stack:
         if profile == "sqlite":
-            url = await stack.enter_async_context(databases.sqlite_url(own))
+            url = await stack.enter_async_context(databases.sqlite_url(own, empty=empty))
         else:
             facts = stack.enter_context(servers.shared(shared, "postgres", databases.postgres_with_template))
-            url = await stack.enter_async_context(databases.postgres_url(facts))
+            url = await stack.enter_async_context(databases.postgres_url(facts, empty=empty))
         environ = {"TIDEGATE_DATABASE_URL": _written(url)}
         redis = None
         if profile == "postgres+redis":
@@ -60,14 +60,26 @@ async def stores(profile: Profile, shared: Path, own: Path) -> AsyncGenerator[St
 
 
 class Replicas:
-    """`count` gateways with one configuration. `limits` are those of the one key."""
+    """`count` gateways with one configuration. `limits` are those of the one key, `environ` what each is told besides, `source` the
+    checkout that they start from."""
 
-    def __init__(self, folder: Path, stores: Stores, count: int, limits: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        stores: Stores,
+        count: int,
+        limits: Mapping[str, Any],
+        *,
+        environ: Mapping[str, str] | None = None,
+        source: Path | None = None,
+    ) -> None:
         self._stack = contextlib.ExitStack()
         self._folder = folder
         self._stores = stores
         self._count = count
         self._limits = limits
+        self._environ = dict(environ or {})
+        self._source = source
         self.gateways: list[GatewayProcess] = []
 
     def __enter__(self) -> Self:
@@ -77,9 +89,9 @@ class Replicas:
             "providers": {"openai": {"base_url": f"{self._sandbox.url}/v1", "api_key": "env:UPSTREAM_KEY"}},
             "keys": [{"name": "shared", "value": "env:SHARED_KEY", **self._limits}],
         }
-        environ = {"UPSTREAM_KEY": "upstream-secret-of-the-operator", "SHARED_KEY": KEY, **self._stores.environ}
+        environ = {"UPSTREAM_KEY": "upstream-secret-of-the-operator", "SHARED_KEY": KEY, **self._stores.environ, **self._environ}
         for number in range(self._count):
-            made = GatewayProcess(self._folder / f"replica-{number}", configuration, environ)
+            made = GatewayProcess(self._folder / f"replica-{number}", configuration, environ, source=self._source)
             self.gateways.append(self._stack.enter_context(made))
         return self
 
