@@ -20,6 +20,7 @@ from tests.faults.rig.calls import CLIENTS, FIRST_NUMBER, Call, make
 from tests.faults.rig.judge import judge
 from tests.faults.rig.sizes import sizes
 from tests.faults.rig.stage import Stage, staged
+from tests.faults.rig.starved import Starved
 from tests.faults.rig.storm import COST
 from tests.support.waiting import soon
 
@@ -53,17 +54,20 @@ def may_mount(folder: Path) -> bool:
         return False
 
 
-async def slowest_look(stage: Stage, until: float = math.inf) -> float:
-    """Seconds of the slowest answer about the gateway's health, until then or until it is cancelled: its loop was held up for no longer."""
-    slowest = 0.0
+async def slowest_look(stage: Stage, until: float = math.inf) -> tuple[float, float]:
+    """When the slowest look at the gateway's health began, and its seconds, until then or until it is cancelled: its loop was held up for
+    no longer."""
+    slowest = (0.0, 0.0)
     with contextlib.suppress(asyncio.CancelledError):
-        while asyncio.get_running_loop().time() < until:
+        while time.monotonic() < until:
             began = time.monotonic()
             reader, writer = await asyncio.open_connection("127.0.0.1", stage.gateway.port)
-            writer.write(b"GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-            await reader.read()
-            writer.close()
-            slowest = max(slowest, time.monotonic() - began)
+            try:
+                writer.write(b"GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+                await reader.read()
+            finally:
+                writer.transport.abort()
+            slowest = max(slowest, (began, time.monotonic() - began), key=lambda look: look[1])
             await asyncio.sleep(0.02)
     return slowest
 
@@ -74,7 +78,8 @@ async def test_on_a_full_disk_what_runs_is_settled_and_new_calls_are_refused(tmp
     if not may_mount(spool):
         pytest.skip("no namespaces here; tests/unit/adapters/spool/test_writer.py has the same with a disk that only says that it is full")
     numbers, clients = itertools.count(FIRST_NUMBER), itertools.cycle(CLIENTS)
-    with staged(tmp_path, around=(*SMALL_DISK, str(spool))) as stage:
+    with contextlib.ExitStack() as stack:
+        stage = stack.enter_context(staged(tmp_path, around=(*SMALL_DISK, str(spool))))
         gateway = stage.gateway
 
         async def one(**script: object) -> int | None:
@@ -90,7 +95,8 @@ async def test_on_a_full_disk_what_runs_is_settled_and_new_calls_are_refused(tmp
         calls = [Call(next(numbers), next(clients), script={"n": 60, "gap_ms": 50}) for _ in range(sizes().streams // 4)]
         running = asyncio.gather(*(make(gateway.port, gateway.key, call) for call in calls))
         await soon(lambda: stage.sandbox.app.stats.open >= len(calls))
-        usual = await slowest_look(stage, asyncio.get_running_loop().time() + 0.5)
+        _, usual = await slowest_look(stage, time.monotonic() + 0.5)
+        starved = stack.enter_context(Starved(gateway.pid))
         looks = asyncio.create_task(slowest_look(stage))
         filler = Path(f"/proc/{gateway.pid}/root{spool}/filler")
         await asyncio.to_thread(fill, filler)
@@ -100,7 +106,8 @@ async def test_on_a_full_disk_what_runs_is_settled_and_new_calls_are_refused(tmp
         await asyncio.to_thread(filler.unlink)
         back = await until_answered(200)
         looks.cancel()
-        slowest = await looks
+        began, slowest = await looks
+        waits = starved.within(began, began + slowest)
         streams = {call.number for call in calls}
         truth = [attempt for attempt in stage.truth() if attempt["input_tokens"] in streams]
         rows = await asyncio.to_thread(stage.rows, len(stage.truth()))
@@ -109,7 +116,7 @@ async def test_on_a_full_disk_what_runs_is_settled_and_new_calls_are_refused(tmp
             "verdict",
             f"a disk that runs full under {len(calls)} streams: {verdict.figures}, {len(verdict.breaches)} breaches; new calls are refused "
             f"after {refused:.1f} s and taken {back:.1f} s after there is room; a look at its health took "
-            f"{slowest * 1000:.0f} ms at most, {usual * 1000:.0f} ms before",
+            f"{slowest * 1000:.0f} ms at most, in which gateway and rig got no CPU for {waits[0] * 1000:.0f} and {waits[1] * 1000:.0f} ms",
         )
         assert not verdict.breaches
         assert verdict.figures["answered"] == len(calls)

@@ -31,6 +31,8 @@ class Sizes(msgspec.Struct, frozen=True):
     drainer_kills: int = 4
     commits: int = 4
     """That are cut off while they are under way."""
+    edits: int = 120
+    """That race the replicas which read them."""
     idle_streams: int = 60
     slow_readers: int = 24
     flood: float = 1.5
@@ -58,6 +60,7 @@ LONG = Sizes(
     spooled=200_000,
     drainer_kills=50,
     commits=500,
+    edits=10_000,
     idle_streams=300,
     slow_readers=60,
     retry_after=7,
