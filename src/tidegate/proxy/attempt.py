@@ -140,7 +140,7 @@ class Attempt:
         receipt = b"identity" if self.prepared.identity and not self.losses else _short(self.losses)
         told = [(b"x-tidegate-target", _shown(self.target.name)), (b"x-tidegate-receipt", receipt)]
         if self._by_route:
-            told.append((b"x-tidegate-route", _route(self._event.route, self.call.why, self._event.attempt)))
+            told.append((b"x-tidegate-route", way(self._event.route, self.call.why, self._event.attempt)))
         if self.call.queued:
             told.append((QUEUE, self.call.queued))
         if self.target.price is None:
@@ -269,9 +269,9 @@ def _unsettled(call: Call, plan: Plan, target: Target, prepared: Prepared, admit
 
 
 @lru_cache(1024)
-def _route(name: str, why: str, attempt: int) -> bytes:
-    """The route, what chose the target, and which attempt it was, cut at what a header may hold."""
-    after = "" if attempt == 1 else f"; attempt {attempt}"
+def way(name: str, why: str, attempt: int) -> bytes:
+    """The route, what chose the target and what came before it, and which attempt it was, cut at what a header may hold."""
+    after = "" if attempt <= 1 else f"; attempt {attempt}"
     return header_value(f"{name}; {(why or 'in_order')[:MAX_RECEIPT]}{after}")
 
 

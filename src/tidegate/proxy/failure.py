@@ -22,6 +22,7 @@ DRAINING = Error(
     retry_after=1.0,
 )
 
+_UNASKED = {"targets_cooling": "left alone", "target_drained": "drained"}
 _STAGES = {"connect": Stage.CONNECTING, "send": Stage.CONNECTING, "headers": Stage.SENT}
 
 
@@ -88,6 +89,14 @@ def drained(target: Target) -> Failure:
     """An operator takes the target out of use."""
     message = f"`{target.name}` takes no calls now: its operator has drained it, and there is no other target that could answer."
     return Failure(Error(kind=ErrorKind.UNAVAILABLE, message=message, code="target_drained"), stage=Stage.PLANNED)
+
+
+def passed(why: str, target: Target, failure: Failure) -> str:
+    """What chose the targets of a call, with one more of which nothing came: what it said, or why it was not asked."""
+    error = failure.error
+    what = _UNASKED.get(error.code or "", error.code) if failure.stage is Stage.PLANNED else None
+    said = f"{target.name} {what or error.http_status}"
+    return f"{why}, {said}" if "; after " in why else f"{why or 'in_order'}; after {said}"
 
 
 def told(old: Failure | None, new: Failure) -> Failure:

@@ -23,13 +23,13 @@ from tidegate.policy.snapshot import Target
 from tidegate.proxy.access import authorize
 from tidegate.proxy.admission import Admitted, admit
 from tidegate.proxy.app import App
-from tidegate.proxy.attempt import Attempt, Race
+from tidegate.proxy.attempt import Attempt, Race, way
 from tidegate.proxy.call import Call
 from tidegate.proxy.credentials import CALLER_KEY
 from tidegate.proxy.effects import has_effects
 from tidegate.proxy.exchange import run
 from tidegate.proxy.facts import facts, may_ask, tokens_about
-from tidegate.proxy.failure import DRAINING, UNRECORDED, BusyError, Failure, LimitError, cooling, drained, told
+from tidegate.proxy.failure import DRAINING, UNRECORDED, BusyError, Failure, LimitError, cooling, drained, passed, told
 from tidegate.proxy.given import note
 from tidegate.proxy.headers import header_value
 from tidegate.proxy.leave import lasting
@@ -91,6 +91,7 @@ async def _go_on(
     for at, failure in failed:
         if told(shown, failure) is failure:
             shown, place = failure, targets[at]
+        call.why = passed(call.why, targets[at], failure)
         step = _after(app, call, plan, course, targets, at, failure)
     while step is not None:
         at = step.at
@@ -105,10 +106,11 @@ async def _go_on(
             return
         if told(shown, failure) is failure:
             shown, place = failure, targets[at]
+        call.why = passed(call.why, targets[at], failure)
         step = _after(app, call, plan, course, targets, at, failure)
     if not call.attempts:
         app.metrics.refused(call.surface, shown.error.http_status)
-    await _refuse(call, reply, place, shown, retries=not (course.is_exhausted and plan.rules.retries))
+    await _refuse(call, plan, reply, place, shown, retries=not (course.is_exhausted and plan.rules.retries))
 
 
 def _after(app: App, call: Call, plan: Plan, course: Course, targets: Sequence[Target], at: int, failure: Failure) -> Step | None:
@@ -306,12 +308,14 @@ def _used_up(target: Target) -> Error:
     )
 
 
-async def _refuse(call: Call, reply: Reply, target: Target, failure: Failure, *, retries: bool) -> None:
+async def _refuse(call: Call, plan: Plan, reply: Reply, target: Target, failure: Failure, *, retries: bool) -> None:
     """The error of the target: its own bytes where the client speaks its dialect, else in the client's. `retries`: the client may try
     again; where not, the gateway has done so for it."""
     error = failure.error
     body = failure.body if failure.body is not None else call.dialect.encode_error(error, call.request_id)
     headers = [(b"x-tidegate-target", header_value(target.name)), *failure.headers]
+    if plan.by_route:
+        headers.append((b"x-tidegate-route", way(plan.route, call.why, call.attempts)))
     if not retries and not any(name == _SHOULD_RETRY for name, _ in headers):
         headers.append((_SHOULD_RETRY, b"false"))
     await reply.whole(error.http_status, JSON, body, headers)

@@ -31,6 +31,7 @@ ROUTES = (
         ),
         rules=Rules(guarded=True, retries=1),
     ),
+    Route(name="guarded", targets=(("openai", "gpt-9"), ("second", "gpt-9")), rules=Rules(guarded=True)),
     Route(name="keyless", targets=(("anthropic", "claude-big"), ("openai", "gpt-9"))),
 )
 
@@ -69,9 +70,21 @@ async def test_what_cannot_do_what_is_asked_is_left_out_and_the_header_says_so()
     assert len(made.provider.sent) == 2
 
 
-async def test_a_later_attempt_says_which_it_is() -> None:
+async def test_a_later_attempt_says_which_it_is_and_what_came_before() -> None:
     made = memory(Given(b"{}", status=500), Given(WHOLE))
-    assert (await made.chat("plain")).headers["x-tidegate-route"] == "plain; in_order; attempt 2"
+    assert (await made.chat("plain")).headers["x-tidegate-route"] == "plain; in_order; after openai/blind 500; attempt 2"
+
+
+async def test_an_error_says_too_what_was_tried_and_passed_over() -> None:
+    made = memory(Given(b"{}", status=400), Given(b"{}", status=503))
+    assert (await made.chat("guarded")).headers["x-tidegate-route"] == "guarded; in_order; after openai/gpt-9 400"
+    first, second = made.app.live.current.plan(key(), "guarded").targets
+    made.app.live.health.place(first).circuit.limited(1e6, 50.0, 0.0)
+    got = await made.chat("guarded")
+    assert (got.status, got.headers["x-tidegate-route"]) == (503, "guarded; in_order; after openai/gpt-9 left alone, second/gpt-9 503")
+    made.app.live.health.place(second).circuit.limited(1e6, 50.0, 0.0)
+    got = await made.chat("guarded")
+    assert got.headers["x-tidegate-route"] == "guarded; in_order; after openai/gpt-9 left alone, second/gpt-9 left alone"
 
 
 async def test_a_long_prompt_goes_to_no_target_that_it_does_not_fit() -> None:
