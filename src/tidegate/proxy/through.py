@@ -43,6 +43,8 @@ Prepare: TypeAlias = Callable[[App, Call, Plan, Target], Prepared]
 _RETRIES_ABOVE = b"x-stainless-retry-count"
 """What the SDKs of OpenAI and Anthropic send: how often they have tried this call already."""
 _SHOULD_RETRY = b"x-should-retry"
+_EARLY = 0.002
+"""Seconds by which uvloop, whose timers count whole milliseconds, may wake a task too early."""
 
 
 async def through(app: App, call: Call, plan: Plan, reply: Reply, prepare: Prepare, *, effects: bool = False) -> None:
@@ -125,7 +127,7 @@ def _after(app: App, call: Call, plan: Plan, course: Course, targets: Sequence[T
     rest = place.circuit.rest(now) if plan.rules.guarded else 0.0
     if rest > max(LONGEST_WAIT, step.wait * (1 + SPREAD)) or not place.may_retry(now):
         return None
-    return Step(step.at, max(step.wait, rest), again=True)
+    return Step(step.at, max(step.wait, rest + _EARLY if rest else 0.0), again=True)
 
 
 def _drawn(call: Call) -> float:

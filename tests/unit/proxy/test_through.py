@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import msgspec
+import pytest
 from tests.unit.policy.values import key, snapshot, upstream
 from tests.unit.proxy.values import GPT, KEY, SSE, STREAM, WHOLE, Given, Memory, Ticks, silence
 
@@ -32,10 +33,12 @@ def memory(*given: Given | Exception, targets: tuple[tuple[str, str], ...] = TWO
 
 
 class Still(Ticks):
-    """Nothing passes but what is waited for."""
+    """No time passes by itself."""
+
+    at = 1000.0
 
     def monotonic(self) -> float:
-        return 1000.0
+        return self.at
 
 
 def sent(made: Memory) -> list[str]:
@@ -55,6 +58,20 @@ async def test_a_stream_is_held_back_while_a_retry_is_left() -> None:
     got = await made.chat("r", stream=True, stream_options={"include_usage": True})
     assert got.body == b"".join(STREAM)
     assert len(made.ledger.events) == 2
+
+
+async def test_a_retry_that_is_woken_a_little_early_finds_its_target_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = memory(failing(429, **{"retry-after": "7"}), Given(WHOLE), targets=TWO[:1], retries=1, guarded=True)
+    clock = Still()
+    made.app = msgspec.structs.replace(made.app, clock=clock)
+    made.gateway = Gateway(made.app)
+
+    async def early(seconds: float) -> None:
+        clock.at += seconds - 0.0005
+
+    monkeypatch.setattr("tidegate.proxy.through.asyncio.sleep", early)
+    assert (await made.chat("r")).status == 200
+    assert clock.at >= 1007.0
 
 
 async def test_a_client_that_has_waited_for_retries_is_told_not_to_retry() -> None:
