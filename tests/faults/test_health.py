@@ -58,7 +58,7 @@ def test_targets_are_listed_drained_and_restored(gateway: GatewayProcess) -> Non
     assert ask(gateway, "both", BODY).headers["x-tidegate-target"] == "one/gpt-4o"
 
 
-@pytest.mark.parametrize("target", ["", "openai", "a b/c", "a/", "/a"])
+@pytest.mark.parametrize("target", ["", "openai", "a b/c", "a/", "/a", "oen/gpt-4o"])
 def test_what_is_no_target_is_refused(gateway: GatewayProcess, target: str) -> None:
     url, key = gateway.admin()
     headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}

@@ -59,6 +59,10 @@ async def drain_target(call: Call, asked: OneTarget) -> TargetsHealth:
     drained = call.services.health.drained
     if len(drained) >= MOST_DRAINED and asked.target not in drained:
         raise invalid_field("target", f"{MOST_DRAINED} targets are drained already: restore some of them")
+    provider = asked.target.partition("/")[0]
+    live = call.services.configuration
+    if live is not None and provider not in live.current.snapshot.upstreams:
+        raise invalid_field("target", f"there is no provider `{provider}`")
     drained.add(asked.target)
     _LOG.warning("a target is drained", target=asked.target, by=call.actor_name)
     return _all(call)
