@@ -33,12 +33,12 @@ $(shell rm -rf $(STAMPS))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run install servers test unit faults faults-long bugs check $(CHECKS) format bench lock clean
+.PHONY: help run install servers test unit faults faults-long faults-versus bugs check $(CHECKS) format bench lock clean
 
 help: ## show what there is
 	@echo "Tidegate. Commands:"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@echo "ARGS=... is passed on by run, unit, test and bench."
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo "ARGS=... is passed on by run, unit, test, faults, faults-versus and bench."
 
 run: $(STAMPS)/project ## install what is missing into .venv and serve on http://127.0.0.1:8080
 	@exec $(BIN)/tidegate serve $(ARGS)
@@ -65,8 +65,11 @@ faults: install servers ## run the drills (killed processes, dead stores, broken
 
 # File by file: what one has found is on the page before the next begins.
 faults-long: install servers ## run them at nightly size and write docs/reliability.md
-	@rm -f docs/reliability.md
+	@$(PYTHON_IN_VENV) -m tests.faults.rig.page docs/reliability.md
 	@for file in tests/faults/test_*.py; do TIDEGATE_FAULTS=long TIDEGATE_VERDICT=docs/reliability.md $(BIN)/pytest $$file $(ARGS); done
+
+faults-versus: install servers ## run them on LiteLLM's proxy too and write both figures into docs/reliability.md
+	@$(PYTHON_IN_VENV) -m tests.faults.versus $(ARGS)
 
 bugs: install servers ## put known defects back one by one: the test that each names must fail
 	@$(PYTHON_IN_VENV) scripts/bugs.py

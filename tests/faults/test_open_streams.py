@@ -3,18 +3,17 @@ each costs the gateway in memory is bounded, nobody loses a byte or a heartbeat,
 
 import asyncio
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from tests.faults.rig.calls import FIRST_NUMBER, Call, make
+from tests.faults.rig.readers import KIB, Reader
 from tests.faults.rig.sizes import IS_LONG, sizes
 from tests.faults.rig.stage import Stage, staged
 from tests.support.waiting import soon
 
-KIB = 1 << 10
 IDLE_MOST, SLOW_MOST = 100, 160
 """KiB for each stream."""
 BEATS, APART = 3, 0.7
@@ -30,43 +29,6 @@ Record = Callable[[str, object], None]
 def stage(tmp_path: Path) -> Iterator[Stage]:
     with staged(tmp_path) as found:
         yield found
-
-
-class Reader:
-    """A client that takes bytes when it is told to, from a socket that keeps few of them."""
-
-    def __init__(self, port: int, request: bytes) -> None:
-        self._sock = socket.socket()
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * KIB)
-        self._sock.setblocking(False)
-        self._address = ("127.0.0.1", port)
-        self._request = request
-        self.got = bytearray()
-
-    async def begin(self) -> None:
-        loop = asyncio.get_running_loop()
-        await loop.sock_connect(self._sock, self._address)
-        await loop.sock_sendall(self._sock, self._request)
-        await self.take(KIB)
-
-    async def take(self, most: int) -> bool:
-        """Reads once; False at the end."""
-        piece = await asyncio.get_running_loop().sock_recv(self._sock, most)
-        self.got += piece
-        return bool(piece)
-
-    async def rest(self) -> None:
-        while not self.got.endswith(b"0\r\n\r\n") and await self.take(64 * KIB):
-            pass
-
-    def close(self) -> None:
-        self._sock.close()
-
-
-def request(stage: Stage, call: Call) -> bytes:
-    body = call.body()
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-api-key: {stage.gateway.key}\r\ncontent-length: {len(body)}\r\n\r\n"
-    return head.encode() + body
 
 
 def memory(stage: Stage) -> int:
@@ -93,7 +55,7 @@ async def test_idle_streams_cost_little_and_lose_nothing(stage: Stage, record_pr
     await warmed(stage)
     many, before, open_before = sizes().idle_streams, memory(stage), files(stage)
     script = {"n": BEATS, "gap_ms": round(APART * 1000)}
-    readers = [Reader(stage.gateway.port, request(stage, Call(FIRST_NUMBER + 100 + place, script=script))) for place in range(many)]
+    readers = [Reader(stage.gateway.port, stage.gateway.key, Call(FIRST_NUMBER + 100 + place, script=script)) for place in range(many)]
     await asyncio.gather(*(reader.begin() for reader in readers))
     began = time.monotonic()
     beside = await make(stage.gateway.port, stage.gateway.key, Call(FIRST_NUMBER + 99, script={"n": 1}))
@@ -117,7 +79,7 @@ async def test_idle_streams_cost_little_and_lose_nothing(stage: Stage, record_pr
 async def test_slow_readers_hold_their_provider_back_and_not_the_gateway(stage: Stage, record_property: Record) -> None:
     await warmed(stage)
     many, before = sizes().slow_readers, memory(stage)
-    readers = [Reader(stage.gateway.port, request(stage, Call(FIRST_NUMBER + 100 + place, script=LONG_ANSWER))) for place in range(many)]
+    readers = [Reader(stage.gateway.port, stage.gateway.key, Call(FIRST_NUMBER + 100 + place, script=LONG_ANSWER)) for place in range(many)]
     await asyncio.gather(*(reader.begin() for reader in readers))
     highest = before
     for _ in range(10):

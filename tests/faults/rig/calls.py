@@ -93,18 +93,22 @@ class _Reader:
         self.transcript.body = b"".join(self._parts)
 
 
-async def make(port: int, key: str, call: Call) -> Transcript:
-    """Makes the call; never raises for what the gateway or the network does."""
+def request(key: str, call: Call) -> bytes:
+    """The bytes of the call."""
     body = call.body()
     head = f"POST {_PATHS[call.client]} HTTP/1.1\r\nhost: 127.0.0.1\r\nx-api-key: {key}\r\ncontent-type: application/json\r\n"
-    request = f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+    return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
+async def make(port: int, key: str, call: Call) -> Transcript:
+    """Makes the call; never raises for what the gateway or the network does."""
     transcript = Transcript(call=call, began=time.monotonic())
     reader = _Reader(transcript)
     writer: asyncio.StreamWriter | None = None
     try:
         async with asyncio.timeout(call.patience):
             source, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(request)
+            writer.write(request(key, call))
             await _read(source, reader, call.leave_after)
     except TimeoutError:
         transcript.end = "patience"

@@ -15,16 +15,34 @@ from tidegate.sandbox.app import Settings
 from tidegate.sandbox.server import Running, running
 
 
-class Stage(msgspec.Struct):
-    """`truth` and `rows` read what both sides say."""
+class Scene(msgspec.Struct):
+    """The provider and the network before it, for whatever gateway stands there. `truth` is the provider's own account."""
 
     sandbox: Running
     proxy: FaultProxy
-    gateway: GatewayProcess
     log: Path
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.proxy.port}"
 
     def truth(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_bytes().splitlines()] if self.log.exists() else []
+
+    def quiet(self, within: float = 10.0) -> bool:
+        """Whether the provider's connections come to rest: nothing is being answered any more."""
+        until = time.monotonic() + within
+        while time.monotonic() < until:
+            if self.sandbox.app.stats.open == 0:
+                return True
+            time.sleep(0.02)
+        return False
+
+
+class Stage(Scene):
+    """`rows` is what the gateway says."""
+
+    gateway: GatewayProcess
 
     def rows(self, attempts: int = 0, rest: float = 2.0) -> list[dict[str, Any]]:
         """The ledger's rows: as many as `attempts`, or what there is when no other has come for `rest` seconds. The first may take longer:
@@ -38,14 +56,12 @@ class Stage(msgspec.Struct):
                 until = time.monotonic() + rest
         return found
 
-    def quiet(self, within: float = 10.0) -> bool:
-        """Whether the provider's connections come to rest: nothing is being answered any more."""
-        until = time.monotonic() + within
-        while time.monotonic() < until:
-            if self.sandbox.app.stats.open == 0:
-                return True
-            time.sleep(0.02)
-        return False
+
+@contextlib.contextmanager
+def scene(folder: Path) -> Iterator[Scene]:
+    log = folder / "truth.jsonl"
+    with running(Settings(truth_log=log, fsync=False)) as sandbox, FaultProxy(sandbox.port) as proxy:
+        yield Scene(sandbox, proxy, log)
 
 
 @contextlib.contextmanager
@@ -59,11 +75,8 @@ def staged(
 ) -> Iterator[Stage]:
     """Two OpenAI-shaped and one Anthropic-shaped provider, all the same sandbox: `/p1`, `/p2` and `/p3` in its log. `config` adds to or
     replaces parts of tidegate.yaml, `openai` are settings of that provider, `around` is a command that runs the gateway."""
-    log = folder / "truth.jsonl"
-    with contextlib.ExitStack() as stack:
-        sandbox = stack.enter_context(running(Settings(truth_log=log, fsync=False)))
-        proxy = stack.enter_context(FaultProxy(sandbox.port))
-        base = f"http://127.0.0.1:{proxy.port}"
+    with scene(folder) as set_up:
+        base = set_up.base
         settings: dict[str, Any] = {
             "providers": {
                 # Of no known kind: OpenAI's own has the Responses API too, which the sandbox does not speak.
@@ -76,5 +89,5 @@ def staged(
         }
         settings |= config or {}
         secrets = {"UPSTREAM_KEY": "upstream-secret-of-the-operator", **(environ or {})}
-        made = GatewayProcess(folder / "gateway", settings, secrets, around=around)
-        yield Stage(sandbox, proxy, stack.enter_context(made), log)
+        with GatewayProcess(folder / "gateway", settings, secrets, around=around) as gateway:
+            yield Stage(set_up.sandbox, set_up.proxy, set_up.log, gateway)
