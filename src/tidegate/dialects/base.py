@@ -8,9 +8,11 @@ from typing import Protocol
 
 import msgspec
 
+from tidegate.dialects.reading import as_body
 from tidegate.ir.content import Origin
 from tidegate.ir.errors import Error
 from tidegate.ir.events import Event
+from tidegate.ir.json import JsonObject
 from tidegate.ir.loss import Loss
 from tidegate.ir.request import Request
 from tidegate.ir.response import Response
@@ -120,9 +122,10 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Query parameters that go upstream when the client speaks the same dialect."""
     head: Callable[[Fields], Head]
     """For dialects that say it in the body. Where the URL says it, the surface gives the head."""
-    decode_request: Callable[[bytes], Request]
-    """A dialect that has `model` and `stream` in the URL leaves them empty; `Call.asked` fills them in."""
-    decode_count: Callable[[bytes], Request] | None = None
+    read_request: Callable[[JsonObject], Request]
+    """The neutral request of a decoded body, which it takes apart. A dialect that has `model` and `stream` in the URL leaves them empty;
+    `Call.asked` fills them in."""
+    read_count: Callable[[JsonObject], Request] | None = None
     """A request whose tokens are to be counted; None where the dialect has no such surface."""
     count_path: str = "/count_tokens"
     """Where tokens are counted, appended to the path of a whole answer without `count_instead` at its end."""
@@ -148,3 +151,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """(error, request id) -> the dialect's error event, framed. Never a terminator."""
     usage_fields: Callable[[bytes | None], dict[str, bytes]]
     """The client's raw `stream_options` or None -> the top-level fields to set; empty where usage is always reported or was asked."""
+
+    def decode_request(self, body: bytes) -> Request:
+        """`read_request` of the bytes of a body."""
+        return self.read_request(as_body(body))

@@ -6,10 +6,11 @@ other.
 import msgspec
 
 from tidegate.dialects import anthropic, bedrock_converse
-from tidegate.dialects.anthropic.decode_request import decode_unnamed
+from tidegate.dialects.anthropic.decode_request import read_unnamed
 from tidegate.dialects.base import Head, Stamp
 from tidegate.ir.errors import Error
 from tidegate.ir.events import Event
+from tidegate.ir.json import JsonObject
 from tidegate.ir.loss import Loss
 from tidegate.ir.request import Request
 from tidegate.wire import eventstream_invoke
@@ -27,8 +28,8 @@ def _head(fields: Fields) -> Head:
     return Head("", False)
 
 
-def _decode_request(body: bytes) -> Request:
-    request = decode_unnamed(body)
+def _read_request(raw: JsonObject) -> Request:
+    request = read_unnamed(raw)
     request.extras = {name: value for name, value in request.extras.items() if name not in _ONLY_HERE}
     return request
 
@@ -61,8 +62,8 @@ DIALECT = msgspec.structs.replace(
     framing=INVOKE,
     stream_type=b"application/vnd.amazon.eventstream",
     head=_head,
-    decode_request=_decode_request,
-    decode_count=None,
+    read_request=_read_request,
+    read_count=None,
     stream_encoder=_StreamEncoder,
     encode_error=bedrock_converse.DIALECT.encode_error,
     encode_stream_error=_encode_stream_error,

@@ -4,6 +4,7 @@ what is left at the end is what nobody models. All raise `bad_request` with the 
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import cast
 
+from tidegate.dialects.values import parse
 from tidegate.ir.errors import GatewayError, bad_request
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.usage import PRICED_TIERS
@@ -19,6 +20,15 @@ def missing(path: str) -> GatewayError:
 
 def join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
+
+
+def as_body(body: bytes) -> JsonObject:
+    """The JSON object that a request is."""
+    try:
+        value = parse(body)
+    except ValueError as error:
+        raise bad_request(f"The body cannot be read: invalid JSON: {error}", code="invalid_json") from None
+    return as_object(value, "body")
 
 
 def as_object(value: Json, path: str) -> JsonObject:

@@ -7,12 +7,11 @@ Called by `proxy.named`, which knows whose they are. `inline` puts the bytes of 
 import re
 from base64 import b64encode
 from collections.abc import Iterator
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 import msgspec
 
-from tidegate.dialects.values import parse
 from tidegate.ir.json import Json, JsonObject
 from tidegate.wire.splice import Fields
 
@@ -82,10 +81,9 @@ def mentions(fields: Fields, dialect: str) -> bool:
     return _ESCAPE in body and _ESCAPED.search(body) is not None
 
 
-def references(fields: Fields, dialect: str) -> tuple[JsonObject, list[Reference]]:
-    """(the body, read in full; what it names by an id). Raises `ValueError` where it cannot be read."""
-    value = cast("JsonObject", parse(fields.body))
-    return value, list(_found(value, "", dialect))
+def references(body: JsonObject, dialect: str) -> list[Reference]:
+    """What a body names by an id."""
+    return list(_found(body, "", dialect))
 
 
 def _found(value: Json, path: str, dialect: str) -> Iterator[Reference]:

@@ -128,7 +128,7 @@ async def _counted(app: App, call: Call, charges: tuple[Charge, ...], target: Ta
     hard = [charge.limit for charge in charges if charge.measure == SPEND and charge.enforced]
     if not hard or any(limit.strict for limit in hard):
         return None
-    request = call.request or call.asked(call.body)
+    request = call.meant()
     return await asyncio.to_thread(count, request, app.tokens, target.model)
 
 

@@ -168,7 +168,7 @@ class Attempt:
             self.usage,
             self.app.tokens,
             self.target.model,
-            lambda: call.request or call.asked(call.body),
+            call.meant,
             len(self.prepared.body),
         )
 

@@ -67,7 +67,7 @@ def _begun(call: Call) -> JsonObject:
     """The response as long as nothing of it is known. Raises `GatewayError` for a request that cannot be read."""
     previous = call.fields.get("previous_response_id")
     return {
-        **frame_of("", call.head.model, int(call.at), None, call.stamp, call.asked(call.body)),
+        **frame_of("", call.head.model, int(call.at), None, call.stamp, call.meant()),
         "status": "queued",
         "background": True,
         "store": True,

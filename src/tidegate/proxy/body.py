@@ -5,9 +5,10 @@ from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import contextmanager
 
 from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
+from tidegate.ir.json import JsonObject
 from tidegate.ports import BodyTooLong, BrokenBody, Client, SlowBody
 from tidegate.wire.inflate import ENCODINGS, MOST_TIMES, InflatedTooLong, InflateError, inflate
-from tidegate.wire.splice import Fields, JsonError, check_nested, scan
+from tidegate.wire.splice import Fields, JsonError, read, scan
 
 _AT_ONCE = 4 << 10
 """Bytes that are inflated without a thread: at most 400 KiB, in under a millisecond."""
@@ -92,13 +93,12 @@ def scanned(body: bytes) -> Fields:
         raise _unreadable(error) from None
 
 
-def checked(body: bytes) -> bytes:
-    """A scanned body that is going to be read in full. Raises `GatewayError` BAD_REQUEST where it could be read in two ways."""
+def in_full(body: bytes) -> JsonObject:
+    """A scanned body in full. Raises `GatewayError` BAD_REQUEST where it could be read in two ways."""
     try:
-        check_nested(body)
+        return read(body)
     except JsonError as error:
         raise _unreadable(error) from None
-    return body
 
 
 def _unreadable(error: JsonError) -> GatewayError:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import msgspec
 
 from tidegate.dialects.base import Dialect, Head, Stamp
+from tidegate.dialects.reading import as_body
+from tidegate.ir.json import JsonObject
 from tidegate.ir.loss import Loss
 from tidegate.ir.request import Request
 from tidegate.policy.overload.queue import Priority
@@ -55,11 +57,15 @@ class Call(msgspec.Struct, kw_only=True, gc=False):
     queued: bytes = b""
     """How it waited for its turn, where it had to."""
 
-    def asked(self, body: bytes) -> Request:
+    def asked(self, body: JsonObject) -> Request:
         """`body`, in the client's dialect, as a neutral request. Raises `GatewayError`."""
-        request = self.dialect.decode_request(body)
+        request = self.dialect.read_request(body)
         request.model, request.stream = self.head.model, self.head.stream
         return request
+
+    def meant(self) -> Request:
+        """The whole of the request, also where nothing has asked for it yet. Raises `GatewayError`."""
+        return self.request or self.asked(as_body(self.body))
 
     @property
     def snapshot(self) -> Snapshot:

@@ -8,6 +8,7 @@ import asyncio
 import msgspec
 
 from tidegate.dialects.choose import Identity, carries_foreign, choose
+from tidegate.dialects.reading import as_body
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Target
@@ -29,8 +30,8 @@ _NO_SUCH_SURFACE = (404, 405, 501)
 
 async def count_tokens(app: App, call: Call, reply: Reply) -> None:
     """The count for the first target of the plan. Raises `GatewayError`."""
-    decode = call.dialect.decode_count
-    if decode is None:
+    read = call.dialect.read_count
+    if read is None:
         raise GatewayError(Error(kind=ErrorKind.NOT_FOUND, message=f"{call.dialect.name} has no counting of tokens.", code="unknown_url"))
     call.fields = scanned(call.body)
     if not call.head.model:
@@ -44,7 +45,7 @@ async def count_tokens(app: App, call: Call, reply: Reply) -> None:
         app, call, plan, reply
     ):
         return
-    count = await asyncio.to_thread(estimate, decode(call.body), app.tokens, target.model)
+    count = await asyncio.to_thread(estimate, read(as_body(call.body)), app.tokens, target.model)
     receipt = b"emulated:input_tokens"
     await _send(reply, 200, msgspec.json.encode({call.dialect.count_field: count}), target, [(b"x-tidegate-receipt", receipt)])
 

@@ -71,7 +71,7 @@ def _asks(call: Call, wanted: frozenset[Ask]) -> frozenset[Ask]:
     if not maybe:
         return frozenset()
     try:
-        request = call.request or call.asked(call.body)
+        request = call.meant()
     except GatewayError:
         return frozenset()  # whoever must read it says what is wrong with it
     return frozenset(maybe & _of(request))

@@ -25,7 +25,7 @@ from tidegate.policy.snapshot import Target
 from tidegate.ports import UpstreamFailure
 from tidegate.ports.kept import Kept, Listing, Put
 from tidegate.proxy.app import App
-from tidegate.proxy.body import checked, scanned
+from tidegate.proxy.body import in_full, scanned
 from tidegate.proxy.call import Call
 from tidegate.proxy.credentials import prove
 from tidegate.proxy.google_files import page_of
@@ -50,9 +50,8 @@ _OK, _GONE = 200, 404
 
 async def create(app: App, call: Call, reply: Reply) -> None:
     """Raises `GatewayError` where the client has got nothing yet."""
-    call.fields = scanned(checked(call.body))
-    raw = call.fields.get("model")
-    model = None if raw is None else parse(raw)
+    call.fields = scanned(call.body)
+    model = in_full(call.body).get("model")
     if type(model) is not str or not model:
         raise bad_request("`model` is missing: the name of the model that the cache is for.", "model", "missing_required_parameter")
     call.head = Head(model.removeprefix("models/"), stream=False)

@@ -11,13 +11,13 @@ from urllib.parse import parse_qs
 import msgspec
 
 from tidegate.dialects.gemini.names import camel
-from tidegate.dialects.values import dump, object_or_empty, parse, text_or_empty
+from tidegate.dialects.values import dump, object_or_empty, text_or_empty
 from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request, unsupported
 from tidegate.ir.json import JsonObject
 from tidegate.policy.ticket import Ticket, written
 from tidegate.ports.kept import Kept, KeptStore, Listing, Put
 from tidegate.proxy.app import App
-from tidegate.proxy.body import arriving, checked
+from tidegate.proxy.body import arriving, in_full
 from tidegate.proxy.call import Call
 from tidegate.proxy.file_parts import put_chunks
 from tidegate.proxy.file_shapes import UNFINISHED, USUAL, WITHOUT_BATCHES, Facts, shown_by_google
@@ -181,10 +181,7 @@ def _number(call: Call, name: bytes) -> int | None:
 
 def _told(body: bytes) -> JsonObject:
     """What the client says of its file."""
-    try:
-        file = object_or_empty(parse(checked(body))).get("file") if body.strip() else None
-    except ValueError:
-        raise bad_request("The body is not JSON.") from None
+    file = object_or_empty(in_full(body)).get("file") if body.strip() else None
     return camel(dict(object_or_empty(file)))
 
 

@@ -16,7 +16,7 @@ from tidegate.policy.snapshot import Target
 from tidegate.ports.kept import Kept
 from tidegate.proxy import provider_files
 from tidegate.proxy.app import App
-from tidegate.proxy.body import checked, scanned
+from tidegate.proxy.body import in_full, scanned
 from tidegate.proxy.call import Call
 from tidegate.proxy.credentials import CALLER_KEY
 from tidegate.proxy.file_parts import read
@@ -36,10 +36,8 @@ async def resolved(app: App, call: Call, plan: Plan) -> Plan:
     own = call.dialect.name
     if not mentions(call.fields, own):
         return plan
-    try:
-        body, named = references(scanned(checked(call.body)), own)
-    except ValueError:
-        return plan  # whoever reads it says what is wrong
+    body = in_full(call.body)
+    named = references(body, own)
     if not named:
         return plan
     if len(named) > _MOST:

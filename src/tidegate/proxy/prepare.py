@@ -24,7 +24,7 @@ from tidegate.providers.quirks import apply_quirks
 from tidegate.providers.spec import Wire
 from tidegate.proxy import thinking
 from tidegate.proxy.app import App
-from tidegate.proxy.body import checked
+from tidegate.proxy.body import in_full
 from tidegate.proxy.call import Call
 from tidegate.proxy.credentials import prove
 from tidegate.proxy.defaults import WITHIN, put_within
@@ -164,7 +164,7 @@ def _passed(call: Call, fields: Fields, provider: Dialect, target: Target) -> tu
 def _translated(app: App, call: Call, fields: Fields, provider: Dialect, target: Target) -> tuple[Request, bytes, list[Loss]]:
     """What the neutral request is in the provider's dialect. Encoders ask for usage by themselves."""
     if call.request is None:
-        call.request = thinking.restore(app.thinking, call.key.id, call.asked(checked(fields.body)))
+        call.request = thinking.restore(app.thinking, call.key.id, call.asked(in_full(fields.body)))
     if call.request.own_only and provider.name != call.dialect.name:
         field = call.request.own_only[0]
         raise unsupported(f"`{field}` means something to the provider that keeps it only: {target.name} speaks another API.", field)

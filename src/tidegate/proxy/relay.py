@@ -54,7 +54,7 @@ async def whole(attempt: Attempt, answer: UpstreamAnswer) -> Failure | None:
             response = _learned(attempt, _decoded(prepared, answer, body))
             if attempt.diverts and is_filtered(response):
                 return Failure(filtered(attempt), returned(answer.headers))
-            encoded = call.dialect.encode_response(response, call.stamp, prepared.request or call.asked(call.body))
+            encoded = call.dialect.encode_response(response, call.stamp, prepared.request or call.meant())
             attempt.losses += encoded.losses
             body = encoded.body
     except GatewayError as unusable:
@@ -216,7 +216,7 @@ async def _told_as_stream(attempt: Attempt, answer: UpstreamAnswer) -> Failure |
     response = _learned(attempt, prepared.dialect.decode_response(await answer.read(WHOLE_LIMIT), prepared.origin))
     if attempt.diverts and is_filtered(response):
         return Failure(filtered(attempt), returned(answer.headers))
-    encoder = call.dialect.stream_encoder(call.stamp, prepared.request or call.asked(call.body))
+    encoder = call.dialect.stream_encoder(call.stamp, prepared.request or call.meant())
     body = b"".join(encoder.feed(event) for event in unfold(response))
     attempt.losses += encoder.losses
     gate = Gate(attempt, call.dialect.stream_type, returned(answer.headers))

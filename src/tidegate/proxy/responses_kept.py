@@ -7,6 +7,7 @@ import asyncio
 from urllib.parse import parse_qs
 
 from tidegate.dialects.base import Stamp
+from tidegate.dialects.reading import as_body
 from tidegate.dialects.values import dump
 from tidegate.ir.content import Origin
 from tidegate.ir.errors import bad_request
@@ -64,7 +65,7 @@ async def get(app: App, call: Call, reply: Reply) -> None:
 def _told(call: Call, found: Held, after: int) -> bytes:
     """The events of a finished response, one delta for each block."""
     response = call.dialect.decode_response(dump(found.response), Origin(call.dialect.name))
-    request = call.dialect.decode_request(dump({"model": response.model, "input": "", "store": True}))
+    request = call.dialect.read_request({"model": response.model, "input": "", "store": True})
     encoder = call.dialect.stream_encoder(Stamp(response.id.removeprefix("resp_"), response.created or 0), request)
     parser = SseParser(_LONGEST)
     frames = [frame for event in unfold(response) for frame in parser.feed(encoder.feed(event))]
@@ -106,6 +107,6 @@ async def input_tokens(app: App, call: Call, reply: Reply) -> None:
     call.head = call.dialect.head(call.fields)
     target = call.planner.plan(call.key, call.head.model).targets[0]
     body = call.body if "input" in call.fields.spans else splice(call.fields, {"input": b'""'})
-    count = await asyncio.to_thread(estimate, call.asked(body), app.tokens, target.model)
+    count = await asyncio.to_thread(estimate, call.asked(as_body(body)), app.tokens, target.model)
     headers = [(b"x-tidegate-target", header_value(target.name)), (b"x-tidegate-receipt", b"emulated:input_tokens")]
     await reply.whole(200, JSON, dump({"object": "response.input_tokens", "input_tokens": count}), headers)

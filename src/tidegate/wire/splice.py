@@ -92,9 +92,9 @@ def scan(body: bytes) -> Fields:
     return fields
 
 
-def check_nested(body: bytes) -> None:
-    """For a scanned body that is read in full: raises `JsonError` where a name stands twice in any object, where the nesting is deeper
-    than `DEEPEST`, and where there are more values than `MOST_VALUES`."""
+def read(body: bytes) -> Any:
+    """What a scanned body says, in full. Raises `JsonError` where a name stands twice in any object, where the nesting is deeper than
+    `DEEPEST`, and where there are more values than `MOST_VALUES`."""
     if len(body) > 2 * MOST_VALUES and _values(body) > MOST_VALUES:
         raise JsonError(f"the JSON has more than {MOST_VALUES} values")
     try:
@@ -107,6 +107,7 @@ def check_nested(body: bytes) -> None:
     # exponents, which it writes out: whoever counts on that gets the last of the two values, as from any reader of JSON.)
     if len(msgspec.json.encode(value)) != len(body):
         json.loads(body, object_pairs_hook=_distinct, parse_int=str, parse_float=str)
+    return value
 
 
 def _values(body: bytes) -> int:

@@ -10,7 +10,7 @@ from tidegate.wire.splice import scan
 
 def found(body: Any, dialect: str) -> list[tuple[str, str, str, str]]:
     fields = scan(json.dumps(body).encode())
-    named = [(one.kind, one.id, one.field, one.form) for one in references(fields, dialect)[1]]
+    named = [(one.kind, one.id, one.field, one.form) for one in references(body, dialect)]
     assert mentions(fields, dialect) or not named
     return named
 
@@ -124,7 +124,7 @@ def test_what_people_and_tools_say_names_nothing(dialect: str, body: Any) -> Non
 def test_a_name_that_is_hidden_is_found(name: str) -> None:
     fields = scan(json.dumps(said(CHAT_FILE)).replace("file_id", name).encode())
     assert mentions(fields, "openai_chat")
-    assert [one.id for one in references(fields, "openai_chat")[1]] == ["file-1"]
+    assert [one.id for one in references(json.loads(fields.body), "openai_chat")] == ["file-1"]
 
 
 def test_letters_beyond_ascii_hide_nothing() -> None:
@@ -175,7 +175,8 @@ PDF, PNG = ("application/pdf", "a.pdf", b"%PDF"), ("image/png", "a.png", b"\x89P
 )
 def test_the_bytes_stand_in_place_of_the_id(dialect: str, body: Any, file: tuple[str, str, bytes], part: Any) -> None:
     value: Any
-    value, named = references(scan(json.dumps(body).encode()), dialect)
+    value = json.loads(json.dumps(body))
+    named = references(value, dialect)
     assert inline(named[0], *file) == ""
     assert value["messages"][0]["content"] == [part]
 

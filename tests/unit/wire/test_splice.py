@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.wire.splice import Fields, JsonError, check_nested, scan, splice
+from tidegate.wire.splice import Fields, JsonError, read, scan, splice
 
 BODY = b' { "model" : "a" , "n":1,"messages":[{"model":"x"}] } '
 
@@ -96,7 +96,7 @@ def test_splicing_is_setting_and_dropping(
     ids=range(8),
 )
 def test_bodies_that_can_be_read_in_one_way_only(body: bytes) -> None:
-    check_nested(body)
+    read(body)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_bodies_that_can_be_read_in_one_way_only(body: bytes) -> None:
 )
 def test_bodies_that_could_be_read_in_two_ways(body: bytes, words: str) -> None:
     with pytest.raises(JsonError, match=words):
-        check_nested(body)
+        read(body)
 
 
 @given(

@@ -2,7 +2,7 @@
 matter each."""
 
 from tidegate.dialects.anthropic.decode_blocks import NAME
-from tidegate.dialects.anthropic.decode_request import decode_count_request, decode_request, head
+from tidegate.dialects.anthropic.decode_request import head, read_count, read_request
 from tidegate.dialects.anthropic.encode_request import encode_request
 from tidegate.dialects.anthropic.errors import decode_error, encode_error, encode_stream_error
 from tidegate.dialects.anthropic.response import decode_response, encode_response
@@ -25,8 +25,8 @@ DIALECT = Dialect(
     forward=frozenset(("anthropic-beta", "anthropic-version")),
     forward_query=frozenset(("beta",)),
     head=head,
-    decode_request=decode_request,
-    decode_count=decode_count_request,
+    read_request=read_request,
+    read_count=read_count,
     encode_request=encode_request,
     decode_response=decode_response,
     encode_response=encode_response,

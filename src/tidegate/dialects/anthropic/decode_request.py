@@ -21,7 +21,7 @@ from tidegate.dialects.reading import (
     wrong,
 )
 from tidegate.ir.errors import bad_request
-from tidegate.ir.json import Json, JsonObject
+from tidegate.ir.json import JsonObject
 from tidegate.ir.request import Message, OutputFormat, Reasoning, Request, Role
 from tidegate.wire.splice import Fields
 
@@ -43,17 +43,16 @@ def head(fields: Fields) -> Head:
     return Head(name, stream == b"true")
 
 
-def decode_request(body: bytes) -> Request:
+def read_request(raw: JsonObject) -> Request:
     """A whole request: `max_tokens` is required, as Anthropic has it."""
-    request = decode_count_request(body)
+    request = read_count(raw)
     if request.max_tokens is None:
         raise missing("max_tokens")
     return request
 
 
-def decode_unnamed(body: bytes) -> Request:
+def read_unnamed(raw: JsonObject) -> Request:
     """The same where the URL names the model."""
-    raw = _object(body)
     raw.setdefault("model", "")
     request = _request(raw)
     if request.max_tokens is None:
@@ -61,21 +60,9 @@ def decode_unnamed(body: bytes) -> Request:
     return request
 
 
-def decode_count_request(body: bytes) -> Request:
+def read_count(raw: JsonObject) -> Request:
     """The same for token counting, where `max_tokens` is not needed."""
-    return _request(_object(body))
-
-
-def _object(body: bytes) -> JsonObject:
-    try:
-        value: Json = _DECODER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise bad_request(f"invalid JSON: {error}") from None
-    except RecursionError:
-        raise bad_request("the JSON is nested too deeply") from None
-    if type(value) is not dict:
-        raise bad_request("the body must be a JSON object")
-    return value
+    return _request(raw)
 
 
 def _request(raw: JsonObject) -> Request:

@@ -2,7 +2,7 @@
 each. Model and streaming stand in the URL, streams are AWS event streams."""
 
 from tidegate.dialects.base import Dialect
-from tidegate.dialects.bedrock_converse.decode_request import decode_count, decode_request, head
+from tidegate.dialects.bedrock_converse.decode_request import head, read_count, read_request
 from tidegate.dialects.bedrock_converse.encode_request import encode_request
 from tidegate.dialects.bedrock_converse.errors import decode_error, encode_error, encode_stream_error
 from tidegate.dialects.bedrock_converse.fields import NAME
@@ -29,8 +29,8 @@ DIALECT = Dialect(
     headers={},
     forward=frozenset(("x-amzn-bedrock-trace", "x-amzn-bedrock-guardrailidentifier", "x-amzn-bedrock-guardrailversion")),
     head=head,
-    decode_request=decode_request,
-    decode_count=decode_count,
+    read_request=read_request,
+    read_count=read_count,
     count_path="/count-tokens",
     count_instead="/converse",
     count_field="inputTokens",

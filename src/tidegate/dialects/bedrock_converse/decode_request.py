@@ -37,31 +37,19 @@ def head(fields: Fields) -> Head:
     return Head("", False)
 
 
-def decode_request(body: bytes) -> Request:
-    return _request(_object(body))
+def read_request(raw: JsonObject) -> Request:
+    return _request(raw)
 
 
-def decode_count(body: bytes) -> Request:
+def read_count(raw: JsonObject) -> Request:
     """A request of `count-tokens`: the one of Converse inside. Bodies of single models (`invokeModel`) are not read."""
-    raw = take_object(_object(body), "input", "")
-    if raw is None:
+    wanted = take_object(raw, "input", "")
+    if wanted is None:
         raise missing("input")
-    inside = take_object(raw, "converse", "input")
+    inside = take_object(wanted, "converse", "input")
     if inside is None:
         raise bad_request("input.converse: field required; the tokens of `invokeModel` are not counted here", "input.converse")
     return _request(dict(inside))
-
-
-def _object(body: bytes) -> JsonObject:
-    try:
-        value: Json = _DECODER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise bad_request(f"invalid JSON: {error}") from None
-    except RecursionError:
-        raise bad_request("the JSON is nested too deeply") from None
-    if type(value) is not dict:
-        raise bad_request("the body must be a JSON object")
-    return value
 
 
 def _request(raw: JsonObject) -> Request:

@@ -5,7 +5,7 @@ import msgspec
 
 from tidegate.dialects.base import Dialect
 from tidegate.dialects.gemini.counting import count_body
-from tidegate.dialects.gemini.decode_request import decode_count_request, decode_request, head
+from tidegate.dialects.gemini.decode_request import head, read_count, read_request
 from tidegate.dialects.gemini.encode_request import encode_request
 from tidegate.dialects.gemini.errors import decode_error, encode_array_error, encode_error, encode_stream_error
 from tidegate.dialects.gemini.names import NAME
@@ -30,8 +30,8 @@ DIALECT = Dialect(
     headers={},
     forward=frozenset(),
     head=head,
-    decode_request=decode_request,
-    decode_count=decode_count_request,
+    read_request=read_request,
+    read_count=read_count,
     count_path=":countTokens",
     count_instead=":generateContent",
     count_field="totalTokens",

@@ -44,26 +44,16 @@ def head(fields: Fields) -> Head:
     return Head(name.removeprefix("models/"), False)
 
 
-def decode_request(body: bytes) -> Request:
+def read_request(raw: JsonObject) -> Request:
     """A whole request."""
-    return _request(_object(body))
+    return _request(raw)
 
 
-def decode_count_request(body: bytes) -> Request:
+def read_count(raw: JsonObject) -> Request:
     """`countTokens`: contents alone, or a whole request in `generateContentRequest`."""
-    raw = camel(_object(body))
+    raw = camel(raw)
     whole = take_object(raw, "generateContentRequest", "")
     return _request(dict(whole) if whole is not None else raw)
-
-
-def _object(body: bytes) -> JsonObject:
-    try:
-        value: Json = _DECODER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise bad_request(f"invalid JSON: {error}") from None
-    except RecursionError:
-        raise bad_request("the JSON is nested too deeply") from None
-    return as_object(value, "body")
 
 
 def _request(raw: JsonObject) -> Request:

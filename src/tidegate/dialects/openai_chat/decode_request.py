@@ -14,7 +14,6 @@ from tidegate.dialects.openai_chat.decode_tools import (
 )
 from tidegate.dialects.openai_chat.fields import NAME, parse, take_cache
 from tidegate.dialects.reading import as_list, missing, take_bool, take_int, take_number, take_object, take_opt_str, take_str, wrong
-from tidegate.ir.errors import bad_request
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.request import OutputFormat, Reasoning, Request
 from tidegate.wire.splice import Fields
@@ -34,14 +33,8 @@ def head(fields: Fields) -> Head:
     return Head(name, stream == b"true")
 
 
-def decode_request(body: bytes) -> Request:
+def read_request(raw: JsonObject) -> Request:
     """A whole request."""
-    try:
-        raw = parse(body)
-    except ValueError as error:
-        raise bad_request(f"We could not parse the JSON body of your request: {error}") from None
-    if type(raw) is not dict:
-        raise bad_request("We could not parse the JSON body of your request: expected a JSON object.")
     extras: JsonObject = {}
     model = take_str(raw, "model", "")
     if "messages" not in raw:

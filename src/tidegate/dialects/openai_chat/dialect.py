@@ -2,7 +2,7 @@
 Built here and named in the table of dialects; each of its functions has a file of its own beside this one."""
 
 from tidegate.dialects.base import Dialect
-from tidegate.dialects.openai_chat.decode_request import decode_request, head
+from tidegate.dialects.openai_chat.decode_request import head, read_request
 from tidegate.dialects.openai_chat.decode_response import decode_response
 from tidegate.dialects.openai_chat.encode_request import encode_request
 from tidegate.dialects.openai_chat.encode_response import encode_response
@@ -37,7 +37,7 @@ DIALECT = Dialect(
     # the client's machine).
     forward=frozenset(("openai-beta", "idempotency-key", "x-client-request-id")),
     head=head,
-    decode_request=decode_request,
+    read_request=read_request,
     encode_request=encode_request,
     decode_response=decode_response,
     encode_response=encode_response,

@@ -2,7 +2,7 @@
 
 from tidegate.dialects.base import Dialect
 from tidegate.dialects.openai_errors import decode_error, encode_error
-from tidegate.dialects.openai_responses.decode_request import decode_request, head
+from tidegate.dialects.openai_responses.decode_request import head, read_request
 from tidegate.dialects.openai_responses.decode_response import decode_response
 from tidegate.dialects.openai_responses.encode_request import encode_request
 from tidegate.dialects.openai_responses.encode_response import encode_response
@@ -25,7 +25,7 @@ DIALECT = Dialect(
     headers={},
     forward=frozenset(("openai-beta", "idempotency-key", "x-client-request-id")),
     head=head,
-    decode_request=decode_request,
+    read_request=read_request,
     encode_request=encode_request,
     decode_response=decode_response,
     encode_response=encode_response,

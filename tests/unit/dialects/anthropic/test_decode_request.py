@@ -7,8 +7,9 @@ import pytest
 from tests.unit.dialects.anthropic.making import decode
 
 from tidegate.dialects.anthropic import DIALECT
-from tidegate.dialects.anthropic.decode_request import decode_count_request
+from tidegate.dialects.anthropic.decode_request import read_count
 from tidegate.dialects.base import Head
+from tidegate.dialects.reading import as_body
 from tidegate.ir.content import CacheMark, Native, Text
 from tidegate.ir.errors import ErrorKind, GatewayError
 from tidegate.ir.request import Message, OutputFormat, Reasoning
@@ -163,7 +164,7 @@ def test_nulls_are_absent() -> None:
 
 
 def test_token_counting_needs_no_limit() -> None:
-    request = decode_count_request(b'{"model":"m","messages":[{"role":"user","content":"hi"}]}')
+    request = read_count(as_body(b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'))
     assert request.max_tokens is None
 
 

@@ -162,6 +162,6 @@ def test_errors_of_the_provider(status: int, body: bytes, kind: ErrorKind, messa
 
 
 def test_counting_reads_the_converse_request_inside() -> None:
-    decode = DIALECT.decode_count
-    assert decode is not None
-    assert decode(b'{"input":{"converse":{"messages":[{"role":"user","content":[{"text":"x"}]}]}}}') == ASKED
+    read = DIALECT.read_count
+    assert read is not None
+    assert read({"input": {"converse": {"messages": [{"role": "user", "content": [{"text": "x"}]}]}}}) == ASKED

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 from tests.unit.dialects.openai_chat.samples import decoded
 
-from tidegate.dialects.openai_chat.decode_request import decode_request, head
+from tidegate.dialects.openai_chat import DIALECT
+from tidegate.dialects.openai_chat.decode_request import head
 from tidegate.ir.content import CacheMark
 from tidegate.ir.errors import ErrorKind, GatewayError
 from tidegate.ir.request import OutputFormat, Reasoning
@@ -29,7 +30,7 @@ def test_head_names_what_is_wrong(body: bytes, param: str) -> None:
 @pytest.mark.parametrize("body", [b"", b"[]", b'"x"', b"{", b'{"model":"m","messages":[],"x":"\\ud800"}'])
 def test_a_body_that_is_no_request_is_a_bad_request(body: bytes) -> None:
     with pytest.raises(GatewayError) as raised:
-        decode_request(body)
+        DIALECT.decode_request(body)
     assert raised.value.error.kind is ErrorKind.BAD_REQUEST
 
 
@@ -163,4 +164,4 @@ def test_a_thinking_object_that_says_nothing_of_reasoning_is_kept() -> None:
 
 def test_decoding_is_by_value() -> None:
     body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "x"}]}).encode()
-    assert decode_request(body) == decode_request(body)
+    assert DIALECT.decode_request(body) == DIALECT.decode_request(body)
