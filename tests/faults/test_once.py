@@ -1,17 +1,22 @@
-"""T-ST-7 at its small size: calls with keys, each sent several times at once and again, also over a kill -9, by the provider's own log."""
+"""T-ST-7: calls with keys, each sent several times at once and again, also over a kill -9, by the provider's own log."""
 
 import json
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from tests.e2e.wire import Answer, Provider, call
+from tests.faults.rig.sizes import sizes
 from tests.support.gateway import GatewayProcess
 
-KEYS = 20
+KEYS = sizes().keys
+AT_ONCE = 20
 TIMES = 4
+EACH = 4
+"""Calls that are done before a kill, and calls that it cuts off."""
+Record = Callable[[str, object], None]
 
 
 @pytest.fixture(scope="module")
@@ -35,41 +40,60 @@ def made(provider: Provider, seed: int) -> int:
     return sum(f'\\"seed\\": {seed}'.encode() in request.raw for request in provider.requests())
 
 
-def test_each_key_is_one_call_however_often_it_is_sent(gateway: GatewayProcess, provider: Provider) -> None:
+def test_each_key_is_one_call_however_often_it_is_sent(gateway: GatewayProcess, provider: Provider, record_property: Record) -> None:
     provider.forget()
 
     def one(number: int) -> Answer:
         key = number % KEYS
         return ask(gateway, f"key-{key}", stream=key % 2 == 0, n=20, gap_ms=5, seed=1000 + key)
 
-    with ThreadPoolExecutor(KEYS) as pool:
-        answers = list(pool.map(one, range(KEYS * TIMES)))
+    # All sendings of a key at about the same time.
+    order = [part + AT_ONCE * group for group in range(KEYS // AT_ONCE) for _ in range(TIMES) for part in range(AT_ONCE)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answered = list(zip(order, pool.map(one, order), strict=True))
+    answers = [answer for _, answer in answered]
     for key in range(KEYS):
-        same = answers[key::KEYS]
+        same = [answer for number, answer in answered if number == key]
+        assert len(same) == TIMES
         assert {answer.status for answer in same} == {200}
         assert len({answer.body for answer in same}) == 1
         assert made(provider, 1000 + key) == 1
     assert sum("idempotency-replayed" in answer.headers for answer in answers) == KEYS * (TIMES - 1)
     assert ask(gateway, "key-1", seed=7).status == 422
+    record_property(
+        "verdict", f"{KEYS} idempotency keys, each sent {TIMES} times: {len(answers)} calls, {KEYS} attempts, the same bytes for each"
+    )
 
 
-def test_a_kill_makes_no_call_twice(gateway: GatewayProcess, provider: Provider) -> None:
+def test_a_kill_makes_no_call_twice(gateway: GatewayProcess, provider: Provider, record_property: Record) -> None:
+    for number in range(sizes().cut_keys):
+        killed(gateway, provider, str(number))
+    count = sizes().cut_keys * EACH
+    record_property(
+        "verdict",
+        f"{sizes().cut_keys} kills between keyed calls: {count} that were done are replayed, {count} that were cut off are not made again",
+    )
+
+
+def killed(gateway: GatewayProcess, provider: Provider, name: str) -> None:
     provider.forget()
-    before = [ask(gateway, f"done-{key}", stream=key % 2 == 0, n=5, seed=2000 + key) for key in range(4)]
-    with ThreadPoolExecutor(4) as pool:
-        running_calls = [pool.submit(ask, gateway, f"cut-{key}", n=1, header_delay_ms=30_000, seed=3000 + key) for key in range(4)]
-        while provider.open() < 4:
+    before = [ask(gateway, f"done-{name}-{key}", stream=key % 2 == 0, n=5, seed=2000 + key) for key in range(EACH)]
+    with ThreadPoolExecutor(EACH) as pool:
+        running_calls = [
+            pool.submit(ask, gateway, f"cut-{name}-{key}", n=1, header_delay_ms=30_000, seed=3000 + key) for key in range(EACH)
+        ]
+        while provider.open() < EACH:
             pass
         gateway.stop(signal.SIGKILL)
         assert all(broken.exception() is not None for broken in running_calls)
     gateway.start()
     gateway.admin()
     for key, first in enumerate(before):
-        again = ask(gateway, f"done-{key}", stream=key % 2 == 0, n=5, seed=2000 + key)
+        again = ask(gateway, f"done-{name}-{key}", stream=key % 2 == 0, n=5, seed=2000 + key)
         assert (again.status, again.body, again.headers["idempotency-replayed"]) == (200, first.body, "true")
         assert made(provider, 2000 + key) == 1
-    for key in range(4):
-        refused = ask(gateway, f"cut-{key}", n=1, header_delay_ms=30_000, seed=3000 + key)
+    for key in range(EACH):
+        refused = ask(gateway, f"cut-{name}-{key}", n=1, header_delay_ms=30_000, seed=3000 + key)
         assert (refused.status, refused.json()["error"]["code"]) == (422, "idempotent_call_broken_off")
         assert made(provider, 3000 + key) == 1
 

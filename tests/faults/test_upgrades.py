@@ -5,19 +5,16 @@ of a usual run; what keeps it true between two of these is in tests/conformance/
 """
 
 import asyncio
-import contextlib
-import itertools
 import subprocess
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
-from tests.faults.rig.calls import CLIENTS, FIRST_NUMBER, Call, Transcript, make
+from tests.faults.rig.balancer import Balancer, is_busy, is_well
 from tests.faults.rig.sizes import IS_LONG
-from tests.support.gateway import GatewayProcess
-from tests.support.replicas import KEY, Replicas, Stores, held, spent, stores
+from tests.support.replicas import Replicas, Stores, held, spent, stores
 from tests.support.waiting import eventually
 
 from tidegate.adapters.sql import version
@@ -28,9 +25,6 @@ Record = Callable[[str, object], None]
 ROOT = Path(__file__).parents[2]
 RATE = 80.0
 REPLICAS = 3
-AWAY = 0.1
-"""Seconds between two looks of the balancer."""
-BUSY = b"The gateway has more to do than it can"
 SETTINGS = {"TIDEGATE_AUTO_MIGRATE": "1", "TIDEGATE_PRE_STOP": "4", "TIDEGATE_DRAIN": "5"}
 LIMITS = {"limits": {"requests_per_minute": 1_000_000, "tokens_per_minute": 1_000_000_000}, "budget": {"usd": "1000", "per": "total"}}
 
@@ -55,49 +49,6 @@ def git(*arguments: str) -> str:
     return done.stdout.strip()
 
 
-class Balancer:
-    """Sends calls at a fixed rate to whoever was ready when it looked last, in turns, until it is told to end."""
-
-    def __init__(self, gateways: list[GatewayProcess]) -> None:
-        self.transcripts: list[Transcript] = []
-        self._gateways = gateways
-        self._ready = list(gateways)
-        self._ended = asyncio.Event()
-
-    async def run(self) -> None:
-        loop, began = asyncio.get_running_loop(), asyncio.get_running_loop().time()
-        numbers, clients = itertools.count(), itertools.cycle(CLIENTS[:2])
-        async with asyncio.TaskGroup() as tasks:
-            looks = [tasks.create_task(self._look(gateway)) for gateway in self._gateways]
-            while not self._ended.is_set():
-                number = next(numbers)
-                await asyncio.sleep(max(0.0, began + number / RATE - loop.time()))
-                call = Call(FIRST_NUMBER + number, next(clients), script={"n": 10, "gap_ms": 20}, stream=number % 2 == 0)
-                tasks.create_task(self._call(self._ready[number % len(self._ready)].port, call))
-            for look in looks:
-                look.cancel()
-
-    async def _call(self, port: int, call: Call) -> None:
-        self.transcripts.append(await make(port, KEY, call))
-
-    async def _look(self, gateway: GatewayProcess) -> None:
-        while True:
-            is_ready = await asyncio.to_thread(gateway.readiness) == 200
-            if is_ready != (gateway in self._ready):
-                left = [other for other in self._ready if other is not gateway]
-                self._ready = [*left, gateway] if is_ready else left or self._ready
-            await asyncio.sleep(AWAY)
-
-    @contextlib.asynccontextmanager
-    async def sending(self) -> AsyncGenerator[None]:
-        work = asyncio.create_task(self.run())
-        try:
-            yield
-        finally:
-            self._ended.set()
-            await work
-
-
 async def rolled(replicas: Replicas, source: Path | None) -> None:
     """One after the other, each once the one before takes calls again."""
     for gateway in replicas.gateways:
@@ -115,7 +66,7 @@ async def test_replicas_are_raised_and_set_back_under_load(
         with Replicas(tmp_path, opened, REPLICAS, LIMITS, environ=SETTINGS, source=before) as replicas:
             await asyncio.to_thread(replicas.warm)
             schemas = [await version.current(opened.database)]
-            balancer = Balancer(replicas.gateways)
+            balancer = Balancer(replicas.gateways, RATE)
             async with balancer.sending():
                 await asyncio.sleep(3)
                 await rolled(replicas, None)
@@ -123,7 +74,7 @@ async def test_replicas_are_raised_and_set_back_under_load(
                 await rolled(replicas, before)
                 schemas.append(await version.current(opened.database))
                 await asyncio.sleep(3)
-            transcripts = balancer.transcripts
+            transcripts = [one for _, one in balancer.made]
 
             async def rows() -> int:
                 return (await spent(opened.database))[0]
@@ -131,8 +82,8 @@ async def test_replicas_are_raised_and_set_back_under_load(
             await eventually(rows, len(replicas.attempts()), within=30)
         statuses = Counter(one.status if one.end == "complete" else one.end for one in transcripts)
         # On a machine that has too much to do they say so, and when to come back.
-        busy = sum(BUSY in one.body for one in transcripts)
-        broken = [one.body[-300:] for one in transcripts if not is_well(one) and BUSY not in one.body]
+        busy = sum(map(is_busy, transcripts))
+        broken = [one.body[-300:] for one in transcripts if not is_well(one) and not is_busy(one)]
         twice = await repeated(opened)
         record_property(
             "verdict",
@@ -145,10 +96,6 @@ async def test_replicas_are_raised_and_set_back_under_load(
         assert schemas[0] != schemas[1] == schemas[2] == version.HEAD
         assert twice == 0
         assert await held(opened.database) == 0
-
-
-def is_well(transcript: Transcript) -> bool:
-    return transcript.status == 200 and transcript.answer is not None and transcript.answer.error is None
 
 
 async def repeated(opened: Stores) -> int:

@@ -31,6 +31,10 @@ class Sizes(msgspec.Struct, frozen=True):
     drainer_kills: int = 4
     commits: int = 4
     """That are cut off while they are under way."""
+    keys: int = 20
+    """Idempotency keys, each sent several times."""
+    cut_keys: int = 1
+    """Kills between calls with keys."""
     edits: int = 120
     """That race the replicas which read them."""
     idle_streams: int = 60
@@ -61,12 +65,16 @@ LONG = Sizes(
     drainer_kills=50,
     commits=500,
     edits=10_000,
+    keys=240,
+    cut_keys=25,
     idle_streams=300,
     slow_readers=60,
     retry_after=7,
 )
 
 
+SEED = int(os.environ.get("TIDEGATE_SEED", "1"))
+"""Of what is left to chance in drills that are run several times."""
 IS_LONG = os.environ.get("TIDEGATE_FAULTS") == "long"
 
 

@@ -1,0 +1,104 @@
+"""T-KL-1: one of three replicas is killed, again and again, under load. The others answer everything, and nothing that the provider did is
+lost or there twice. That a gateway on its own loses nothing (T-KL-2) is in test_kills.py.
+
+It takes minutes, so it is no part of a usual run, in which test_shared_budgets.py kills owners of a budget. With another TIDEGATE_SEED it
+is another run, with a line of its own.
+"""
+
+import asyncio
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from tests.faults.rig.balancer import Balancer, is_busy, is_well
+from tests.faults.rig.calls import Transcript
+from tests.faults.rig.judge import judge
+from tests.faults.rig.sizes import IS_LONG, SEED
+from tests.support.gateway import GatewayProcess
+from tests.support.replicas import Replicas, Stores, spent, stores
+from tests.support.waiting import eventually
+
+from tidegate.adapters.sql.schema_usage import ledger
+from tidegate.records import EVERYONE
+
+Record = Callable[[str, object], None]
+RATE = 60.0
+KILLS = 40
+REPLICAS = 3
+LIMITS = {"limits": {"requests_per_minute": 1_000_000, "tokens_per_minute": 1_000_000_000}, "budget": {"usd": "1000", "per": "total"}}
+
+pytestmark = pytest.mark.skipif(not IS_LONG, reason="minutes of kills: only at nightly size (make faults-long)")
+
+Death = tuple[GatewayProcess, float, float]
+"""Who was killed, when, and when it was ready again."""
+
+
+async def test_survivors_answer_everything_and_nothing_is_lost(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, record_property: Record
+) -> None:
+    chance, deaths = random.Random(SEED), list[Death]()
+    async with stores("postgres+redis", tmp_path_factory.getbasetemp(), tmp_path) as opened:
+        with Replicas(tmp_path, opened, REPLICAS, LIMITS) as replicas:
+            await asyncio.to_thread(replicas.warm)
+            warmed = len(replicas.attempts())
+            balancer = Balancer(replicas.gateways, RATE)
+            async with balancer.sending():
+                for _ in range(KILLS):
+                    await asyncio.sleep(chance.uniform(0.2, 0.8))
+                    chosen = chance.choice(replicas.gateways)
+                    killed = time.monotonic()
+                    await asyncio.to_thread(chosen.stop, signal.SIGKILL)
+                    await asyncio.to_thread(chosen.start)
+                    deaths.append((chosen, killed, time.monotonic()))
+
+            async def is_whole() -> bool:
+                return (await spent(opened.database))[0] >= len(replicas.attempts())
+
+            await eventually(is_whole, True, within=60)
+        truth = replicas.attempts()[warmed:]
+        rows = await rows_of(opened)
+    served = [one for _, one in balancer.made if (one.status is not None or one.body) and not is_busy(one)]
+    verdict = judge(served, truth, rows, killed=True)
+    busy = sum(is_busy(one) for _, one in balancer.made)
+    broken = [one for gateway, one in balancer.made if not is_well(one) and not is_busy(one) and not met(gateway, one, deaths)]
+    back = sorted(ready - killed for _, killed, ready in deaths)
+    unknown = sum(row["entry"] == "unknown" for row in rows)
+    cut = sum(one.end == "cut" for _, one in balancer.made)
+    record_property(
+        "verdict",
+        f"kills of one of {REPLICAS} replicas, seed {SEED}: {len(deaths)} kills, {len(balancer.made)} calls, {cut} cut, {busy} told that "
+        f"the machine has too much to do, {len(broken)} failed at survivors; {len(truth)} attempts, {len(rows) - warmed} rows, {unknown} "
+        f"unknown, {len(verdict.breaches)} breaches; half were back within {back[len(back) // 2]:.1f} s, all within {back[-1]:.1f} s",
+    )
+    assert not verdict.breaches, "\n".join(verdict.breaches[:20])
+    assert not broken, [(one.status, one.end, one.body[-200:]) for one in broken[:3]]
+    assert cut > 0, "no kill met a call"
+    assert unknown <= cut + sum(one.end != "complete" for _, one in balancer.made)
+
+
+def met(gateway: GatewayProcess, transcript: Transcript, deaths: list[Death]) -> bool:
+    """Whether the gateway of a call was killed while it ran, or was not back yet when it came."""
+    ended = transcript.began + transcript.seconds
+    return any(who is gateway and transcript.began <= ready and ended >= killed for who, killed, ready in deaths)
+
+
+async def rows_of(opened: Stores) -> list[dict[str, Any]]:
+    """The ledger's rows as usage events, as the judge reads them."""
+    async with opened.database.read(EVERYONE) as connection:
+        found = (await connection.execute(select(ledger))).all()
+    return [
+        {
+            "request_id": row.request_id,
+            "attempt": row.attempt,
+            "entry": row.entry,
+            "estimated": row.estimated,
+            "upstream_status": row.upstream_status,
+            "usage": {"input": row.input_tokens, "output": row.output_tokens} if row.input_tokens is not None else None,
+        }
+        for row in found
+    ]
