@@ -74,7 +74,8 @@ class UsageReport(msgspec.Struct, frozen=True):
 
 
 class NativeEvent(msgspec.Struct, frozen=True):
-    """An event that only `dialect` understands; it is emitted only to the same dialect."""
+    """An event that only `dialect` understands; it is emitted only to the same dialect. Without one nobody understands it: the names of
+    what a provider said are on the receipt of every client."""
 
     dialect: str
     raw: JsonObject

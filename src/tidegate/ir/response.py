@@ -22,7 +22,8 @@ class Stop(msgspec.Struct, frozen=True):
 
 
 class Response(msgspec.Struct, kw_only=True):
-    """`created` is in Unix seconds where the dialect has it. Only the first choice of an `n > 1` answer is here."""
+    """`created` is in Unix seconds where the dialect has it. Only the first choice of an `n > 1` answer is here. `unread` are the paths of
+    what nobody here knows, and which stands nowhere else."""
 
     dialect: str
     id: str
@@ -33,3 +34,4 @@ class Response(msgspec.Struct, kw_only=True):
     created: int | None = None
     service_tier: str | None = None
     extras: JsonObject = {}
+    unread: list[str] = []

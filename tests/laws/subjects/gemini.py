@@ -14,7 +14,7 @@ from tidegate.ir.response import Response
 
 def _bare(answer: Response) -> Response:
     """Without what a fold of a stream does not see."""
-    return msgspec.structs.replace(answer, extras={})
+    return msgspec.structs.replace(answer, extras={}, unread=[])
 
 
 def _told(told: Response, whole: Response) -> bool:

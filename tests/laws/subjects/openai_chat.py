@@ -31,7 +31,7 @@ def bare(answer: Response) -> Response:
         input=answer.usage.input or 0,
         output=answer.usage.output or 0,
     )
-    return msgspec.structs.replace(answer, id="", created=0, service_tier=None, blocks=blocks, stop=stop, usage=usage, extras={})
+    return msgspec.structs.replace(answer, id="", created=0, service_tier=None, blocks=blocks, stop=stop, usage=usage, extras={}, unread=[])
 
 
 def _sent(request: Request) -> Request:
@@ -42,7 +42,7 @@ def _sent(request: Request) -> Request:
 
 
 def _told(told: Response, whole: Response) -> bool:
-    return told == msgspec.structs.replace(whole, extras={})
+    return told == msgspec.structs.replace(whole, extras={}, unread=[])
 
 
 def _is_usage_only(data: bytes) -> bool:

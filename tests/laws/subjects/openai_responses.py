@@ -25,7 +25,7 @@ def bare(answer: Response) -> Response:
         web_searches=None,
     )
     return msgspec.structs.replace(
-        answer, blocks=[_bare_block(block) for block in answer.blocks], usage=usage, extras={}, service_tier=None
+        answer, blocks=[_bare_block(block) for block in answer.blocks], usage=usage, extras={}, unread=[], service_tier=None
     )
 
 

@@ -10,6 +10,7 @@ from tidegate.dialects.anthropic.errors import error_of
 from tidegate.dialects.anthropic.stop import decode_stop, encode_stop
 from tidegate.dialects.anthropic.usage import decode_usage, encode_usage, foreign_counters, service_tier
 from tidegate.dialects.base import Encoded, Stamp
+from tidegate.dialects.unread import note_unread
 from tidegate.ir.content import Block, Citation, Native, Origin, Refusal, Text, Thinking, ToolUse
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.ir.json import Json, JsonObject
@@ -129,4 +130,5 @@ def encode_response(response: Response, stamp: Stamp, request: Request) -> Encod
             body.setdefault(name, value)
         else:
             losses.append(Loss("dropped", name, "Anthropic answers have no such field"))
+    note_unread(losses, response)
     return Encoded(_ENCODER.encode(body), losses)

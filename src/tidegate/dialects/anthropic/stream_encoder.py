@@ -18,6 +18,7 @@ from tidegate.dialects.anthropic.response import TIERS
 from tidegate.dialects.anthropic.stop import encode_stop
 from tidegate.dialects.anthropic.usage import encode_delta_usage, encode_usage, foreign_counters
 from tidegate.dialects.base import Stamp
+from tidegate.dialects.unread import note_event
 from tidegate.ir import events as ev
 from tidegate.ir.content import Block, Native, Refusal, Text, Thinking, ToolUse
 from tidegate.ir.json import Json, JsonObject
@@ -248,7 +249,7 @@ class AnthropicStreamEncoder:
     def on_native(self, event: ev.NativeEvent) -> bytes:
         raw = event.raw
         if event.dialect != NAME:
-            self.losses.append(Loss("dropped", "stream", f"an event that only {event.dialect} has"))
+            note_event(self.losses, event)
             return b""
         if raw.get("type") == "message_delta":
             self._more = raw

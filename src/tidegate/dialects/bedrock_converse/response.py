@@ -9,6 +9,7 @@ from tidegate.dialects.bedrock_converse.errors import decode_error
 from tidegate.dialects.bedrock_converse.fields import CITED, NAME
 from tidegate.dialects.bedrock_converse.stop import decode_stop, encode_stop
 from tidegate.dialects.bedrock_converse.usage import decode_usage, encode_usage, foreign_counters
+from tidegate.dialects.unread import note_unread
 from tidegate.dialects.values import dump, dump_text, object_or_empty, parse, text_or_empty
 from tidegate.ir.content import Base64Source, Block, Citation, Image, Native, Origin, Refusal, Text, Thinking, ToolUse
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
@@ -153,6 +154,7 @@ def encode_response(response: Response, stamp: Stamp, request: Request) -> Encod
         losses += [Loss("dropped", name, "Converse's answers have no such field") for name in response.extras]
     # The service's model requires it; an answer that was put together from a stream has none.
     body.setdefault("metrics", {"latencyMs": 0})
+    note_unread(losses, response)
     return Encoded(dump(body), losses)
 
 

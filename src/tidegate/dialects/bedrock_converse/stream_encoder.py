@@ -16,6 +16,7 @@ from tidegate.dialects.bedrock_converse.response import tell_tier
 from tidegate.dialects.bedrock_converse.stop import encode_stop
 from tidegate.dialects.bedrock_converse.usage import encode_usage, foreign_counters
 from tidegate.dialects.sequential import Sequential
+from tidegate.dialects.unread import note_event
 from tidegate.dialects.values import dump, dump_text, object_or_empty
 from tidegate.ir import events as ev
 from tidegate.ir.content import Block, Native, Refusal, Text, Thinking, ToolUse
@@ -234,7 +235,7 @@ class ConverseStreamEncoder:
     def on_native(self, event: ev.NativeEvent) -> bytes:
         """What stands beside the stop and beside usage goes back there; other events as they came."""
         if event.dialect != NAME:
-            self.losses.append(Loss("dropped", "stream", f"an event that only {event.dialect} has"))
+            note_event(self.losses, event)
             return b""
         ((name, raw),) = event.raw.items()
         if name in ("messageStop", "metadata"):

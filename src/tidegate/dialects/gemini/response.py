@@ -9,6 +9,7 @@ from tidegate.dialects.gemini.names import NAME
 from tidegate.dialects.gemini.stream_decoder import GeminiStreamDecoder, upstream_error
 from tidegate.dialects.gemini.usage import encode_usage, foreign_counters
 from tidegate.dialects.reading import merge
+from tidegate.dialects.unread import note_unread
 from tidegate.dialects.values import dump, object_or_empty, parse
 from tidegate.ir import events as ev
 from tidegate.ir.content import Citation, Origin, Refusal, Text, Thinking
@@ -37,10 +38,13 @@ def decode_response(body: bytes, origin: Origin) -> Response:
         raise GatewayError(upstream_error("the provider's answer has no candidates"))
     decoder, folding = GeminiStreamDecoder(origin), Fold(NAME)
     extras: JsonObject = {}
+    names: list[str] = []
     for answer in answers:
         for event in decoder.read(answer):
             folding.add(event)
-            if isinstance(event, ev.NativeEvent):
+            if isinstance(event, ev.NativeEvent) and not event.dialect:
+                names += event.raw
+            elif isinstance(event, ev.NativeEvent):
                 extras = combined(extras, event.raw)
     rest: list[ev.Event] = []
     decoder.owed(rest)
@@ -49,7 +53,7 @@ def decode_response(body: bytes, origin: Origin) -> Response:
         if not isinstance(event, ev.Failed):
             folding.add(event)
     response = folding.response()
-    response.extras = extras
+    response.extras, response.unread = extras, names
     return response
 
 
@@ -105,6 +109,7 @@ def encode_response(response: Response, stamp: Stamp, request: Request) -> Encod
     if answer_id:
         body["responseId"] = answer_id
     merge(body, {name: value for name, value in beside.items() if name != "candidate"})
+    note_unread(losses, response)
     return Encoded(dump(body), losses)
 
 

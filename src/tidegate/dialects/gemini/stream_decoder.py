@@ -15,6 +15,7 @@ from tidegate.dialects.gemini.finish import blocked, decode_finish
 from tidegate.dialects.gemini.names import NAME, camel
 from tidegate.dialects.gemini.partial_args import PartialArgs
 from tidegate.dialects.gemini.usage import decode_usage, service_tier
+from tidegate.dialects.unread import fresh, unread
 from tidegate.dialects.values import dump_text, object_or_empty, text_or_empty
 from tidegate.ir import events as ev
 from tidegate.ir.content import Audio, Base64Source, Image, Native, Origin, Text, Thinking, ToolUse
@@ -23,6 +24,9 @@ from tidegate.ir.json import Json, JsonObject
 
 _DECODER = msgspec.json.Decoder()
 _CANDIDATE = frozenset(("content", "finishReason", "index"))
+_CONTENT = frozenset(("parts", "role"))
+_MODELLED = frozenset(("text", "functionCall", "inlineData"))
+_PART = _MODELLED | {"thought", "thoughtSignature"}
 _CALL = frozenset(("id", "name", "args", "partialArgs", "willContinue"))
 _ANSWER = frozenset(("candidates", "usageMetadata", "modelVersion", "responseId"))
 _INTERRUPTED = Error(
@@ -58,6 +62,7 @@ class GeminiStreamDecoder:
         "_pieces_at",
         "_raw_usage",
         "_response_id",
+        "_seen",
         "_signature",
         "_started",
         "_stop",
@@ -80,6 +85,7 @@ class GeminiStreamDecoder:
         self._raw_usage: JsonObject = {}
         self._word: Json = None
         self._stop: Json = None
+        self._seen: set[str] = set()
 
     def feed(self, event: str, data: bytes) -> list[ev.Event]:
         del event
@@ -101,7 +107,10 @@ class GeminiStreamDecoder:
         out: list[ev.Event] = []
         self._usage(raw, out)
         first = first_candidate(raw)
-        parts = object_or_empty(first.get("content")).get("parts")
+        content = object_or_empty(first.get("content"))
+        if not content.keys() <= _CONTENT:
+            out += unread(fresh(content, _CONTENT, "candidates[0].content."), self._seen)
+        parts = content.get("parts")
         for item in parts if type(parts) is list else ():
             if type(item) is dict:
                 self._part(camel(item), out)
@@ -140,6 +149,8 @@ class GeminiStreamDecoder:
             out.append(ev.NativeEvent(NAME, more))
 
     def _part(self, part: JsonObject, out: list[ev.Event]) -> None:
+        if not part.keys() <= _PART and not part.keys().isdisjoint(_MODELLED):
+            out += unread(fresh(part, _PART, "candidates[0].content.parts."), self._seen)
         text, signature = part.get("text"), text_or_empty(part.get("thoughtSignature")) or None
         if type(text) is str:
             if part.get("thought") is True:

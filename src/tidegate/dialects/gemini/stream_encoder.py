@@ -13,6 +13,7 @@ from tidegate.dialects.gemini.names import NAME
 from tidegate.dialects.gemini.response import combined
 from tidegate.dialects.gemini.usage import encode_usage, foreign_counters
 from tidegate.dialects.reading import merge
+from tidegate.dialects.unread import note_event
 from tidegate.dialects.values import dump, object_or_empty
 from tidegate.ir import events as ev
 from tidegate.ir.content import Block, Citation, Refusal, Text, Thinking, ToolUse
@@ -64,8 +65,8 @@ class GeminiStreamEncoder:
                 self._usage, self._usage_told = usage, usage == self._usage and self._usage_told
             case ev.Started():
                 self._begin(event)
-            case ev.NativeEvent(dialect=dialect, raw=raw):
-                self._native(dialect, raw)
+            case ev.NativeEvent():
+                self._native(event)
             case ev.Finished():
                 return self._finish(event)
             case ev.Failed(error=error):
@@ -158,11 +159,11 @@ class GeminiStreamEncoder:
         part = self._parts.part(whole, index)
         return b"" if part is None else self._piece(part)
 
-    def _native(self, dialect: str, raw: JsonObject) -> None:
-        if dialect == NAME:
-            self._beside = combined(self._beside, raw)
+    def _native(self, event: ev.NativeEvent) -> None:
+        if event.dialect == NAME:
+            self._beside = combined(self._beside, event.raw)
         else:
-            self.losses.append(Loss("dropped", "stream", f"an event that only {dialect} has"))
+            note_event(self.losses, event)
 
     def _finish(self, event: ev.Finished) -> bytes:
         self._stopped.update(self._calls)

@@ -8,12 +8,21 @@ from tidegate.dialects.openai_chat.finish import decode_finish
 from tidegate.dialects.openai_chat.reasoning import blocks_of, sign_call
 from tidegate.dialects.openai_chat.usage import decode_usage, usage_of
 from tidegate.dialects.openai_errors import error_of, upstream_error
+from tidegate.dialects.unread import fresh
 from tidegate.ir.content import Audio, Block, Citation, Image, Native, Origin, Refusal, Text, Thinking, ToolUse
 from tidegate.ir.errors import GatewayError
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.response import Response
 
 _KNOWN = frozenset(("id", "object", "created", "model", "choices", "usage", "service_tier", "error"))
+CHOICE = frozenset(("index", "message", "delta", "finish_reason", "error"))
+MESSAGE = frozenset(
+    (
+        *("role", "content", "refusal", "annotations", "images", "tool_calls", "function_call", "audio"),
+        *("reasoning", "reasoning_content", "reasoning_details", "name", "channel", "token_id"),
+    )
+)
+"""The last three are what Groq and Together put beside every text: they say nothing."""
 
 
 def decode_response(body: bytes, origin: Origin) -> Response:
@@ -49,6 +58,7 @@ def decode_response(body: bytes, origin: Origin) -> Response:
         created=created_of(created),
         service_tier=tier if type(tier) is str else None,
         extras={name: value for name, value in raw.items() if name not in _KNOWN},
+        unread=[*fresh(choice, CHOICE, "choices[0]."), *fresh(message, MESSAGE, "choices[0].message.")],
     )
 
 
@@ -77,7 +87,7 @@ def _blocks(message: JsonObject, origin: Origin) -> list[Block]:
         blocks.append(image)
     calls = message.get("tool_calls")
     if type(calls) is list:
-        blocks += [_call(call, origin) for call in calls if type(call) is dict]
+        blocks += [_call(call, origin) if is_call(call) else Native(NAME, call) for call in calls if type(call) is dict]
     legacy = object_or_empty(message.get("function_call"))
     # An empty one beside an answer: pydantic-ai-8c18871d70d9 (Snowflake).
     if legacy.get("name"):
@@ -179,6 +189,11 @@ def _call(raw: JsonObject, origin: Origin) -> ToolUse:
 
 
 CALL_FIELDS = frozenset(("id", "type", "index", "function", "custom"))
+
+
+def is_call(raw: JsonObject) -> bool:
+    """Whether it is of a kind of call that is known; a missing `type` (Mistral) is a function."""
+    return raw.get("type") in (None, "", "function", "custom") or "function" in raw or "custom" in raw
 
 
 def call_body(raw: JsonObject) -> tuple[JsonObject, str]:

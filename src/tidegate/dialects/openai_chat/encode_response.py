@@ -9,6 +9,7 @@ from tidegate.dialects.openai_chat.finish import encode_finish
 from tidegate.dialects.openai_chat.reasoning import CALL_SIGNATURE, call_signature, detail_for_client
 from tidegate.dialects.openai_chat.usage import encode_usage
 from tidegate.dialects.reading import merge
+from tidegate.dialects.unread import note_unread
 from tidegate.ir.content import Audio, Block, Image, Native, Refusal, Text, Thinking, ToolUse
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.loss import Loss, unmodelled
@@ -60,6 +61,7 @@ def encode_response(response: Response, stamp: Stamp, request: Request) -> Encod
         losses += unmodelled(response.blocks, "content", _NO_FIELD)
         losses += [Loss("dropped", f"usage.{name}", _NO_FIELD) for name in (response.usage.extras if response.usage is not None else ())]
         losses += [Loss("dropped", name, _NO_FIELD) for name, value in response.extras.items() if value is not None]
+    note_unread(losses, response)
     return Encoded(dump(body), losses)
 
 

@@ -6,10 +6,13 @@ The end is told once the terminator came or the connection closed, because usage
 
 from tidegate.dialects.openai_chat.citations import decode_annotations, decode_sources
 from tidegate.dialects.openai_chat.decode_response import (
+    CHOICE,
+    MESSAGE,
     content_blocks,
     created_of,
     first_choice,
     images_of,
+    is_call,
     plain_reasoning,
     upstream_error,
 )
@@ -19,6 +22,7 @@ from tidegate.dialects.openai_chat.reasoning import FORMAT, detail_text, is_text
 from tidegate.dialects.openai_chat.stream_calls import StreamCalls
 from tidegate.dialects.openai_chat.usage import decode_usage, usage_of
 from tidegate.dialects.openai_errors import error_of
+from tidegate.dialects.unread import fresh, unread
 from tidegate.ir import events as ev
 from tidegate.ir.content import Block, Citation, Origin, Refusal, Text, Thinking
 from tidegate.ir.errors import Error
@@ -27,6 +31,13 @@ from tidegate.ir.json import Json, JsonObject
 _DONE = b"[DONE]"
 _PLAIN = frozenset(("role", "content", "token_id", "name", "channel"))
 """The fields of most deltas: the first two, and what Together, Mistral and Groq put beside them."""
+_CHUNK = frozenset(
+    (
+        *("id", "object", "created", "model", "choices", "usage", "service_tier", "error"),
+        *("x_groq", "citations", "search_results", "obfuscation"),
+    )
+)
+"""The last hides how long a piece is."""
 
 
 class ChatStreamDecoder:
@@ -49,6 +60,7 @@ class ChatStreamDecoder:
         self._word: str | None = None
         self._usage: JsonObject | None = None
         self._tier: Json = None
+        self._seen: set[str] = set()
 
     def feed(self, event: str, data: bytes) -> list[ev.Event]:
         if self._over:
@@ -105,14 +117,17 @@ class ChatStreamDecoder:
             self._note_usage(chunk)
             self._fail(error_of(choice))
             return
+        word = choice.get("finish_reason")
         if not self._started:
             self._start(chunk)
+            self._out += unread((*fresh(chunk, _CHUNK, ""), *fresh(choice, CHOICE, "choices[0].")), self._seen)
+        elif word:
+            self._out += unread((*fresh(chunk, _CHUNK, ""), *fresh(choice, CHOICE, "choices[0].")), self._seen)
         delta = choice.get("delta")
         # Perplexity puts the whole message so far beside every delta: langchaingo-0a8d61f5f869.
         if type(delta) is not dict:
             delta = object_or_empty(choice.get("message"))
         self._delta(delta)
-        word = choice.get("finish_reason")
         if type(word) is str and word:
             self._word = word
 
@@ -135,6 +150,8 @@ class ChatStreamDecoder:
             if content:
                 self._content(content)
             return
+        if not delta.keys() <= MESSAGE:
+            self._out += unread(fresh(delta, MESSAGE, "choices[0].delta."), self._seen)
         self._reason(delta)
         content = delta.get("content")
         if content:
@@ -155,8 +172,10 @@ class ChatStreamDecoder:
         calls = delta.get("tool_calls")
         if type(calls) is list:
             for call in calls:
-                if type(call) is dict:
+                if type(call) is dict and is_call(call):
                     self._call(call)
+                elif type(call) is dict:
+                    self._out.append(ev.NativeEvent(NAME, {"tool_calls": [call]}))
         legacy = delta.get("function_call")
         # Empty ones stand beside answers without calls.
         if type(legacy) is dict and (legacy.get("name") or legacy.get("arguments")):

@@ -10,6 +10,7 @@ from tidegate.dialects.openai_chat.fields import NAME, dump
 from tidegate.dialects.openai_chat.finish import encode_finish
 from tidegate.dialects.openai_chat.reasoning import CALL_SIGNATURE, call_signature, detail_for_client
 from tidegate.dialects.openai_chat.usage import encode_usage
+from tidegate.dialects.unread import note_event
 from tidegate.ir import events as ev
 from tidegate.ir.content import Citation, Image, Native, Refusal, Text, Thinking, ToolUse
 from tidegate.ir.json import Json, JsonObject
@@ -99,6 +100,8 @@ class ChatStreamEncoder:
                 return encode_stream_error(error, "")
             case ev.NativeEvent(dialect=dialect, raw=raw) if dialect == NAME:
                 return self._chunk(raw)
+            case ev.NativeEvent():
+                note_event(self.losses, event)
             case _:
                 pass
         return b""

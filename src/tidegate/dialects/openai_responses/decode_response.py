@@ -1,11 +1,15 @@
 """A whole answer, from the wire to the neutral model. Wrong types are a provider's slip and are passed over; only an answer that is none
 (an error, a failure, no output) raises `GatewayError`."""
 
+from collections.abc import Iterator
+
 from tidegate.dialects.openai_errors import error_of, upstream_error
 from tidegate.dialects.openai_responses.answer_items import blocks_of
 from tidegate.dialects.openai_responses.fields import NAME
+from tidegate.dialects.openai_responses.reasoning import ENCRYPTED
 from tidegate.dialects.openai_responses.status import decode_stop
 from tidegate.dialects.openai_responses.usage import decode_usage
+from tidegate.dialects.unread import fresh
 from tidegate.dialects.values import object_or_empty, parse, text_or_empty
 from tidegate.ir.content import Block, Origin, Text, ToolUse
 from tidegate.ir.errors import GatewayError
@@ -13,6 +17,7 @@ from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.response import Response
 
 _KNOWN = frozenset(("id", "object", "created_at", "model", "output", "usage", "status", "incomplete_details", "error", "service_tier"))
+_REASONING = frozenset(("id", "type", "status", "summary", "content", ENCRYPTED))
 _ECHO = frozenset(
     (
         "background",
@@ -73,8 +78,20 @@ def decode_response(body: bytes, origin: Origin) -> Response:
         usage=decode_usage(raw),
         created=created_of(raw),
         service_tier=tier if type(tier) is str else None,
-        extras={name: value for name, value in raw.items() if name not in _KNOWN and name not in _ECHO and value is not None},
+        extras=extras_of(raw),
+        unread=[name for at, item in enumerate(output) for name in _unread(object_or_empty(item), f"output[{at}].")],
     )
+
+
+def extras_of(raw: JsonObject) -> JsonObject:
+    """What an answer says besides what is modelled, and what the encoder makes again."""
+    return {name: value for name, value in raw.items() if name not in _KNOWN and name not in _ECHO and value is not None}
+
+
+def _unread(item: JsonObject, path: str) -> Iterator[str]:
+    """Of reasoning, whose other fields go with a signature only; all other items keep what is not known."""
+    if item.get("type") == "reasoning" and not item.get(ENCRYPTED):
+        yield from fresh(item, _REASONING, path)
 
 
 def _blocks(output: list[Json], origin: Origin) -> list[Block]:

@@ -6,6 +6,7 @@ from tidegate.dialects.openai_responses.fields import NAME
 from tidegate.dialects.openai_responses.status import encode_stop
 from tidegate.dialects.openai_responses.usage import encode_usage
 from tidegate.dialects.reading import merge
+from tidegate.dialects.unread import note_unread
 from tidegate.dialects.values import dump
 from tidegate.ir.content import Text, ToolUse
 from tidegate.ir.json import Json, JsonObject
@@ -44,6 +45,7 @@ def encode_response(response: Response, stamp: Stamp, request: Request) -> Encod
         losses += unmodelled(response.blocks, "output", _NO_FIELD)
         losses += [Loss("dropped", f"usage.{name}", _NO_FIELD) for name in (response.usage.extras if response.usage is not None else ())]
         losses += [Loss("dropped", name, _NO_FIELD) for name, value in response.extras.items() if value is not None]
+    note_unread(losses, response)
     return Encoded(dump(body), losses)
 
 

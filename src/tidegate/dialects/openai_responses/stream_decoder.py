@@ -9,10 +9,11 @@ from collections.abc import Callable
 from tidegate.dialects.openai_errors import error_of, upstream_error
 from tidegate.dialects.openai_responses.answer_items import blocks_of, call_of, message_extras
 from tidegate.dialects.openai_responses.citations import decode_annotation
-from tidegate.dialects.openai_responses.decode_response import created_of
+from tidegate.dialects.openai_responses.decode_response import created_of, extras_of
 from tidegate.dialects.openai_responses.fields import NAME
 from tidegate.dialects.openai_responses.status import decode_stop
 from tidegate.dialects.openai_responses.usage import decode_usage
+from tidegate.dialects.unread import unread
 from tidegate.dialects.values import object_or_empty, parse, text_or_empty
 from tidegate.ir import events as ev
 from tidegate.ir.content import Block, Origin, Refusal, Text, Thinking, ToolUse
@@ -20,6 +21,16 @@ from tidegate.ir.errors import Error
 from tidegate.ir.json import Json, JsonObject
 
 _CALLS = ("function_call", "custom_tool_call")
+_TOLD_AGAIN = frozenset(
+    (
+        *("content_part", "output_item", "output_text", "refusal", "reasoning", "reasoning_text", "reasoning_summary"),
+        *("reasoning_summary_part", "reasoning_summary_text", "function_call_arguments", "custom_tool_call_input"),
+        *("web_search_call", "file_search_call", "code_interpreter_call", "code_interpreter_call_code", "computer_call"),
+        *("shell_call_command", "shell_call_output_content", "apply_patch_call_operation_diff", "compaction", "image_generation_call"),
+        *("mcp_call", "mcp_call_arguments", "mcp_list_tools", "ping", "keepalive"),
+    )
+)
+"""Events by the second word of their type which say how far an item is, or a piece of what the finished item has."""
 
 
 class _Part:
@@ -88,7 +99,16 @@ class ResponsesStreamDecoder:
         handler = _HANDLERS.get(text_or_empty(kind))
         if handler is not None:
             handler(self, raw)
+        elif _family(kind) not in _TOLD_AGAIN:
+            self._strange(text_or_empty(kind), raw)
         return out
+
+    def _strange(self, kind: str, raw: JsonObject) -> None:
+        """An event that is not modelled, and that no finished item tells again. Each kind is told once to clients of other dialects."""
+        if kind and not self._started:
+            self._start({})
+        if kind:
+            self._out.append(ev.NativeEvent(NAME, {"type": kind, **raw}))
 
     def end(self) -> list[ev.Event]:
         if self._over:
@@ -285,6 +305,7 @@ class ResponsesStreamDecoder:
         usage = decode_usage(response)
         if usage is not None:
             self._out.append(ev.UsageReport(usage))
+        self._out += unread(extras_of(response), set())
         self._out.append(ev.Finished(decode_stop(response, calls=self._calls)))
         self._over = True
 
@@ -294,6 +315,11 @@ class ResponsesStreamDecoder:
         if usage is not None:
             self._out.append(ev.UsageReport(usage))
         self._fail(error_of(response))
+
+
+def _family(kind: Json) -> str:
+    """The second word of an event's type: `output_text` of `response.output_text.done`."""
+    return text_or_empty(kind).removeprefix("response.").partition(".")[0]
 
 
 def _key(raw: JsonObject) -> object:

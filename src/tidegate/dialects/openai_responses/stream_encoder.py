@@ -9,7 +9,8 @@ from tidegate.dialects.openai_responses.fields import DONE, NAME
 from tidegate.dialects.openai_responses.reasoning import item_for_client
 from tidegate.dialects.openai_responses.status import encode_stop
 from tidegate.dialects.openai_responses.usage import encode_usage, nothing_yet
-from tidegate.dialects.values import dump, object_or_empty
+from tidegate.dialects.unread import note_event
+from tidegate.dialects.values import dump, object_or_empty, text_or_empty
 from tidegate.ir import events as ev
 from tidegate.ir.content import Block, Citation, Refusal, Text, Thinking, ToolUse
 from tidegate.ir.errors import Error
@@ -17,6 +18,8 @@ from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.loss import Loss
 from tidegate.ir.request import Request
 from tidegate.ir.usage import Usage
+
+_STAMPED = frozenset(("type", "sequence_number"))
 
 
 class _Open:
@@ -94,6 +97,11 @@ class ResponsesStreamEncoder:
                 return self._end(f"response.{status if details else DONE}", {"status": status, "incomplete_details": details})
             case ev.Failed(error=error):
                 return self._fail(error)
+            case ev.NativeEvent(dialect=dialect, raw=raw):
+                if dialect == NAME:
+                    kind = text_or_empty(raw.get("type"))
+                    return self._started() + self._event(kind, {name: value for name, value in raw.items() if name not in _STAMPED})
+                note_event(self.losses, event)
             case _:
                 pass
         return b""

@@ -219,7 +219,7 @@ def test_anthropics_own_blocks_events_and_citations() -> None:
         _delta(2, "citations_delta", citation=citation),
         _stop(2),
     ]
-    assert losses == {("dropped", "stream"), ("dropped", "content[2].citations")}
+    assert losses == {("dropped", "x"), ("dropped", "content[2].citations")}
 
 
 def test_what_stood_beside_the_stop_stands_there_again() -> None:

@@ -148,7 +148,7 @@ def test_native_parts_only_within_their_dialect() -> None:
         {"content": [{"type": "reference"}]},
         {"audio": {"data": "AA"}},
     ]
-    assert [loss.field for loss in losses] == ["content[0]", "content[1]"]
+    assert [loss.field for loss in losses] == ["content[0]", "content[1]", "ping"]
 
 
 def test_blocks_that_start_with_something_in_them() -> None:
