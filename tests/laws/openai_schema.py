@@ -1,4 +1,4 @@
-"""OpenAI's published document as validators of answers, one for each of its schemas."""
+"""A published OpenAPI document (OpenAI's own) as validators of answers, one for each of its schemas."""
 
 import gzip
 import json
@@ -10,10 +10,14 @@ from jsonschema_rs import Draft202012Validator, ValidationError
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
+def openai_schema(folder: Path) -> "Schema":
+    with gzip.open(folder / "openai-openapi.json.gz", "rt", encoding="utf-8") as file:
+        return Schema(json.load(file))
+
+
 class Schema:
-    def __init__(self, folder: Path) -> None:
-        with gzip.open(folder / "openai-openapi.json.gz", "rt", encoding="utf-8") as file:
-            self._components = {"schemas": _plain(json.load(file)["components"]["schemas"])}
+    def __init__(self, document: Any) -> None:
+        self._components = {"schemas": _plain(document["components"]["schemas"])}
         self._validators: dict[str, Draft202012Validator] = {}
 
     def faults(self, name: str, value: Any) -> list[str]:

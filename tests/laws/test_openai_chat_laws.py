@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from tests.laws.mutation import SLOW, get, places
-from tests.laws.openai_schema import Schema
+from tests.laws.openai_schema import Schema, openai_schema
 from tests.laws.recorded import answer_bytes, core, own_cases, own_file, profile, reasoning_of, sse_events
 from tests.laws.subject import STAMP, well_formed
 from tests.laws.subjects.openai_chat import SUBJECT, bare
@@ -61,7 +61,7 @@ def exchanges(recordings_dir: Path) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def schema(specs_dir: Path) -> Schema:
-    return Schema(specs_dir)
+    return openai_schema(specs_dir)
 
 
 ASKED = SUBJECT.asked

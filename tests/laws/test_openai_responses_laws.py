@@ -15,7 +15,7 @@ from openai.types.responses import Response as OfficialResponse
 from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
 from tests.laws.mutation import SLOW, get, places
-from tests.laws.openai_schema import Schema
+from tests.laws.openai_schema import Schema, openai_schema
 from tests.laws.recorded import answer_bytes, core, decoded, own_cases, own_file, profile, reasoning_of, sse_events, text_of
 from tests.laws.subject import STAMP, well_formed
 from tests.laws.subjects.openai_responses import SUBJECT, bare
@@ -48,7 +48,7 @@ def exchanges(recordings_dir: Path) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def schema(specs_dir: Path) -> Schema:
-    return Schema(specs_dir)
+    return openai_schema(specs_dir)
 
 
 # The project's own recordings

@@ -16,7 +16,7 @@ from google.genai.types import GenerateContentResponse
 from openai.types.responses import Response as OpenAiResponse
 from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter, ValidationError
-from tests.laws.openai_schema import Schema
+from tests.laws.openai_schema import openai_schema
 from tests.laws.recorded import answer_bytes, core
 from tests.laws.subject import STAMP, Subject, recorded_stream
 from tests.laws.subjects.table import SUBJECTS
@@ -41,7 +41,7 @@ class Published:
     """The validators, by the dialect that is written."""
 
     def __init__(self, specs: Path) -> None:
-        self._schema = Schema(specs)
+        self._schema = openai_schema(specs)
         service = botocore.loaders.Loader().load_service_model("bedrock-runtime", "service-2")
         self._converse = botocore.model.ServiceModel(service)
 
