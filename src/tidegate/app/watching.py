@@ -19,10 +19,16 @@ _LOG = structlog.get_logger("tidegate")
 @contextlib.asynccontextmanager
 async def watching(started: Started, live: Live) -> AsyncGenerator[Watcher]:
     """The watcher ends with the context."""
+    ready: Planner | None = None
+
+    def prepare(loaded: Loaded) -> None:
+        nonlocal ready
+        ready = Planner(loaded.snapshot, started.directory)
+        ready.models()
 
     def publish(loaded: Loaded) -> None:
         before = live.snapshot.generation
-        live.current = Planner(loaded.snapshot, started.directory)
+        live.current = ready if ready is not None and ready.snapshot is loaded.snapshot else Planner(loaded.snapshot, started.directory)
         if loaded.snapshot.generation == before:
             return  # only what the providers say of their models
         _LOG.info("configuration is live", generation=loaded.snapshot.generation)
@@ -32,7 +38,7 @@ async def watching(started: Started, live: Live) -> AsyncGenerator[Watcher]:
         for problem in problems:
             _LOG.error("configuration refused; the old one stays", problem=str(problem))
 
-    watcher = Watcher(started.loader, started.loaded, publish=publish, refused=refused)
+    watcher = Watcher(started.loader, started.loaded, publish=publish, refused=refused, prepare=prepare)
     async with beside(watcher.run()):
         yield watcher
 

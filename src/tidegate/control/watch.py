@@ -34,7 +34,8 @@ Print = tuple[tuple[Path, bytes], ...]
 
 
 class Watcher:
-    """`publish` takes each new `Loaded`, `refused` the mistakes of an edit that was not taken. Both are called in the event loop."""
+    """`publish` takes each new `Loaded`, `refused` the mistakes of an edit that was not taken. Both are called in the event loop. `prepare`
+    is called in a thread before what providers say of their models is published, for work that calls should not find undone."""
 
     def __init__(
         self,
@@ -43,12 +44,14 @@ class Watcher:
         *,
         publish: Callable[[Loaded], None],
         refused: Callable[[tuple[Problem, ...]], None],
+        prepare: Callable[[Loaded], None] | None = None,
         interval: float = INTERVAL,
     ) -> None:
         self._loader = loader
         self._current = current
         self._publish = publish
         self._refused = refused
+        self._prepare = prepare
         self._interval = interval
         self._stamps: dict[Path, tuple[Stamp | None, bytes]] = {}
         self._live = self._look()
@@ -88,6 +91,8 @@ class Watcher:
         """What the providers say of their models from now on: no new configuration, and live when this returns."""
         async with self._turn:
             self._current = self._loader.with_lists(self._current, lists)
+            if self._prepare is not None:
+                await asyncio.to_thread(self._prepare, self._current)
             self._publish(self._current)
 
     async def run(self) -> None:

@@ -199,3 +199,17 @@ async def test_a_row_that_does_not_fit_the_file_is_left_out_and_told(watched: Wa
     watched.place.file.write_text('providers: {lab: {kind: custom, dialect: openai_chat, base_url: "http://10.0.0.5/v1"}}')
     assert await watched.looks() == 1
     assert sorted(watched.published[-1].snapshot.routes) == ["bad", "good"]
+
+
+async def test_what_is_shown_of_lists_is_made_before_they_are_live(watched: Watched) -> None:
+    order: list[str] = []
+    loader = watched.place.loader()
+    watcher = Watcher(
+        loader,
+        loader.load(1),
+        publish=lambda _: order.append("live"),
+        refused=lambda _: None,
+        prepare=lambda _: order.append("made"),
+    )
+    await watcher.take_lists({})
+    assert order == ["made", "live"]
