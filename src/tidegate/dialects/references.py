@@ -15,7 +15,7 @@ import msgspec
 from tidegate.ir.json import Json, JsonObject
 from tidegate.wire.splice import Fields
 
-Kind: TypeAlias = Literal["File", "Container", "Vector store", "Cached content", "Stored object"]
+Kind: TypeAlias = Literal["File", "Container", "Vector store", "Cached content", "Stored object", "Prompt", "Item"]
 Form: TypeAlias = Literal["", "chat", "input_file", "input_image", "source", "gemini"]
 
 _MARKS = {
@@ -30,7 +30,7 @@ _TOOL_MARKS = {
     "openai_responses": (b'"container', b'"vector_store_ids"'),
     "gemini": (b'"fileSearch', b'"file_search', b'"retrieval"'),
 }
-_TOP = {"anthropic": ("container",), "gemini": ("cachedContent", "cached_content")}
+_TOP = {"openai_responses": ("prompt",), "anthropic": ("container",), "gemini": ("cachedContent", "cached_content")}
 _ESCAPE = b"\\u00"
 _ESCAPED = re.compile(rb"\\u00[2-7]")
 """A letter that could be written plainly: a name that is hidden so is looked for as well."""
@@ -127,6 +127,9 @@ def _responses(value: JsonObject, path: str) -> Iterator[Reference]:
         yield Reference(id, "File", _join(path, "file_id"), form, value)
     for id in _texts(value.get("file_ids")):
         yield Reference(id, "File", _join(path, "file_ids"))
+    prompt = None if path else value.get("prompt")
+    for id in _texts(prompt.get("id") if type(prompt) is dict else prompt):
+        yield Reference(id, "Prompt", "prompt.id")
     if path.startswith("tools["):
         for name in ("container", "container_id"):
             for id in _texts(value.get(name)):

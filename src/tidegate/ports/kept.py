@@ -11,7 +11,7 @@ import msgspec
 
 from tidegate.records import Tenant
 
-Kind: TypeAlias = Literal["response", "conversation", "file", "container", "upload", "batch", "message_batch", "answer", "cache"]
+Kind: TypeAlias = Literal["response", "conversation", "file", "container", "upload", "batch", "message_batch", "answer", "cache", "item"]
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from tidegate.ports.kept import Kept, KeptStore, Kind
 from tidegate.proxy.batch import Batch, Flaw
 from tidegate.proxy.file_parts import read
 from tidegate.proxy.inside import Told
+from tidegate.proxy.referred import MARK
 from tidegate.records import Tenant
 from tidegate.wire.splice import scan
 
@@ -69,7 +70,8 @@ async def checked(store: KeptStore, row: Kept, batch: Batch, limit: int) -> Chec
                     raise BadLine("duplicate_custom_id", "The `custom_id` stands in the batch twice.")
                 seen.add(line.id)
                 found.models.add(text_or_empty(line.body.get("model")))
-                found.names_ids = found.names_ids or mentions(scan(dump(line.body)), dialect)
+                body = dump(line.body)
+                found.names_ids = found.names_ids or MARK in body or mentions(scan(body), dialect)
             except BadLine as wrong:
                 if len(found.flaws) < _SHOWN:
                     found.flaws.append(Flaw(place + 1, wrong.code, str(wrong)))

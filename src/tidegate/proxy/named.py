@@ -48,8 +48,10 @@ async def resolved(app: App, call: Call, plan: Plan) -> Plan:
     targets = plan.targets
     for one in named:
         row = rows[one.id]
+        if one.kind == "Prompt" and not any(target.dialect_for(own) == own for target in targets):
+            continue  # whoever translates the request says that the model has no such thing
         if row is None or row.kind != _KINDS.get(one.kind) or row.state == UNFINISHED:
-            targets = await _outside(app, call, plan, targets, one)
+            targets = await outside(app, call, plan, targets, one)
         else:
             (kept if row.upstream else held).append((one, row))
     there = tuple(target for target in targets if all(_has(call, target, row) for _, row in kept))
@@ -59,7 +61,7 @@ async def resolved(app: App, call: Call, plan: Plan) -> Plan:
     return plan if (there or targets) == plan.targets else _only(plan, there or targets)
 
 
-async def _outside(app: App, call: Call, plan: Plan, targets: tuple[Target, ...], one: Reference) -> tuple[Target, ...]:
+async def outside(app: App, call: Call, plan: Plan, targets: tuple[Target, ...], one: Reference) -> tuple[Target, ...]:
     """The targets that an id may go to which the organisation has not got here. Raises `GatewayError` where there is none: the same for
     what is another's and for what never was."""
     allowed = tuple(target for target in targets if _is_own(call, plan, target))

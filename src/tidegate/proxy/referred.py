@@ -1,32 +1,83 @@
 """Items of a request that are named by their ids alone (`item_reference`), as the Vercel AI SDK names what it was answered before: those of
-responses that Tidegate holds are put in their places."""
+responses that Tidegate holds are put in their places, those that a provider keeps must have been answered to the same organisation."""
 
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from tidegate.dialects.references import Reference
 from tidegate.dialects.values import dump, object_or_empty, parse, text_or_empty
-from tidegate.ir.json import Json
+from tidegate.ir.errors import unsupported
+from tidegate.ir.json import Json, JsonObject
+from tidegate.policy.route import Plan
+from tidegate.policy.snapshot import Target
+from tidegate.ports.kept import Kept
 from tidegate.proxy.app import App
 from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
-from tidegate.proxy.kept import held, output_of
+from tidegate.proxy.kept import held, no_such, output_of
+from tidegate.proxy.named import outside
 from tidegate.wire.splice import splice
 
-_MARK = b'"item_reference"'
+MARK = b'"item_reference"'
+_FIELD = "input"
+_MOST = 100
 _STEM = 32
 """Letters of a call's id, with which the ids of its response and of the items in that begin, each after its kind."""
 
 
-async def referred(app: App, call: Call) -> str:
-    """Puts the items into `call.body`. The id of one that is not held here; empty where there is none."""
+async def referred(app: App, call: Call) -> list[str]:
+    """Puts the items into `call.body`. The ids of those that are not held here."""
     raw = call.fields.get("input")
-    if raw is None or _MARK not in raw:
-        return ""
+    if raw is None or MARK not in raw:
+        return []
     items = parse(raw)
     if type(items) is not list:
-        return ""
+        return []
     found = [await _item(app, call, item) for item in items]
     if found != items:
         call.body = splice(call.fields, {"input": dump(found)})
         call.fields = scanned(call.body)
-    return next((text_or_empty(object_or_empty(item).get("id")) for item in found if _is_reference(item)), "")
+    return [text_or_empty(object_or_empty(item).get("id")) for item in found if _is_reference(item)]
+
+
+async def kept_where(app: App, call: Call, plan: Plan, ids: Sequence[str]) -> Plan:
+    """The plan with the targets that keep these items for the organisation. Raises `GatewayError` where there is none."""
+    if len(ids) > _MOST:
+        raise unsupported(f"A request may name {_MOST} items at most.", _FIELD)
+    own = call.dialect.name
+    targets = tuple(target for target in plan.targets if target.dialect_for(own) == own)
+    for id in ids:
+        if not targets:
+            raise no_such("Item", id, _FIELD)
+        row = await app.conversations.get(call.key.org, id)
+        if row is None or row.kind != "item":
+            targets = await outside(app, call, plan, targets, Reference(id, "Item", _FIELD))
+        else:
+            there = tuple(target for target in targets if (target.upstream.name, _account(target)) == (row.upstream, row.account))
+            if not there:
+                raise unsupported(
+                    f"The item {id[:128]} is kept by `{row.upstream}`, and this model is not there: send the item itself.", _FIELD
+                )
+            targets = there
+    return (
+        plan
+        if targets == plan.targets
+        else msgspec.structs.replace(plan, targets=targets, chooses=False, lacking=frozenset(), context=None)
+    )
+
+
+def items_kept(row: Kept, response: JsonObject) -> Iterator[Kept]:
+    """The items of a response that a provider gave ids to: as the response's own `row` says, whose they are where the provider keeps them,
+    and what they are where nobody does."""
+    for item in output_of(response):
+        id = text_or_empty(item.get("id"))
+        if id:
+            yield msgspec.structs.replace(row, id=id, kind="item", body=b"" if row.upstream else dump(item))
+
+
+def _account(target: Target) -> str:
+    return "" if target.account is None else target.account.id
 
 
 def _is_reference(item: Json) -> bool:
@@ -39,5 +90,6 @@ async def _item(app: App, call: Call, item: Json) -> Json:
         return item
     row = await app.conversations.get(call.key.org, f"resp_{id.partition('_')[2][:_STEM]}")
     if row is None or row.kind != "response" or row.upstream:
-        return item
+        kept = await app.conversations.get(call.key.org, id)
+        return parse(kept.body) if kept is not None and kept.kind == "item" and not kept.upstream else item
     return next((one for one in output_of(held(row.body).response) if one.get("id") == id), item)

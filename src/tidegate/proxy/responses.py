@@ -4,6 +4,7 @@ An answer that its provider keeps is owned: its id is written down with its owne
 answer is held by Tidegate, so that `previous_response_id` and conversations work on any model: what was said before goes into the request.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 import msgspec
@@ -22,7 +23,7 @@ from tidegate.proxy.call import Call
 from tidegate.proxy.keeping import KeepingClient
 from tidegate.proxy.kept import Held, continued, held, items_of, items_of_parts, no_such, output_of
 from tidegate.proxy.prepare import prepare
-from tidegate.proxy.referred import referred
+from tidegate.proxy.referred import items_kept, kept_where, referred
 from tidegate.proxy.reply import Reply
 from tidegate.proxy.through import through
 from tidegate.wire.splice import Fields
@@ -42,7 +43,7 @@ class Chain(msgspec.Struct):
     upstream: str = ""
     account: str = ""
     conversation: Kept | None = None
-    missing: str = ""
+    missing: Sequence[str] = ()
 
 
 async def create(app: App, call: Call, reply: Reply) -> None:
@@ -52,8 +53,8 @@ async def create(app: App, call: Call, reply: Reply) -> None:
     asked = call.fields
     chain = await chained(app, call)
     plan = call.planner.plan(call.key, call.head.model)
-    if chain.missing and not any(target.dialect_for(call.dialect.name) == call.dialect.name for target in plan.targets):
-        raise no_such("Item", chain.missing, "input")
+    if chain.missing:
+        plan = await kept_where(app, call, plan, chain.missing)
     if chain.upstream:
         plan = only(plan, call, chain)
     elif call.fields.get("background") == b"true":
@@ -165,20 +166,22 @@ def _keep(app: App, call: Call, chain: Chain, response: JsonObject) -> None:
         app.conversations.add(chain.conversation.org, chain.conversation.id, dump([*said, *output_of(response)]), expires, named)
     if not _is_kept(call) or not (theirs or ended):
         return
-    app.conversations.put(
-        Kept(
-            org=call.key.org,
-            id=id,
-            key=call.key.id,
-            kind="response",
-            upstream=target.upstream.name if theirs else "",
-            account=target.account.id if theirs and target.account is not None else "",
-            at=call.at,
-            expires=expires,
-            end_user=named,
-            body=b"" if theirs else dump(Held([*chain.before, *said], response)),
-        )
+    row = Kept(
+        org=call.key.org,
+        id=id,
+        key=call.key.id,
+        kind="response",
+        upstream=target.upstream.name if theirs else "",
+        account=target.account.id if theirs and target.account is not None else "",
+        at=call.at,
+        expires=expires,
+        end_user=named,
+        body=b"" if theirs else dump(Held([*chain.before, *said], response)),
     )
+    app.conversations.put(row)
+    if ended and id != f"resp_{call.id}":
+        for item in items_kept(row, response):
+            app.conversations.put(item)
 
 
 def _said(call: Call, chain: Chain) -> list[JsonObject]:

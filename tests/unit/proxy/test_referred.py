@@ -6,6 +6,9 @@ import pytest
 from tests.unit.proxy.test_responses import ask, claude, openai, said, speaking
 from tests.unit.proxy.values import GPT, Memory
 
+from tidegate.policy.route import Planner
+from tidegate.policy.snapshot import ServerSettings
+
 
 class Digits:
     """The `Random` port, with ids as long as real ones."""
@@ -56,10 +59,25 @@ async def test_what_is_not_held_is_404_where_the_provider_does_not_have_it_eithe
 
 
 async def test_a_provider_that_keeps_items_gets_the_id() -> None:
-    memory = made(openai())
-    body = asked("msg_theirs")
+    memory = made(openai(), openai())
+    body = asked("msg_1")
+    assert (await ask(memory, GPT, input=body)).status == 404, "nobody was answered that"
+    assert (await ask(memory, GPT)).status == 200
     assert (await ask(memory, GPT, input=body)).status == 200
     assert json.loads(memory.provider.sent[-1].body)["input"] == body
+    got = await ask(memory, input=body)
+    assert (got.status, got.json()["error"]["param"]) == (404, "input"), "another provider does not have it"
+    await memory.app.conversations.flush()  # pyright: ignore
+    memory.kept.rows["other", "msg_1"] = msgspec.structs.replace(memory.kept.rows.pop(("default", "msg_1")), org="other")
+    assert (await ask(memory, GPT, input=body)).status == 404
+
+
+async def test_what_was_made_beside_the_gateway_is_named_where_the_operator_lets_it() -> None:
+    for allowed in (False, True):
+        memory = made(openai(), openai())
+        memory.app.live.current = Planner(msgspec.structs.replace(memory.app.live.snapshot, server=ServerSettings(outside_ids=allowed)))
+        assert (await ask(memory, GPT, input=asked("msg_outside"))).status == (200 if allowed else 404)
+        assert (await ask(memory, GPT, prompt={"id": "pmpt_1"})).status == (200 if allowed else 404)
 
 
 async def test_words_about_it_are_no_reference() -> None:
