@@ -80,7 +80,7 @@ def token_estimate(value: Json) -> int:
     if isinstance(value, list):
         return sum(map(token_estimate, value))
     if isinstance(value, dict):
-        if value.get("type") in {"image", "image_url", "document", "file", "input_audio"}:
+        if value.get("type") in ("image", "image_url", "document", "file", "input_audio"):
             return 100
         return sum(map(token_estimate, value.values()))
     return 0

@@ -23,3 +23,4 @@ def test_text_of_reads_strings_parts_and_tool_results() -> None:
 def test_attachments_have_a_flat_price() -> None:
     assert token_estimate([{"type": "text", "text": "12345678"}]) == 3
     assert token_estimate([{"type": "image", "source": {"data": "x" * 10_000}}]) == 100
+    assert token_estimate({"properties": {"type": {"enum": ["12345678"]}}}) == 2
