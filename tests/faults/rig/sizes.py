@@ -38,7 +38,18 @@ class Sizes(msgspec.Struct, frozen=True):
     edits: int = 120
     """That race the replicas which read them."""
     idle_streams: int = 60
+    gateways: int = 1
+    """Among which they are divided."""
+    beats: int = 3
+    """Events of an idle stream."""
+    apart: float = 0.7
+    """Seconds between two of them."""
+    tricklers: int = 40
     slow_readers: int = 24
+    places: int = 4
+    """Calls that a target takes at one time."""
+    answer_ms: int = 200
+    """For which each of them takes one."""
     flood: float = 1.5
     """Seconds of each load that is more than there is room for."""
     storm: float = 3.0
@@ -67,8 +78,14 @@ LONG = Sizes(
     edits=10_000,
     keys=240,
     cut_keys=25,
-    idle_streams=300,
-    slow_readers=60,
+    idle_streams=10_000,
+    gateways=2,
+    beats=5,
+    apart=15.0,
+    tricklers=2000,
+    slow_readers=200,
+    places=16,
+    answer_ms=800,
     retry_after=7,
 )
 
