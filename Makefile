@@ -33,12 +33,12 @@ $(shell rm -rf $(STAMPS))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run install servers test unit faults faults-long faults-versus bugs check $(CHECKS) format bench lock clean
+.PHONY: help run install servers test unit faults faults-long faults-versus bugs fuzz check $(CHECKS) format bench lock clean
 
 help: ## show what there is
 	@echo "Tidegate. Commands:"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@echo "ARGS=... is passed on by run, unit, test, faults, faults-versus and bench."
+	@echo "ARGS=... is passed on by run, unit, test, faults, faults-versus, fuzz and bench."
 
 run: $(STAMPS)/project ## install what is missing into .venv and serve on http://127.0.0.1:8080
 	@exec $(BIN)/tidegate serve $(ARGS)
@@ -73,6 +73,9 @@ faults-versus: install servers ## run them on LiteLLM's proxy too and write both
 
 bugs: install servers ## put known defects back one by one: the test that each names must fail
 	@$(PYTHON_IN_VENV) scripts/bugs.py
+
+fuzz: $(STAMPS)/fuzz ## fuzz every parser for 30 s each (ARGS="60 sse head": for 60 s those two); what is found joins tests/fuzz/corpus
+	@PYTHONPATH=. $(PYTHON_IN_VENV) scripts/fuzz.py $(ARGS)
 
 check: ## format, lint, types, layers, dead code, dependencies, docs
 	@$(MAKE) --no-print-directory -j2 $(CHECKS)
@@ -143,6 +146,12 @@ $(STAMPS)/clients: $(STAMPS)/dev requirements/clients.txt
 	@echo "Installing the frameworks for the end-to-end tests ..."
 	@$(PYTHON_IN_VENV) -m venv --without-pip $(VENV)/clients
 	@$(call install,$(VENV)/clients/bin/python,requirements/clients.txt)
+	@touch $@
+
+# Wheels of Atheris are for Linux and CPython only, and large: no part of what the tests need.
+$(STAMPS)/fuzz: $(STAMPS)/dev requirements/fuzz.txt
+	@echo "Installing the fuzzer ..."
+	@$(PIP_INSTALL) $(LOCKED) requirements/fuzz.txt
 	@touch $@
 
 # Node and npm come from a locked wheel: the same on every machine.

@@ -11,6 +11,7 @@ compile() {
 compile runtime.txt pyproject.toml "$@"
 compile build.txt --group build --constraints requirements/runtime.txt "$@"
 compile clients.txt --group clients "$@"
+compile fuzz.txt --group fuzz "$@"
 compile dev.txt --group dev --constraints requirements/runtime.txt --constraints requirements/build.txt "$@"
 
 case " $* " in

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
-LOCKS = {name: f"requirements/{name}.txt" for name in ("runtime", "build", "dev", "clients")}
+LOCKS = {name: f"requirements/{name}.txt" for name in ("runtime", "build", "dev", "clients", "fuzz")}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 

@@ -25,6 +25,7 @@ EARLY = 64 << 10
 """Bytes of requests that may wait for the answer to one before them."""
 _MIB = 1 << 20
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+_OFFER = b"\r\nupgrade:"
 _METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 # Both dialects' clients find `error.message` in this; which of them it is, nobody knows before the head is read.
 _REFUSAL = b'{"type":"error","error":{"type":"%b","message":"%b"}}'
@@ -38,6 +39,15 @@ def _without_upgrade(data: bytes) -> bytes:
     for another protocol, and lose the body."""
     head, end, rest = data.partition(b"\r\n\r\n")
     return _UPGRADE.sub(b"\r\nx-offered-upgrade:", head) + end + rest
+
+
+def _unsure(before: bytes, data: bytes) -> bytes:
+    """The end of what has come of a head, where it may be the beginning of such an offer. `before` are the three bytes before `data`."""
+    at = data.rfind(b"\r", -len(_OFFER))
+    if at < 0 or not _OFFER.startswith(data[at:].lower()):
+        return b""
+    seen = before + data[:at]
+    return b"" if seen.endswith(b"\r\n") or b"\r\n\r\n" in seen else data[at:]  # a line end after a line end is the head's
 
 
 class Protocol(asyncio.Protocol):
@@ -67,6 +77,8 @@ class Protocol(asyncio.Protocol):
         self._drain: asyncio.Future[None] | None = None
         self._unsent = 0
         self._flaw = b""
+        self._before = b""
+        self._held = b""
 
     # asyncio calls these
 
@@ -83,8 +95,8 @@ class Protocol(asyncio.Protocol):
         before = self._incoming
         received = 0 if before is None else before.received
         self._fed = len(data)
-        if b"pgrade:" in data and not self._in_body:
-            data = _without_upgrade(data)
+        if self._held or not self._in_body:
+            data = self._without_offers(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -264,6 +276,17 @@ class Protocol(asyncio.Protocol):
     def abort(self) -> None:
         """Closes the connection at once."""
         self._transport.abort()
+
+    def _without_offers(self, data: bytes) -> bytes:
+        """What has come, without offers of other protocols; what may be the beginning of one is held until more has come."""
+        data, self._held = self._held + data, b""
+        if self._in_body:
+            return data
+        self._held = _unsure(self._before, data)
+        if self._held:
+            data = data[: -len(self._held)]
+        self._before = (self._before + data[-3:])[-3:]
+        return _without_upgrade(data) if b"pgrade:" in data else data
 
     def _start(self) -> None:
         request = self._call = self._ready.popleft()

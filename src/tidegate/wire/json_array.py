@@ -16,12 +16,14 @@ _BLANKS = b" \t\r\n"
 
 
 class JsonArrayParser:
-    """A `Framer`. `limit` caps one element, in bytes."""
+    """A `Framer`. `limit` caps one element, in bytes. Elements that are whole before what is broken are given out; that is raised by the
+    call after."""
 
-    __slots__ = ("_array", "_at", "_buffer", "_depth", "_ended", "_limit", "_start", "_string")
+    __slots__ = ("_array", "_at", "_broken", "_buffer", "_depth", "_ended", "_limit", "_start", "_string")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._broken: FrameError | None = None
         self._buffer = b""
         self._at = 0
         """How far the buffer was looked at."""
@@ -34,8 +36,19 @@ class JsonArrayParser:
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """Raises `FrameError` for what is no array of objects."""
-        buffer = self._buffer = self._buffer + chunk
+        if self._broken is not None:
+            raise self._broken
         frames: list[Frame] = []
+        try:
+            self._find(self._buffer + chunk, frames)
+        except FrameError as broken:
+            self._broken = broken
+            if not frames:
+                raise
+        return frames
+
+    def _find(self, buffer: bytes, frames: list[Frame]) -> None:
+        self._buffer = buffer
         done = 0
         while (found := (_IN_STRING if self._string else _STRUCTURE).search(buffer, self._at)) is not None:
             mark, place = found[0], found.start()
@@ -62,7 +75,6 @@ class JsonArrayParser:
         else:
             self._at = len(buffer)
         self._keep(done)
-        return frames
 
     def _outside(self, mark: bytes, place: int) -> None:
         """Between the elements."""
@@ -88,6 +100,8 @@ class JsonArrayParser:
 
     def end(self) -> list[Frame]:
         """Raises `FrameError` within an element."""
+        if self._broken is not None:
+            raise self._broken
         rest, self._buffer = self._buffer, b""
         if self._start >= 0:
             raise FrameError("the array ends within an element")

@@ -31,7 +31,9 @@ def test_a_single_object_stands_for_its_element() -> None:
 @pytest.mark.parametrize("body", [b'"text"', b"[[1]]", b"{}{}", b"[]{}", b"[{}]]", b"}"])
 def test_what_is_no_array_of_objects(body: bytes) -> None:
     with pytest.raises(FrameError):
-        JsonArrayParser(100).feed(body)
+        parser = JsonArrayParser(100)
+        parser.feed(body)
+        parser.end()
 
 
 @pytest.mark.parametrize("body", [b"[{", b'[{"a": "', b"null", b"12"])
