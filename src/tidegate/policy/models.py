@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from tidegate.ir.target import Profile
+from tidegate.ir.target import Capabilities, Profile
 from tidegate.policy.price import followed
 from tidegate.policy.snapshot import Origin, OwnModel, Snapshot, Target, Upstream
 from tidegate.providers.catalog import Names, capabilities_for
@@ -60,7 +60,7 @@ class Models:
         listed = self._list_of(upstream).get(name)
         if row is None and listed is not None and listed.of:
             row = self._find(spec, listed.of)
-        default = row.capabilities if row is not None else capabilities_for(spec, name)
+        default = row.capabilities if row is not None else self._like(spec, listed) or capabilities_for(spec, name)
         origin: Origin = "catalogue" if row is not None else "default"
         is_guess = row is None and (listed is None or not listed.tells_abilities)
         if listed is not None:
@@ -88,6 +88,13 @@ class Models:
             date=row.date if row is not None else "",
             listed=self._snapshot.lists[upstream.name].date if listed is not None else "",
         )
+
+    def _like(self, spec: ProviderSpec, listed: Listed | None) -> Capabilities | None:
+        """What the model behind a name of the account's own can do, by the catalogues of others that have it."""
+        if listed is None or not listed.of or spec.list is None:
+            return None
+        found = (self._names_of(kind).find(listed.of) for kind in spec.list.like)
+        return next((row.capabilities for row in found if row is not None), None)
 
     def _find(self, spec: ProviderSpec, name: str) -> ModelSpec | None:
         names = self._names_of(spec.name)

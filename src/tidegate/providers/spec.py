@@ -128,12 +128,14 @@ class ListPrices(msgspec.Struct, frozen=True, kw_only=True):
 class ListSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Where a provider's list of models differs from that of its dialect. `shape` is one of `catalog/lists.json`, empty: it has none that
     says which models can be called; `also` are further ones, each a list of its own. With `origin` the path follows the origin of the base
-    URL instead of the whole of it, and `at` is where lists are, of a provider that is at the row's own address."""
+    URL instead of the whole of it, and `at` is where lists are, of a provider that is at the row's own address. `like` are kinds of
+    provider whose catalogue says what the models behind an account's own names can do, where this one's does not."""
 
     shape: str
     also: tuple[str, ...] = ()
     origin: bool = False
     at: str = ""
+    like: tuple[str, ...] = ()
     prices: ListPrices | None = None
 
 

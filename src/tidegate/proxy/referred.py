@@ -20,6 +20,7 @@ from tidegate.proxy.named import outside
 from tidegate.wire.splice import splice
 
 MARK = b'"item_reference"'
+_REASONING = b'"reasoning"'
 _FIELD = "input"
 _MOST = 100
 _STEM = 32
@@ -65,6 +66,21 @@ async def kept_where(app: App, call: Call, plan: Plan, ids: Sequence[str]) -> Pl
         if targets == plan.targets
         else msgspec.structs.replace(plan, targets=targets, chooses=False, lacking=frozenset(), context=None)
     )
+
+
+async def refuse_anothers(app: App, call: Call, plan: Plan) -> None:
+    """A provider that keeps items reads reasoning by its id, where it does not come in the item itself: that of another organisation is not
+    there. Raises `GatewayError`."""
+    raw = call.fields.get("input")
+    if raw is None or _REASONING not in raw or not any(target.upstream.spec.keeps for target in plan.targets):
+        return
+    items = parse(raw)
+    found = [object_or_empty(item) for item in items] if type(items) is list else []
+    ids = {text_or_empty(item.get("id")) for item in found if item.get("type") == "reasoning" and not item.get("encrypted_content")}
+    store = await app.conversations.store()
+    for id in ids - {""}:
+        if await store.is_anothers(call.key.org, id):
+            raise no_such("Item", id, _FIELD)
 
 
 def items_kept(row: Kept, response: JsonObject) -> Iterator[Kept]:

@@ -23,7 +23,7 @@ from tidegate.proxy.call import Call
 from tidegate.proxy.keeping import KeepingClient
 from tidegate.proxy.kept import Held, continued, held, items_of, items_of_parts, no_such, output_of
 from tidegate.proxy.prepare import prepare
-from tidegate.proxy.referred import items_kept, kept_where, referred
+from tidegate.proxy.referred import items_kept, kept_where, referred, refuse_anothers
 from tidegate.proxy.reply import Reply
 from tidegate.proxy.through import through
 from tidegate.wire.splice import Fields
@@ -55,6 +55,7 @@ async def create(app: App, call: Call, reply: Reply) -> None:
     plan = call.planner.plan(call.key, call.head.model)
     if chain.missing:
         plan = await kept_where(app, call, plan, chain.missing)
+    await refuse_anothers(app, call, plan)
     if chain.upstream:
         plan = only(plan, call, chain)
     elif call.fields.get("background") == b"true":

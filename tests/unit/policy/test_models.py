@@ -5,7 +5,7 @@ from tidegate.policy.route import Plan, Planner
 from tidegate.policy.secret import Secret
 from tidegate.policy.snapshot import Account, OwnModel, Snapshot
 from tidegate.providers.lists import Listed, ProviderList
-from tidegate.providers.spec import Price
+from tidegate.providers.spec import ListSpec, Price
 
 LISTED = (
     Listed(id="gpt-9", facts={"context": 5, "max_output": 6}),
@@ -47,6 +47,11 @@ def test_what_is_known_of_a_listed_model_and_who_says_so() -> None:
     )
     mine = plan(snap, "openai/mine").targets[0]
     assert (mine.model, mine.origin, mine.profile.capabilities.context) == ("mine", "catalogue", 1000)
+    like = msgspec.structs.replace(upstream("openrouter").spec, list=ListSpec(shape="", like=("ollama", "openai")))
+    cloud = msgspec.structs.replace(upstream("openrouter"), spec=like)
+    cloudy = msgspec.structs.replace(with_lists("openrouter"), upstreams={"openrouter": cloud})
+    deployed = plan(cloudy, "openrouter/mine").targets[0]
+    assert (deployed.origin, deployed.profile.capabilities.context, deployed.price) == ("list", 1000, None)
     assert plan(snap, "openai/plain").targets[0].is_guess
     unknown = plan(snap, "openai/of-tomorrow").targets[0]
     assert (unknown.origin, unknown.listed, unknown.is_known) == ("default", "", False)

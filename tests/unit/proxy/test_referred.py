@@ -8,6 +8,7 @@ from tests.unit.proxy.values import GPT, Memory
 
 from tidegate.policy.route import Planner
 from tidegate.policy.snapshot import ServerSettings
+from tidegate.ports.kept import Kept
 
 
 class Digits:
@@ -70,6 +71,20 @@ async def test_a_provider_that_keeps_items_gets_the_id() -> None:
     await memory.app.conversations.flush()  # pyright: ignore
     memory.kept.rows["other", "msg_1"] = msgspec.structs.replace(memory.kept.rows.pop(("default", "msg_1")), org="other")
     assert (await ask(memory, GPT, input=body)).status == 404
+
+
+async def test_reasoning_of_another_is_not_read_by_its_id() -> None:
+    memory = made(openai(), openai())
+    thought = {"type": "reasoning", "id": "rs_1", "summary": []}
+    row = Kept(org="other", id="rs_1", key="k", kind="item", upstream="openai", at=0, expires=None)
+    memory.kept.rows["other", "rs_1"] = row
+    said = [{"role": "user", "content": "Hi"}, thought, {"role": "user", "content": "And?"}]
+    assert (await ask(memory, GPT, input=said)).status == 404
+    thought["encrypted_content"] = "all of it"
+    assert (await ask(memory, GPT, input=said)).status == 200
+    memory.kept.rows.clear()
+    del thought["encrypted_content"]
+    assert (await ask(memory, GPT, input=said)).status == 200
 
 
 async def test_what_was_made_beside_the_gateway_is_named_where_the_operator_lets_it() -> None:
