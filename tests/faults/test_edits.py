@@ -32,7 +32,7 @@ from tidegate.records import StoredRoute, Tenant
 
 Record = Callable[[str, object], None]
 REPLICAS = 3
-LOOK = 0.005
+LOOK = 0.05 if IS_LONG else 0.005
 """Seconds between two looks of a replica."""
 DEFAULT = Tenant("default")
 KEYS = 12

@@ -36,6 +36,7 @@ from tidegate.ports.delivery import NotDelivered
 from tidegate.records import Kept, Message, StoredProvider, StoredWebhook, Tenant
 
 Record = Callable[[str, object], None]
+ROOT = Path(__file__).parents[2]
 LAB = {"kind": "custom", "dialect": "openai_chat"}
 ADDRESSES = {"NewWebhook.url", "WebhookEdit.url", "NewCredential.origin"}
 """Fields of the control API that hold an address: `origin` is compared with the provider's and reached by nobody."""
@@ -103,7 +104,7 @@ def fields(type_: type) -> set[str]:
 
 def test_no_other_field_names_an_address() -> None:
     """A new one is drilled here, or fails."""
-    schemas = json.loads(Path("docs/openapi.json").read_text())["components"]["schemas"]
+    schemas = json.loads((ROOT / "docs" / "openapi.json").read_text())["components"]["schemas"]
     asked = {
         f"{name}.{field}"
         for name, schema in schemas.items()
