@@ -31,7 +31,7 @@ Document = Annotated[
     Path,
     Parameter(
         allow_leading_hyphen=True,
-        help="A YAML file with the sections `providers`, `routes`, `credentials`, `keys`, `limits` and `budgets`, or some of them; "
+        help="A YAML file with the sections `providers`, `routes`, `credentials`, `prices`, `keys`, `limits` and `budgets`, or some; "
         "`-` is standard input.",
     ),
 ]
@@ -136,7 +136,7 @@ def _document(file: Path, org: str) -> dict[str, Any]:
     # One that leads nowhere may be stored already: the gateway says whether it is needed.
     secrets = Secrets(os.environ, file.parent)
     led = {text: secrets.resolve(text, where, Problems(str(file)), spaces=True) for text, where in references}
-    empty: dict[str, Any] = {"providers": {}, "routes": {}}
+    empty: dict[str, Any] = {"providers": {}, "routes": {}, "prices": {}}
     sent = {section: document[section] or empty.get(section, []) for section in document}
     return sent | {"secrets": {reference: secret for reference, secret in led.items() if secret is not None}}
 

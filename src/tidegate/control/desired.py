@@ -10,14 +10,15 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from tidegate.control.config import LimitsEntry, ProviderEntry, RouteEntry
+from tidegate.control.config import LimitsEntry, PriceEntry, ProviderEntry, RouteEntry
 from tidegate.control.entries import told
 from tidegate.control.load import Loaded
 from tidegate.control.secrets import is_reference
 from tidegate.ir.json import JsonObject
-from tidegate.records import Credential, Kept
+from tidegate.policy.price import day_of
+from tidegate.records import Credential, Kept, StoredPrice
 
-SECTIONS = ("providers", "routes", "credentials")
+SECTIONS = ("providers", "routes", "credentials", "prices")
 ORG_SECTIONS = ("keys", "limits", "budgets")
 """Of an organisation; those of `default` stand in the document of the gateway."""
 _NOT_OF_A_NAME = re.compile(r"[^A-Z0-9]+")
@@ -44,6 +45,7 @@ class DesiredFile(msgspec.Struct, frozen=True, kw_only=True):
     providers: dict[str, ProviderEntry] = {}
     routes: dict[str, RouteEntry] = {}
     credentials: list["CredentialInFile"] = []
+    prices: dict[str, list[PriceEntry]] = {}
     keys: list["KeyInFile"] = []
     limits: list[dict[str, Any]] = []
     budgets: list[dict[str, Any]] = []
@@ -81,6 +83,13 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True):
     providers: dict[str, dict[str, Any]]
     routes: dict[str, dict[str, Any]]
     credentials: list[CredentialEntry]
+    prices: dict[str, list[dict[str, Any]]]
+
+
+def version_of(row: StoredPrice) -> JsonObject:
+    """A version of a price as it stands in a document."""
+    begins = day_of(row.valid_from // 1_000_000)
+    return {"from": begins, **row.price} if begins else row.price
 
 
 def reference_of(name: str) -> str:
@@ -128,6 +137,7 @@ def of_file(live: Loaded) -> Exported:
         providers={name: split(told(entry))[0] for name, entry in live.config.providers.items()},
         routes={name: told(entry) for name, entry in live.config.routes.items()},
         credentials=credentials,
+        prices={name: [told(entry) for entry in versions] for name, versions in live.config.prices.items()},
     )
 
 
@@ -140,7 +150,15 @@ def exported(live: Loaded, kept: Kept) -> Exported:
         providers=_by_name({row.name: row.entry for row in kept.providers} | file.providers),
         routes=_by_name({row.name: row.entry for row in kept.routes} | file.routes),
         credentials=[credentials[name] for name in sorted(credentials)],
+        prices=dict(sorted((_prices(kept) | file.prices).items())),
     )
+
+
+def _prices(kept: Kept) -> dict[str, list[JsonObject]]:
+    found: dict[str, list[JsonObject]] = {}
+    for row in sorted(kept.prices, key=lambda row: row.valid_from):
+        found.setdefault(row.name, []).append(version_of(row))
+    return found
 
 
 def _by_name(entries: dict[str, JsonObject]) -> dict[str, JsonObject]:

@@ -8,7 +8,7 @@ from tests.support import databases
 from tests.support.control import Served, World, world
 
 LAB = {"kind": "custom", "dialect": "openai_chat", "base_url": "https://lab.example/v1", "models": ["q"]}
-NOTHING: dict[str, Any] = {"providers": {}, "routes": {}, "credentials": [], "keys": [], "limits": [], "budgets": []}
+NOTHING: dict[str, Any] = {"providers": {}, "routes": {}, "credentials": [], "prices": {}, "keys": [], "limits": [], "budgets": []}
 KEY, OTHER = "sk-lab-0123456789-abcd", "sk-lab-0123456789-efgh"
 DOCUMENT: dict[str, Any] = {
     "providers": {"lab": LAB},
@@ -137,3 +137,48 @@ async def test_secrets_are_changed_by_whoever_may(api: World, role: str) -> None
     assert (await export(api))["providers"] == {}
     del body["credentials"]
     assert (await api.ask("POST", "/configuration/apply", token, body)).status == 200
+
+
+async def test_prices_are_planned_applied_and_exported_version_by_version(each: World) -> None:
+    prices = {
+        "sandbox/echo": [{"input": 1.25, "output": "10"}, {"from": "2027-01-01", "input": 1, "output": 8}],
+        "sandbox/*": [{"from": "2026-06-01", "input": 0, "output": 0}],
+    }
+    made = await each.ask("POST", "/configuration/apply", each.operator, {"prices": prices})
+    assert [(change["action"], change["kind"], change["name"]) for change in made.json["changes"]] == [
+        ("create", "price", "sandbox/echo"),
+        ("create", "price", "sandbox/echo from 2027-01-01"),
+        ("create", "price", "sandbox/* from 2026-06-01"),
+    ]
+    assert (await each.ask("GET", "/configuration", each.operator)).json["prices"] == prices
+    assert (await each.ask("POST", "/configuration/plan", each.operator, {"prices": prices})).json["changes"] == []
+    fewer = {"sandbox/echo": [{"input": 1.25, "output": "10"}, {"from": "2027-01-01", "input": 1, "output": 7}]}
+    changed = (await each.ask("POST", "/configuration/apply", each.operator, {"prices": fewer})).json["changes"]
+    assert [(change["action"], change["name"], change["fields"]) for change in changed] == [
+        ("update", "sandbox/echo from 2027-01-01", ["output"]),
+        ("delete", "sandbox/* from 2026-06-01", ["from", "input", "output"]),
+    ]
+    assert (await each.ask("POST", "/configuration/plan", each.operator, {"routes": {}})).json["changes"] == []
+    assert (await each.ask("GET", "/configuration", each.operator)).json["prices"] == fewer
+
+
+@pytest.mark.parametrize(
+    ("prices", "field"),
+    [
+        ({"echo": [{"input": 1, "output": 1}]}, "prices.echo"),
+        ({"nobody/x": [{"input": 1, "output": 1}]}, "prices.nobody/x"),
+        ({"sandbox/x": [{"input": -1}]}, "prices.sandbox/x[0].input"),
+        ({"sandbox/x": [{"input": 1}, {"from": "soon", "input": 1}]}, "prices.sandbox/x[1].from"),
+        ({"sandbox/x": [{"input": 1}, {"input": 2}]}, "prices.sandbox/x"),
+    ],
+)
+async def test_what_is_wrong_with_prices_is_told_by_place(api: World, prices: dict[str, Any], field: str) -> None:
+    answer = await api.ask("POST", "/configuration/apply", api.operator, {"prices": prices})
+    assert (answer.status, [error["field"] for error in answer.json["errors"]]) == (400, [field])
+
+
+async def test_who_may_not_set_prices_applies_none(api: World) -> None:
+    admin = await api.admin("default", "admin", "gateway")
+    prices = {"sandbox/x": [{"input": 1, "output": 1}]}
+    assert (await api.ask("POST", "/configuration/apply", admin, {"prices": prices})).status == 403
+    assert (await api.ask("POST", "/configuration/apply", admin, {"prices": {}})).status == 200

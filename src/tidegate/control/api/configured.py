@@ -24,7 +24,7 @@ from tidegate.control.problems import ConfigError, Problems, shown
 from tidegate.control.problems import Problem as Flaw
 from tidegate.ir.json import JsonObject
 from tidegate.policy.snapshot import Snapshot
-from tidegate.records import DEFAULT_ORG, Credential, Kept, StoredProvider, StoredRoute
+from tidegate.records import DEFAULT_ORG, Credential, Kept, StoredPrice, StoredProvider, StoredRoute
 
 Source = Literal["file", "environment", "database"]
 Entry = Annotated[dict[str, Any], Meta(description="Its settings, as in tidegate.yaml.")]
@@ -164,7 +164,12 @@ def configuration(call: Call) -> Configuration:
 async def defined(call: Call) -> Kept:
     """What the database defines; credentials without their secrets."""
     credentials = tuple((DEFAULT_ORG, row) for row in await call.all(Credential))
-    return Kept(providers=tuple(await call.all(StoredProvider)), routes=tuple(await call.all(StoredRoute)), credentials=credentials)
+    return Kept(
+        providers=tuple(await call.all(StoredProvider)),
+        routes=tuple(await call.all(StoredRoute)),
+        credentials=credentials,
+        prices=tuple(await call.all(StoredPrice)),
+    )
 
 
 def provider_entry(name: str, entry: JsonObject) -> JsonObject:

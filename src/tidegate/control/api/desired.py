@@ -14,6 +14,7 @@ from tidegate.control.api.configured import configuration, defined, provider_ent
 from tidegate.control.api.credentials import vault_of
 from tidegate.control.api.desired_entries import OrgExported, OrgSections
 from tidegate.control.api.desired_org import org_exported, org_steps
+from tidegate.control.api.desired_prices import price_steps
 from tidegate.control.api.desired_steps import Planned, Step, adding, applied, planned, removing, replacing, shown
 from tidegate.control.api.problem import FieldError, Problem, conflict, invalid, invalid_field
 from tidegate.control.api.table import Nothing, Route
@@ -41,6 +42,7 @@ class DesiredConfiguration(OrgSections, frozen=True, forbid_unknown_fields=True,
     providers: Entries | None = None
     routes: Entries | None = None
     credentials: list[CredentialEntry] | None = None
+    prices: dict[str, list[dict[str, Any]]] | None = None
 
 
 class ExportedConfiguration(OrgExported, frozen=True, omit_defaults=True, kw_only=True):
@@ -49,6 +51,7 @@ class ExportedConfiguration(OrgExported, frozen=True, omit_defaults=True, kw_onl
     providers: Entries
     routes: Entries
     credentials: list[CredentialEntry]
+    prices: dict[str, list[dict[str, Any]]]
 
 
 async def get_configuration(call: Call, _asked: Nothing) -> ExportedConfiguration:
@@ -81,7 +84,8 @@ async def _steps(call: Call, asked: DesiredConfiguration) -> list[Step]:
     routes, of_routes = _rows(call, StoredRoute, asked.routes, present.routes, file.routes, route_entry)
     snapshot = await _compiled(call, Kept(providers=providers, routes=routes))
     of_credentials = await _credentials(call, asked, keys, present, file, snapshot)
-    return [*of_providers, *of_routes, *of_credentials, *await org_steps(call, asked)]
+    of_prices = price_steps(call, asked.prices, present.prices, file.prices, list({**snapshot.upstreams, **snapshot.known}))
+    return [*of_providers, *of_routes, *of_credentials, *of_prices, *await org_steps(call, asked)]
 
 
 async def _compiled(call: Call, kept: Kept) -> Snapshot:

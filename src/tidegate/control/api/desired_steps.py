@@ -7,10 +7,10 @@ import msgspec
 
 from tidegate.control.api.call import Call
 from tidegate.ir.json import JsonObject
-from tidegate.records import ApiKey, Credential, LimitRule, StoredProvider, StoredRoute
+from tidegate.records import ApiKey, Credential, LimitRule, StoredPrice, StoredProvider, StoredRoute
 
-Stored = TypeVar("Stored", StoredProvider, StoredRoute, Credential, ApiKey, LimitRule)
-KindName = Literal["provider", "route", "credential", "key", "limit", "budget"]
+Stored = TypeVar("Stored", StoredProvider, StoredRoute, StoredPrice, Credential, ApiKey, LimitRule)
+KindName = Literal["provider", "route", "credential", "price", "key", "limit", "budget"]
 Make = Callable[[], Awaitable[Any]]
 
 
