@@ -17,12 +17,14 @@ TIMES = Times()
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def listener(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises `OSError` where the address is taken."""
+def listener(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A listening socket. Connections go to one of all those that are `shared`. Raises `OSError` where the address is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind((host, port))
     except OSError:
         sock.close()

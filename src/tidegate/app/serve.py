@@ -30,7 +30,7 @@ def serve(settings: Settings) -> int:
     try:
         # First the port: a start that fails must not use up the one showing of the first key.
         with contextlib.ExitStack() as opened:
-            sock = opened.enter_context(_listening(settings.host, settings.port, "TIDEGATE_PORT"))
+            sock = opened.enter_context(_listening(settings.host, settings.port, "TIDEGATE_PORT", shared=settings.share_port))
             admin = opened.enter_context(_listening(settings.admin_host, settings.admin_port, "TIDEGATE_ADMIN_PORT"))
             started = Started(settings)
             opened.pop_all()
@@ -76,10 +76,10 @@ def serve(settings: Settings) -> int:
     return 1 if failures else 0
 
 
-def _listening(host: str, port: int, variable: str) -> socket.socket:
+def _listening(host: str, port: int, variable: str, *, shared: bool = False) -> socket.socket:
     """Raises `ConfigError` where the address is taken."""
     try:
-        return listener(host, port)
+        return listener(host, port, shared=shared)
     except OSError as error:
         reason = f"{host}:{port} cannot be used ({error.strerror or error}): free it, or choose another one"
         raise ConfigError((Problem(variable, 0, "", reason),)) from error

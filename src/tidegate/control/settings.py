@@ -17,12 +17,14 @@ _FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no"
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`config_path` is a file that must exist; None means `./tidegate.yaml` if there is one. The control API listens on `admin_host` and
-    `admin_port`. `durability` is what usage survives before an answer ends. `auto_migrate` raises the schema of PostgreSQL at a start.
-    Without `model_lists` no provider is asked for its models. `pre_stop` and `drain` are seconds: how long calls are still accepted after
-    SIGTERM, and how long open ones may take then. `environ` holds secrets."""
+    `admin_port`. With `share_port` other gateways of this machine may listen on `port` too. `durability` is what usage survives before an
+    answer ends. `auto_migrate` raises the schema of PostgreSQL at a start. Without `model_lists` no provider is asked for its models.
+    `pre_stop` and `drain` are seconds: how long calls are still accepted after SIGTERM, and how long open ones may take then. `environ`
+    holds secrets."""
 
     host: str = "127.0.0.1"
     port: int = 8080
+    share_port: bool = False
     home: Path = Path(".tidegate")
     config_path: Path | None = None
     admin_host: str = "127.0.0.1"
@@ -45,13 +47,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 def settings(
     environ: Mapping[str, str], *, host: str | None = None, port: int | None = None, home: Path | None = None, config: Path | None = None
 ) -> Settings:
-    """An option, else its variable (`TIDEGATE_HOST`, `_PORT`, `_HOME`, `_CONFIG`, `_ADMIN_HOST`, `_ADMIN_PORT`,
+    """An option, else its variable (`TIDEGATE_HOST`, `_PORT`, `_SHARE_PORT`, `_HOME`, `_CONFIG`, `_ADMIN_HOST`, `_ADMIN_PORT`,
     `_DURABILITY`, `_AUTO_MIGRATE`, `_MODEL_LISTS`, `_PRE_STOP`, `_DRAIN`; an empty one counts as unset), else the default. Raises
     `ConfigError` for a value that is none."""
     config_path = str(config or "") or environ.get("TIDEGATE_CONFIG")
     return Settings(
         host=host or environ.get("TIDEGATE_HOST") or "127.0.0.1",
         port=_port("TIDEGATE_PORT or --port", str(port) if port is not None else environ.get("TIDEGATE_PORT") or "8080"),
+        share_port=_flag("TIDEGATE_SHARE_PORT", environ.get("TIDEGATE_SHARE_PORT") or "0"),
         home=home or Path(environ.get("TIDEGATE_HOME") or ".tidegate"),
         config_path=Path(config_path) if config_path else None,
         admin_host=environ.get("TIDEGATE_ADMIN_HOST") or "127.0.0.1",

@@ -188,3 +188,12 @@ async def test_a_call_that_fails_closes_its_connection(capsys: pytest.CaptureFix
     said = capsys.readouterr()
     # Where logs go depends on whether this process has set them up.
     assert "a request was not answered" in said.out + said.err
+
+
+def test_a_port_is_shared_where_all_want_that() -> None:
+    with server_http.listener("127.0.0.1", 0, shared=True) as first:
+        port = first.getsockname()[1]
+        with server_http.listener("127.0.0.1", port, shared=True) as second:
+            assert second.getsockname()[1] == port
+        with pytest.raises(OSError, match="in use"):
+            server_http.listener("127.0.0.1", port)

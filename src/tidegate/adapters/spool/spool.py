@@ -101,7 +101,7 @@ class Spool:
         except BaseException as error:
             files.close(self._lock)
             if isinstance(error, BlockingIOError):
-                raise SpoolError(f"{folder} is in use by another process") from None
+                raise SpoolError(f"{folder} is in use by another gateway: each needs a TIDEGATE_HOME of its own") from None
             if isinstance(error, Damage):
                 raise SpoolError(str(error)) from error
             raise
