@@ -76,7 +76,7 @@ def tidegate(folder: Path, wanted: Wanted) -> Generator[Ground]:
     safe: dict[str, Any] = {"targets": [OPENAI, "second/gpt-4o-mini"], "circuit_breaker": False, "retries": 0}
     routes: dict[str, Any] = {SAFE: safe}
     if wanted.total is not None:
-        routes["brief"] = {"targets": [OPENAI], "timeout": wanted.total, "retries": 0}
+        routes["brief"] = {"targets": [OPENAI], "timeout": wanted.total, "retries": 0, "circuit_breaker": False}
     limits = {"requests_per_minute": 1_000_000, "tokens_per_minute": 1_000_000_000}
     config = {"routes": routes, "limits": [{"scope": "key", "limits": limits}] if wanted.redis else []}
     environ = {} if wanted.redis is None else {"TIDEGATE_REDIS_URL": f"redis://127.0.0.1:{wanted.redis}"}
