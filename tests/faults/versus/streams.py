@@ -127,16 +127,26 @@ async def memory(system: System, folder: Path) -> list[Line]:
     lines: list[Line] = []
     with fresh(system, folder) as ground:
         await warm(ground)
+        await _at_rest(ground)
         before = ground.memory()
         script = {"n": 3, "gap_ms": 4000}
         calls = [Call(FIRST_NUMBER + place, script=script) for place in range(IDLE)]
         grown, whole = await _read_late(ground, calls, slowly=0)
         lines.append((f"{IDLE} idle streams", f"{(grown - before) / IDLE / KIB:.0f} KiB each, {whole} of {IDLE} whole"))
+        await _at_rest(ground)
         before = ground.memory()
         calls = [Call(FIRST_NUMBER + 1000 + place, script={"n": 40_000, "gap_ms": 0}) for place in range(SLOW)]
         grown, _ = await _read_late(ground, calls, slowly=10)
         lines.append((f"{SLOW} clients that read a long answer slowly", f"{(grown - before) / SLOW / KIB:.0f} KiB each"))
     return lines
+
+
+async def _at_rest(ground: Ground) -> None:
+    """What is loaded beside the calls is loaded when the memory does not grow any more."""
+    before = 0
+    while ground.memory() - before > 64 * KIB:
+        before = ground.memory()
+        await asyncio.sleep(3)
 
 
 async def _read_late(ground: Ground, calls: list[Call], *, slowly: int) -> tuple[int, int]:
