@@ -108,7 +108,7 @@ class GeminiStreamDecoder:
         self._usage(raw, out)
         first = first_candidate(raw)
         content = object_or_empty(first.get("content"))
-        if not content.keys() <= _CONTENT:
+        if len(content) > ("parts" in content) + ("role" in content):
             out += unread(fresh(content, _CONTENT, "candidates[0].content."), self._seen)
         parts = content.get("parts")
         for item in parts if type(parts) is list else ():
@@ -149,7 +149,7 @@ class GeminiStreamDecoder:
             out.append(ev.NativeEvent(NAME, more))
 
     def _part(self, part: JsonObject, out: list[ev.Event]) -> None:
-        if not part.keys() <= _PART and not part.keys().isdisjoint(_MODELLED):
+        if len(part) > 1 and not part.keys() <= _PART and not part.keys().isdisjoint(_MODELLED):
             out += unread(fresh(part, _PART, "candidates[0].content.parts."), self._seen)
         text, signature = part.get("text"), text_or_empty(part.get("thoughtSignature")) or None
         if type(text) is str:
