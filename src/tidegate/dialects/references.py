@@ -51,7 +51,7 @@ _FREE = {
 _STORES = frozenset(
     ("fileSearchStoreNames", "file_search_store_names", "datastore", "ragCorpora", "rag_corpora", "ragCorpus", "rag_corpus", "engine")
 )
-_GIVEN = re.compile(r"(?:https?://[^/]+/v1(?:alpha|beta)?/)?files/([a-z0-9-]{1,40})")
+_GIVEN = re.compile(r"(?:https?://[^/]+/v1(?:alpha|beta)?/)?files/([A-Za-z0-9_-]{1,128})")
 """The address of a file, or its name, as Google's API has them: the gateway's own have that form too."""
 _GOOGLES = "googleapis.com"
 _PUBLIC = "storage.googleapis.com"

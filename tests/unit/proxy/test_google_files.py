@@ -73,6 +73,18 @@ async def test_a_file_comes_in_pieces_to_an_address_of_its_own() -> None:
     assert (await ask(memory, "GET", "/v1/files", START)).json() == {}
 
 
+async def test_files_of_other_clients_are_read_by_googles_address_too() -> None:
+    memory = Memory()
+    anthropic = {"x-api-key": KEY, "anthropic-version": "2023-06-01", "content-type": "multipart/form-data; boundary=b"}
+    form = b'--b\r\ncontent-disposition: form-data; name="file"; filename="a.pdf"\r\n\r\n%PDF\r\n--b--\r\n'
+    made = await ask(memory, "POST", "/v1/files", anthropic, form)
+    file = (await ask(memory, "GET", "/v1beta/files", START)).json()["files"][0]
+    assert file["name"] == f"files/{made.json()['id']}"
+    parts = [{"fileData": {"fileUri": file["uri"]}}]
+    await memory.call("/v1beta/models/anthropic/claude-big:generateContent", {"contents": [{"role": "user", "parts": parts}]})
+    assert base64.b64encode(b"%PDF") in memory.provider.sent[0].body
+
+
 async def test_any_model_reads_it() -> None:
     memory = Memory()
     file = await uploaded(memory, name="files/my-paper")
