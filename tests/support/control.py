@@ -56,8 +56,8 @@ class SetClock:
 
 
 class SeededSecrets:
-    def __init__(self) -> None:
-        self._random = random.Random(7)
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
 
     def base62(self, length: int) -> str:
         return "".join(self._random.choices(ALPHABET, k=length))
@@ -205,8 +205,8 @@ class World:
 
 
 @asynccontextmanager
-async def world(database: Database) -> AsyncGenerator[World]:
-    """A new one on a migrated, empty database."""
+async def world(database: Database, token: str | None = None) -> AsyncGenerator[World]:
+    """One on a migrated database: empty, or a copy of one in which a world was made, whose operator has `token`."""
     clock = SetClock()
     vault = Vault(SEALER, clock)
     services = Services(
@@ -214,19 +214,25 @@ async def world(database: Database) -> AsyncGenerator[World]:
         ledger=LedgerStore(database),
         clock=clock,
         random=SystemRandom(),
-        secrets=SeededSecrets(),
+        secrets=SeededSecrets(7 if token is None else 8),
         peppers=Peppers(1, {1: PEPPER}),
         origin_of={"anthropic": "https://api.anthropic.com", "lab": "http://10.0.0.5:8000"}.get,
         vault=lambda: vault,
         configuration=Served(),
         personal=lambda: SqlPersonal(database, SEALER, PEPPER),
     )
+    yield World(database, token or await _inhabit(services), services, clock)
+
+
+async def _inhabit(services: Services) -> str:
+    """Makes the operator, whose token it returns, and the organisations."""
     token = await first_admin(services)
     assert token is not None
-    made = World(database, token, services, clock)
+    now = services.now()
     for org in ("a", "b"):
         async with services.store.change(Tenant("default"), ACTOR) as change:
-            await change.add_organisation(Organisation(org_id=org, name=org, created_at=services.now(), updated_at=services.now()))
-        await made.team(org, "x")
-        await made.team(org, "y")
-    yield made
+            await change.add_organisation(Organisation(org_id=org, name=org, created_at=now, updated_at=now))
+        async with services.store.change(Tenant(org), ACTOR) as change:
+            for team in ("x", "y"):
+                await change.add(Team(id=team, name=team, created_at=now, updated_at=now))
+    return token

@@ -53,23 +53,31 @@ def opened(url: URL) -> Database:
 
 
 @asynccontextmanager
-async def postgres_url(facts: dict[str, str], *, empty: bool = False) -> AsyncGenerator[URL]:
-    """A new database, dropped afterwards."""
-    name = f"t_{uuid.uuid4().hex}"
+async def postgres_url(facts: dict[str, str], *, empty: bool = False, template: str = TEMPLATE) -> AsyncGenerator[URL]:
+    """A new database, a copy of `template` unless it is to be empty; dropped afterwards."""
     connection = await admin(facts)
+    name = await copy(connection, "template0" if empty else template)
     try:
-        await connection.execute(f"CREATE DATABASE {name} OWNER tidegate TEMPLATE {'template0' if empty else TEMPLATE}")
         yield url_of(facts, name)
     finally:
         await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         await connection.close()
 
 
+async def copy(connection: asyncpg.Connection, template: str) -> str:
+    """The name of a new database, which is there as long as the server unless it is dropped."""
+    name = f"t_{uuid.uuid4().hex}"
+    await connection.execute(f"CREATE DATABASE {name} OWNER tidegate TEMPLATE {template}")
+    return name
+
+
 @asynccontextmanager
-async def sqlite_url(folder: Path, *, empty: bool = False) -> AsyncGenerator[URL]:
-    """A new file in `folder`. The migrated one is made once in a process, and copied."""
+async def sqlite_url(folder: Path, *, empty: bool = False, template: bytes | None = None) -> AsyncGenerator[URL]:
+    """A new file in `folder`, with the bytes of `template` where there is one. The migrated one is made once in a process, and copied."""
     file = folder / f"{uuid.uuid4().hex}.db"
-    if not empty:
+    if template is not None:
+        file.write_bytes(template)
+    elif not empty:
         if not _MIGRATED:
             await _migrate(folder / "migrated.db")
             _MIGRATED.append((folder / "migrated.db").read_bytes())

@@ -1,5 +1,7 @@
 """The control API as an ASGI application, made from the table. `tidegate.app` serves it on a listener of its own."""
 
+import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 
@@ -22,11 +24,11 @@ from tidegate.control.api.table import OPENAPI_PATH, Route
 
 
 def create_app(services: Services, routes: Sequence[Route] = ROUTES) -> Starlette:
-    """Serves the routes and the document about them; anything else is 404."""
-    document = render(routes)
+    """Serves the routes and the document about them, made when it is first asked for; anything else is 404."""
+    document = functools.cache(lambda: render(routes))
 
     async def openapi(_request: Request) -> Response:
-        return Response(document, media_type="application/json")
+        return Response(await asyncio.to_thread(document), media_type="application/json")
 
     async def unmatched(_request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
