@@ -17,7 +17,7 @@ from tests.support.recordings import Exchange
 
 _MODEL = re.compile(rb"rec-([\w.-]+-[0-9a-f]{12})~(whole|bytes:\d+|random:\d+)~(\d+)")
 _FRAMING = frozenset({"content-type", "content-length", "content-encoding", "transfer-encoding", "connection", "keep-alive", "date"})
-_SIZES = (1, 2, 3, 7, 31, 257, 1400)
+_SIZES = (1, 2, 3, 7, 31, 257, 1400, 6000)
 GAP = 0.0005
 """Seconds between two pieces, so that they do not arrive as one."""
 

@@ -4,7 +4,7 @@ import base64
 import json
 import re
 import zlib
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from tests.support.recordings import Exchange
@@ -26,6 +26,23 @@ PATHS = {
     "gemini": "/v1beta/models/",
 }
 CLIENTS = tuple(PATHS)
+WAYS = ((True, "whole"), (False, "whole"), (True, "random:3"), (False, "random:4"))
+"""Whether a stream is asked for, and how the provider's answer is cut."""
+
+
+class Way(NamedTuple):
+    """`cut`: as the provider's answer comes. `usage`: whether a client that can ask for the usage of a stream does."""
+
+    stream: bool
+    cut: str
+    usage: bool
+
+
+def ways(exchange: Exchange) -> tuple[Way, ...]:
+    """All of `WAYS` for a stream. What is no stream the gateway reads to its end first, so each form and each kind of cut comes once."""
+    if exchange.streamed:
+        return tuple(Way(stream, cut, usage=cut == "whole") for stream, cut in WAYS)
+    return (Way(True, "whole", usage=zlib.crc32(exchange.id.encode()) % 4 > 0), Way(False, "random:4", usage=False))
 
 
 def google_url(model: str, *, stream: bool, sse: bool = True) -> str:

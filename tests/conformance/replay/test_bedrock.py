@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from tests.conformance.replay import read_converse
 from tests.conformance.replay.answer import Answer
-from tests.conformance.replay.asks import CLIENTS, plain, recorded, written
+from tests.conformance.replay.asks import CLIENTS, WAYS, plain, recorded, ways, written
 from tests.conformance.replay.client import Client, Replay, Reply, connected, for_all, understood
 from tests.conformance.replay.invariants import broken
 from tests.conformance.replay.score import check
@@ -19,7 +19,6 @@ CONVERSE = "bedrock_converse"
 SURFACES = {"bedrock_converse": ("converse", "converse-stream"), "bedrock.invoke": ("invoke", "invoke-with-response-stream")}
 _INVOKED = {"bedrock.invoke": "anthropic"}
 STREAM = "application/vnd.amazon.eventstream"
-WAYS = ((True, "whole"), (False, "whole"), (True, "random:3"), (False, "random:4"))
 
 
 def is_known(exchange: Exchange) -> bool:
@@ -129,7 +128,7 @@ def _model(exchange: Exchange, name: str) -> str:
 async def _told(session: Client, exchange: Exchange, client: str) -> list[str]:
     flaws: list[str] = []
     first: dict[str, object] | None = None
-    for stream, cut in WAYS:
+    for stream, cut, _ in ways(exchange):
         if client == exchange.dialect and stream == exchange.streamed:
             continue  # the provider's own bytes
         number, name = session.named(exchange, cut)
