@@ -10,11 +10,13 @@ from tidegate.dialects.table import SPOKEN
 from tidegate.dialects.values import dump
 from tidegate.ir.errors import GatewayError, bad_request
 from tidegate.ir.json import Json, JsonObject
+from tidegate.policy.pace import Hedge
 from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Target
 from tidegate.proxy.app import App
 from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
+from tidegate.proxy.effects import has_effects
 from tidegate.proxy.prepare import prepare
 from tidegate.proxy.reply import JSON, Reply
 from tidegate.proxy.through import choice
@@ -23,13 +25,15 @@ _SURFACES = {"chat_completions": "openai_chat", "messages": "anthropic", "respon
 
 
 class Explanation(msgspec.Struct, kw_only=True):
-    """`targets` in the order in which they would be tried, then those that would not be."""
+    """`targets` in the order in which they would be tried, then those that would not be. `hedge` is there where the second of them may be
+    tried beside the first."""
 
     object: str = "tidegate.explanation"
     model: str
     route: str | None
     why: str
     retries: int
+    hedge: JsonObject | None = None
     targets: list[JsonObject]
 
 
@@ -62,7 +66,14 @@ def _explained(app: App, call: Call, plan: Plan) -> Explanation:
             row["decision"], row["reason"] = ("next", "after the others") if tried else ("first", why)
         (out if reason is not None else tried).append(row)
     route = plan.route if plan.by_route else None
-    return Explanation(model=call.head.model, route=route, why=why, retries=plan.rules.retries, targets=[*tried, *out])
+    rules = plan.rules
+    hedge = _hedged(rules.hedge) if rules.hedge is not None and len(tried) > 1 and not has_effects(call) else None
+    return Explanation(model=call.head.model, route=route, why=why, retries=rules.retries, hedge=hedge, targets=[*tried, *out])
+
+
+def _hedged(hedge: Hedge) -> JsonObject:
+    """In the words of the configuration."""
+    return {"after": "p95" if hedge.after is None else hedge.after, "budget": round(hedge.share * 100, 6)}
 
 
 def _looked_at(app: App, call: Call, plan: Plan, target: Target) -> tuple[str | None, JsonObject]:

@@ -8,6 +8,7 @@ from tests.unit.proxy.values import GPT, KEY, WHOLE, Given, Memory
 
 from tidegate.ir.target import Capabilities
 from tidegate.policy.attempts import Rules
+from tidegate.policy.pace import Hedge
 from tidegate.policy.route import Planner
 from tidegate.policy.snapshot import Route, RouteChoice, RouteGroup
 from tidegate.policy.when import When
@@ -32,6 +33,7 @@ ROUTES = (
         rules=Rules(guarded=True, retries=1),
     ),
     Route(name="guarded", targets=(("openai", "gpt-9"), ("second", "gpt-9")), rules=Rules(guarded=True)),
+    Route(name="hedged", targets=(("openai", "gpt-9"), ("second", "gpt-9")), rules=Rules(hedge=Hedge(share=0.05))),
     Route(name="keyless", targets=(("anthropic", "claude-big"), ("openai", "gpt-9"))),
 )
 
@@ -111,6 +113,13 @@ async def test_groups_conditions_and_canaries() -> None:
     found = await explained(made, "groups")
     assert (found["route"], found["why"], found["retries"]) == ("groups", "weighted", 1)
     assert [row["reason"] for row in found["targets"]][1:] == ["is for other tags", "is a canary for 0.0001 % of calls"]
+
+
+async def test_explain_tells_of_a_second_attempt_beside_the_first() -> None:
+    made = memory()
+    assert (await explained(made, "hedged"))["hedge"] == {"after": "p95", "budget": 5.0}
+    assert (await explained(made, "hedged", store=True))["hedge"] is None
+    assert (await explained(made, "plain"))["hedge"] is None
 
 
 async def test_explain_tells_of_keys_circuits_and_drained_targets_and_changes_nothing() -> None:
