@@ -157,7 +157,7 @@ async def test_silence_before_the_head(stream: bool) -> None:
 
     async with serving(silent) as (server, upstream):
         with pytest.raises(UpstreamFailure, match=r"0\.05 s") as failure:
-            await upstream.open(config(timeouts=QUICK), server.url, {}, b"", stream=stream)
+            await asyncio.wait_for(upstream.open(config(timeouts=QUICK), server.url, {}, b"", stream=stream), 5)
         assert (failure.value.phase, failure.value.timeout) == ("headers", True)
         await asyncio.wait_for(server.closed.wait(), 5)
 

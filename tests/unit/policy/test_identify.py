@@ -3,7 +3,7 @@ import pytest
 from tests.unit.policy.values import PEPPER, key, snapshot
 
 from tidegate.ir.errors import ErrorKind, GatewayError
-from tidegate.policy.identify import identify, pick_token, refuse_query_key
+from tidegate.policy.identify import Callers, identify, pick_token, refuse_query_key
 from tidegate.policy.keys import format_token, token_digest
 from tidegate.policy.snapshot import Key, Snapshot
 
@@ -47,6 +47,16 @@ def test_both_kinds_of_keys_are_known() -> None:
 )
 def test_a_key_that_does_not_open_says_why(token: str, words: str) -> None:
     assert words in str(refused(token))
+
+
+@pytest.mark.parametrize("token", [TOKEN, FOREIGN])
+def test_who_knows_the_beginning_of_a_key_that_was_used_knows_nothing(token: str) -> None:
+    """T-SEC-6: what is remembered of a key is of the whole key."""
+    callers = Callers(known())
+    assert callers.identify(token, 0.0).name in ("ours", "theirs")
+    for other in (token[:-1], token[:-1] + "5", token + "5", format_token("live", "4fGh71kLmN0p", "t" * 43)):
+        with pytest.raises(GatewayError):
+            callers.identify(other, 0.0)
 
 
 def test_a_key_of_another_pepper_does_not_open() -> None:
