@@ -148,7 +148,7 @@ def nested(data: bytes) -> None:
         json.loads(data, object_pairs_hook=_pairs, parse_int=str)
 
 
-def _form(chunks: list[bytes]) -> list[tuple[Any, ...]] | str:
+def form_of(chunks: list[bytes]) -> list[tuple[Any, ...]] | str:
     reader = FormReader(BOUNDARY)
     try:
         for chunk in chunks:
@@ -159,8 +159,8 @@ def _form(chunks: list[bytes]) -> list[tuple[Any, ...]] | str:
 
 
 def multipart(data: bytes) -> None:
-    found = _form([data])
-    in_pieces = _form(pieces(data))
+    found = form_of([data])
+    in_pieces = form_of(pieces(data))
     if isinstance(found, str):
         assert isinstance(in_pieces, str)
         return
@@ -250,7 +250,7 @@ class _Hub:
         return found
 
 
-def _served(chunks: list[bytes]) -> tuple[list[tuple[Any, ...]], bool]:
+def served(chunks: list[bytes]) -> tuple[list[tuple[Any, ...]], bool]:
     hub, transport = _Hub(), _Transport()
     protocol = Protocol(cast("Hub", hub))
     protocol.connection_made(cast("asyncio.Transport", transport))
@@ -266,9 +266,9 @@ def _served(chunks: list[bytes]) -> tuple[list[tuple[Any, ...]], bool]:
 def head(data: bytes) -> None:
     """Of requests: the connection of clients. Long ones are cut by what has come, so only short ones are the same in any pieces; where the
     connection ends, what was sent early and not begun ends with it."""
-    found, is_over = _served([data])
+    found, is_over = served([data])
     if len(data) < 8 << 10:
-        in_pieces, ends = _served(pieces(data))
+        in_pieces, ends = served(pieces(data))
         assert ends == is_over
         assert in_pieces[: len(found)] == found
         assert is_over or in_pieces == found
