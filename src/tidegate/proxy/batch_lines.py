@@ -12,7 +12,7 @@ from tidegate.ports.kept import Kept, KeptStore, Kind
 from tidegate.proxy.batch import Batch, Flaw
 from tidegate.proxy.file_parts import read
 from tidegate.proxy.inside import Told
-from tidegate.proxy.referred import MARK
+from tidegate.proxy.referred import goes_on
 from tidegate.records import Tenant
 from tidegate.wire.splice import scan
 
@@ -71,7 +71,8 @@ async def checked(store: KeptStore, row: Kept, batch: Batch, limit: int) -> Chec
                 seen.add(line.id)
                 found.models.add(text_or_empty(line.body.get("model")))
                 body = dump(line.body)
-                found.names_ids = found.names_ids or MARK in body or mentions(scan(body), dialect)
+                on = dialect == "openai_responses" and goes_on(line.body)
+                found.names_ids = found.names_ids or on or mentions(scan(body), dialect)
             except BadLine as wrong:
                 if len(found.flaws) < _SHOWN:
                     found.flaws.append(Flaw(place + 1, wrong.code, str(wrong)))

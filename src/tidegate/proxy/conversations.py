@@ -1,5 +1,7 @@
 """`/v1/conversations`: lists of items that Tidegate holds for a tenant, whichever providers answer in them."""
 
+from types import NoneType
+
 import msgspec
 
 from tidegate.dialects.values import dump, object_or_empty, parse
@@ -106,7 +108,10 @@ async def _owned(app: App, call: Call) -> Kept:
 
 
 def _items(call: Call, fields: Fields) -> list[JsonObject]:
-    added = items_of(fields.get("items"), call.id)
+    raw = fields.get("items")
+    if raw is not None and type(parse(raw)) not in (list, NoneType):
+        raise bad_request("items: must be an array", "items", "invalid_type")
+    added = items_of(raw, call.id)
     if len(added) > _MOST_ITEMS:
         raise bad_request(f"`items` has more than {_MOST_ITEMS} items.", "items", "array_above_max_length")
     return added

@@ -15,22 +15,70 @@ from tidegate.ports.kept import Kept
 from tidegate.proxy.app import App
 from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
-from tidegate.proxy.kept import held, no_such, output_of
+from tidegate.proxy.kept import held, no_such, output_of, sendable
 from tidegate.proxy.named import outside
 from tidegate.wire.splice import splice
 
-MARK = b'"item_reference"'
-_REASONING = b'"reasoning"'
+_ESCAPE = b"\\u00"
 _FIELD = "input"
 _MOST = 100
 _STEM = 32
 """Letters of a call's id, with which the ids of its response and of the items in that begin, each after its kind."""
 
 
+class _Look(msgspec.Struct):
+    """What of an item tells whether its id stands for it. A reference may leave its type out, and an image is named by the id of its call:
+    https://developers.openai.com/api/docs/guides/image-generation (multi-turn editing)."""
+
+    id: str | None = None
+    type: str | None = None
+    role: str | None = None
+    result: str | None = None
+    encrypted_content: str | None = None
+
+    @property
+    def is_reference(self) -> bool:
+        return self.type == "item_reference" or (self.type is None and self.role is None)
+
+    @property
+    def is_thought(self) -> bool:
+        return self.type == "reasoning" and not self.encrypted_content
+
+    @property
+    def is_image(self) -> bool:
+        return self.type == "image_generation_call" and not self.result
+
+
+_LOOKS = msgspec.json.Decoder(list[_Look])
+
+
+def goes_on(body: JsonObject) -> bool:
+    """Whether a request of the Responses API names what was said before instead of saying it."""
+    if body.get("previous_response_id") or body.get("conversation"):
+        return True
+    return any(look.is_reference or look.is_thought or look.is_image for look in _looks(dump(body.get(_FIELD))))
+
+
+def _looks(raw: bytes | None) -> list[_Look]:
+    """Items that have an id, after a look at the bytes of all of them."""
+    if raw is None or (b'"id"' not in raw and _ESCAPE not in raw):
+        return []
+    try:
+        return [look for look in _LOOKS.decode(raw) if look.id]
+    except msgspec.MsgspecError:
+        items = parse(raw)
+        return [_look(object_or_empty(item)) for item in items] if type(items) is list else []
+
+
+def _look(item: JsonObject) -> _Look:
+    """Of an item with fields of wrong types, which are somebody else's to tell."""
+    return _Look(**{name: text_or_empty(item[name]) for name in _Look.__struct_fields__ if item.get(name) is not None})
+
+
 async def referred(app: App, call: Call) -> list[str]:
     """Puts the items into `call.body`. The ids of those that are not held here."""
-    raw = call.fields.get("input")
-    if raw is None or MARK not in raw:
+    raw = call.fields.get(_FIELD)
+    if raw is None or not any(look.is_reference for look in _looks(raw)):
         return []
     items = parse(raw)
     if type(items) is not list:
@@ -68,17 +116,23 @@ async def kept_where(app: App, call: Call, plan: Plan, ids: Sequence[str]) -> Pl
     )
 
 
+def images_by_id(call: Call, plan: Plan) -> list[str]:
+    """Ids of images that stand for what a provider made before: it reads them by their id, where they do not come in the item itself."""
+    if not any(target.upstream.spec.keeps for target in plan.targets):
+        return []
+    return [look.id for look in _looks(call.fields.get(_FIELD)) if look.id and look.is_image]
+
+
 async def refuse_anothers(app: App, call: Call, plan: Plan) -> None:
     """A provider that keeps items reads reasoning by its id, where it does not come in the item itself: that of another organisation is not
     there. Raises `GatewayError`."""
-    raw = call.fields.get("input")
-    if raw is None or _REASONING not in raw or not any(target.upstream.spec.keeps for target in plan.targets):
+    if not any(target.upstream.spec.keeps for target in plan.targets):
         return
-    items = parse(raw)
-    found = [object_or_empty(item) for item in items] if type(items) is list else []
-    ids = {text_or_empty(item.get("id")) for item in found if item.get("type") == "reasoning" and not item.get("encrypted_content")}
+    ids = {look.id for look in _looks(call.fields.get(_FIELD)) if look.id and look.is_thought}
+    if not ids:
+        return
     store = await app.conversations.store()
-    for id in ids - {""}:
+    for id in ids:
         if await store.is_anothers(call.key.org, id):
             raise no_such("Item", id, _FIELD)
 
@@ -97,15 +151,18 @@ def _account(target: Target) -> str:
 
 
 def _is_reference(item: Json) -> bool:
-    return object_or_empty(item).get("type") == "item_reference"
+    look = _look(object_or_empty(item))
+    return bool(look.id) and look.is_reference
 
 
 async def _item(app: App, call: Call, item: Json) -> Json:
     id = text_or_empty(object_or_empty(item).get("id"))
-    if not id or not _is_reference(item):
+    if not _is_reference(item):
         return item
     row = await app.conversations.get(call.key.org, f"resp_{id.partition('_')[2][:_STEM]}")
     if row is None or row.kind != "response" or row.upstream:
         kept = await app.conversations.get(call.key.org, id)
         return parse(kept.body) if kept is not None and kept.kind == "item" and not kept.upstream else item
-    return next((one for one in output_of(held(row.body).response) if one.get("id") == id), item)
+    found = held(row.body)
+    said = next((one for one in output_of(found.response) if one.get("id") == id), None)
+    return said or next((sendable([one])[0] for one in found.input if one.get("id") == id), item)

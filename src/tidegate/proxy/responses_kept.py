@@ -12,6 +12,7 @@ from tidegate.dialects.values import dump
 from tidegate.ir.content import Origin
 from tidegate.ir.errors import bad_request
 from tidegate.ir.fold import unfold
+from tidegate.ir.json import JsonObject
 from tidegate.ports.kept import Kept
 from tidegate.proxy import background, background_stream
 from tidegate.proxy.app import App
@@ -22,6 +23,7 @@ from tidegate.proxy.headers import header_value
 from tidegate.proxy.kept import Held, held, no_such, page
 from tidegate.proxy.provider_kept import forwarded
 from tidegate.proxy.reply import JSON, Reply
+from tidegate.proxy.responses import chained
 from tidegate.wire.splice import splice
 from tidegate.wire.sse import SseParser
 
@@ -87,10 +89,16 @@ async def cancel(app: App, call: Call, reply: Reply) -> None:
     if row.upstream:
         await forwarded(app, call, reply, row, method="POST", suffix="/cancel")
         return
-    response = await background.stop(app, row) if row.state == background.ACTIVE else None
+    response = await background.stop(app, row) if row.state == background.ACTIVE else _cancelled(row)
     if response is None:
         raise bad_request("Only a response that was made with `background` can be cancelled, and this one is complete.")
     await reply.whole(200, JSON, dump(response), [])
+
+
+def _cancelled(row: Kept) -> JsonObject | None:
+    """Of a response that was cancelled before: cancelling it again changes nothing, as OpenAI has it."""
+    response = held(row.body).response
+    return response if response.get("status") == "cancelled" else None
 
 
 async def input_items(app: App, call: Call, reply: Reply) -> None:
@@ -102,11 +110,13 @@ async def input_items(app: App, call: Call, reply: Reply) -> None:
 
 
 async def input_tokens(app: App, call: Call, reply: Reply) -> None:
-    """An estimate, which the receipt says: nothing is asked of a provider."""
+    """An estimate, which the receipt says: nothing is asked of a provider, and what one keeps of a chain is not counted."""
     call.fields = scanned(call.body)
     call.head = call.dialect.head(call.fields)
+    chain = await chained(app, call)
     target = call.planner.plan(call.key, call.head.model).targets[0]
     body = call.body if "input" in call.fields.spans else splice(call.fields, {"input": b'""'})
     count = await asyncio.to_thread(estimate, call.asked(as_body(body)), app.tokens, target.model)
-    headers = [(b"x-tidegate-target", header_value(target.name)), (b"x-tidegate-receipt", b"emulated:input_tokens")]
+    receipt = b"emulated:input_tokens; dropped:previous_response_id" if chain.upstream else b"emulated:input_tokens"
+    headers = [(b"x-tidegate-target", header_value(target.name)), (b"x-tidegate-receipt", receipt)]
     await reply.whole(200, JSON, dump({"object": "response.input_tokens", "input_tokens": count}), headers)

@@ -4,11 +4,12 @@ from typing import Any
 import msgspec
 import pytest
 from tests.unit.proxy.test_responses import ask, claude, openai, said, speaking
-from tests.unit.proxy.values import GPT, Memory
+from tests.unit.proxy.values import CLAUDE, GPT, Memory
 
 from tidegate.policy.route import Planner
 from tidegate.policy.snapshot import ServerSettings
 from tidegate.ports.kept import Kept
+from tidegate.proxy.referred import goes_on
 
 
 class Digits:
@@ -73,6 +74,31 @@ async def test_a_provider_that_keeps_items_gets_the_id() -> None:
     assert (await ask(memory, GPT, input=body)).status == 404
 
 
+@pytest.mark.parametrize("reference", ['{"id": "%s"}', '{"id": "%s", "type": null}', r'{"\u0069d": "%s", "type": "item\u005freference"}'])
+async def test_a_reference_may_be_written_in_other_ways(reference: str) -> None:
+    memory = made(claude("one"), claude("two"), claude("three"))
+    first = (await ask(memory)).json()
+    body = '{"model": "%s", "input": [%s, {"role": "user", "content": "And?"}]}'
+    got = await memory.call("/v1/responses", (body % (CLAUDE, reference % first["output"][0]["id"])).encode())
+    assert got.status == 200
+    assert [turn["content"] for turn in said(memory)][-2:] == ["one", "And?"]
+    page = (await memory.call(f"/v1/responses/{first['id']}/input_items", method="GET")).json()
+    got = await memory.call("/v1/responses", (body % (CLAUDE, reference % page["data"][0]["id"])).encode())
+    assert got.status == 200, "what the client said itself has an id too"
+    assert (await memory.call("/v1/responses", (body % (GPT, reference % "msg_nobody")).encode())).status == 404
+
+
+async def test_an_image_that_is_named_by_its_id_must_be_ones_own() -> None:
+    memory = made(openai(), openai(), openai())
+    image = {"type": "image_generation_call", "id": "ig_1"}
+    said = [{"role": "user", "content": "Hi"}, image]
+    assert (await ask(memory, GPT, input=said)).status == 404
+    memory.kept.rows["default", "ig_1"] = Kept(org="default", id="ig_1", key="k", kind="item", upstream="openai", at=0, expires=None)
+    assert (await ask(memory, GPT, input=said)).status == 200
+    memory.kept.rows.clear()
+    assert (await ask(memory, GPT, input=[said[0], {**image, "result": "iVBORw0K"}])).status == 200
+
+
 async def test_reasoning_of_another_is_not_read_by_its_id() -> None:
     memory = made(openai(), openai())
     thought = {"type": "reasoning", "id": "rs_1", "summary": []}
@@ -99,3 +125,20 @@ async def test_words_about_it_are_no_reference() -> None:
     memory = made(claude())
     assert (await ask(memory, input='what is an "item_reference"?')).status == 200
     assert (await ask(memory, input={"type": "item_reference"})).status == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "does"),
+    [
+        ({"input": "Hi"}, False),
+        ({"input": [{"type": "message", "id": "msg_1", "role": "user", "content": "Hi"}]}, False),
+        ({"input": [{"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "all of it"}]}, False),
+        ({"input": "Hi", "previous_response_id": "resp_1"}, True),
+        ({"input": "Hi", "conversation": {"id": "conv_1"}}, True),
+        ({"input": [{"id": "msg_1"}]}, True),
+        ({"input": [{"type": "reasoning", "id": "rs_1", "summary": []}]}, True),
+        ({"input": [{"type": "image_generation_call", "id": "ig_1", "result": 7}, {"id": "msg_1", "type": None}]}, True),
+    ],
+)
+def test_a_line_that_goes_on_from_what_is_kept_is_no_providers_batch(body: Any, does: bool) -> None:
+    assert goes_on(body) == does

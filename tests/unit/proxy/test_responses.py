@@ -148,6 +148,12 @@ async def test_a_kept_chain_does_not_leave_its_provider() -> None:
     assert len(memory.provider.sent) == 1
 
 
+async def test_items_of_a_conversation_are_a_list() -> None:
+    got = await speaking().call("/v1/conversations", {"items": "Hi"})
+    assert (got.status, got.json()["error"]["param"]) == (400, "items")
+    assert (await speaking().call("/v1/conversations", {"items": None})).status == 200
+
+
 @pytest.mark.parametrize("path", ["/v1/responses/resp_none", "/v1/responses/resp_none/input_items", "/v1/conversations/conv_none"])
 async def test_an_unknown_id_is_404_in_the_dialect(path: str) -> None:
     got = await speaking().call(path, method="GET")
@@ -280,6 +286,18 @@ async def test_tokens_are_estimated() -> None:
     assert got.json()["object"] == "response.input_tokens"
     assert got.json()["input_tokens"] > 0
     assert got.headers["x-tidegate-receipt"] == "emulated:input_tokens"
+
+
+async def test_what_was_said_before_is_counted_too() -> None:
+    memory = speaking(claude("a long answer of many words"), openai())
+    first, theirs = (await ask(memory)).json()["id"], (await ask(memory, GPT)).json()["id"]
+    body = {"model": CLAUDE, "input": "Hello"}
+    alone = (await memory.call("/v1/responses/input_tokens", body)).json()["input_tokens"]
+    got = await memory.call("/v1/responses/input_tokens", {**body, "previous_response_id": first})
+    assert got.json()["input_tokens"] > alone + 5
+    got = await memory.call("/v1/responses/input_tokens", {**body, "previous_response_id": theirs})
+    assert got.headers["x-tidegate-receipt"] == "emulated:input_tokens; dropped:previous_response_id"
+    assert (await memory.call("/v1/responses/input_tokens", {**body, "previous_response_id": "resp_no"})).status == 404
 
 
 async def test_pages_are_checked() -> None:
@@ -448,7 +466,7 @@ async def test_what_waits_in_the_background_can_be_cancelled() -> None:
     made = (await ask(memory, background=True)).json()
     cancelled = (await memory.call(f"/v1/responses/{made['id']}/cancel")).json()
     assert (cancelled["id"], cancelled["status"]) == (made["id"], "cancelled")
-    assert (await memory.call(f"/v1/responses/{made['id']}/cancel")).status == 400
+    assert (await memory.call(f"/v1/responses/{made['id']}/cancel")).json()["status"] == "cancelled", "twice is once"
     async with answering(memory):
         assert (await settled(memory, made["id"]))["status"] == "cancelled"
     assert not memory.provider.sent
