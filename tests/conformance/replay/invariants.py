@@ -179,6 +179,8 @@ def _usage(exchange: Exchange, client: str, answer: Answer) -> list[str]:
 
 def _cached(exchange: Exchange, what: str) -> int:
     """The tokens that an OpenAI-shaped provider read from a cache or wrote to it, whatever it calls them."""
+    if b"cache" not in exchange.answer:
+        return 0
     found = [int(number) for name, number in _CACHE_COUNT.findall(exchange.answer) if what == _cache_kind(name)]
     return max(found, default=0)
 
