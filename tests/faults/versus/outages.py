@@ -18,7 +18,7 @@ from tests.support.waiting import soon
 
 OUTAGE, BESIDE = 10.0, 5.0
 """Seconds without Redis, and before and after."""
-KILLS, OPEN = 5, 40
+KILLS, OPEN = 3, 40
 
 
 async def redis(system: System, folder: Path) -> list[Line]:

@@ -169,7 +169,8 @@ class LiteLLM:
         return self._log.read_text(errors="replace")
 
     def _readiness(self) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        # It answers late while its first calls load what they need.
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request("GET", "/health/readiness")
             return connection.getresponse().status
