@@ -1,10 +1,11 @@
 """Reasoning items. Everything of an item but its texts (its id, `encrypted_content`) travels as its signature, a JSON object opaque to all
-other dialects, from which `item_of` builds the item again. Where an item has more than one text the signature says how they are cut.
+other dialects, from which `item_of` builds the item again. Where an item has more than one text the signature says how they are cut;
+a list with more in it than texts is in the signature as it stands.
 
 Reasoning of another dialect travels in `encrypted_content` in the gateway's envelope. Used by the codecs of requests, answers and streams.
 """
 
-from typing import cast
+from typing import NamedTuple, cast
 
 from tidegate.dialects.openai_responses.fields import DONE, NAME
 from tidegate.dialects.signature import pack_thinking, unpack_thinking
@@ -19,8 +20,8 @@ ENCRYPTED = "encrypted_content"
 def thinking_of(raw: JsonObject, origin: Origin, *, keep: bool) -> Thinking:
     """An item as a block. `keep` is for requests: the rest is kept although no provider needs it, since no field may be lost, and the
     gateway's own envelopes are opened."""
-    texts = {name: _texts(raw.get(name)) for name in _LISTS}
-    text = "".join(text for part in texts.values() for text in part or ())
+    found = {name: _texts(raw.get(name)) for name in _LISTS}
+    text = "".join(text for part in found.values() for text in part.texts)
     encrypted = raw.get(ENCRYPTED)
     if keep and type(encrypted) is str:
         opened = unpack_thinking(encrypted)
@@ -29,31 +30,31 @@ def thinking_of(raw: JsonObject, origin: Origin, *, keep: bool) -> Thinking:
             return opened
     if not (keep or (type(encrypted) is str and encrypted)):
         return Thinking(text, None, None, origin)
-    return Thinking(text, dump_text(_rest(raw, texts)), None, origin)
+    return Thinking(text, dump_text(_rest(raw, found)), None, origin)
 
 
-def _texts(value: Json) -> list[str] | None:
-    """The texts of a list of parts; None where it holds anything else."""
-    if value is None:
-        return []
+class _Texts(NamedTuple):
+    """The texts of a list of parts, and whether the list is made of them alone: no other parts, no other fields."""
+
+    texts: list[str]
+    is_all: bool
+
+
+def _texts(value: Json) -> _Texts:
     if type(value) is not list:
-        return None
-    found: list[str] = []
-    for part in value:
-        if type(part) is not dict or len(part) != 2 or part.get("type") not in _LISTS.values():
-            return None
-        found.append(text_or_empty(part.get("text")))
-    return found
+        return _Texts([], value is None)
+    known = [part for part in value if type(part) is dict and part.get("type") in _LISTS.values()]
+    return _Texts([text_or_empty(part.get("text")) for part in known], len(known) == len(value) and all(len(part) == 2 for part in known))
 
 
-def _rest(raw: JsonObject, texts: dict[str, list[str] | None]) -> JsonObject:
+def _rest(raw: JsonObject, found: dict[str, _Texts]) -> JsonObject:
     rest: JsonObject = {name: value for name, value in raw.items() if name not in ("type", "status", *_LISTS)}
     if raw.get("status") not in (None, DONE):
         rest["status"] = raw["status"]
-    plain = not texts["content"] and texts["summary"] is not None and len(texts["summary"]) < 2 and texts["content"] is not None
+    plain = all(part.is_all for part in found.values()) and not found["content"].texts and len(found["summary"].texts) < 2
     if not plain:
-        for name, found in texts.items():
-            rest[name] = raw.get(name) if found is None else [len(text) for text in found]
+        for name, part in found.items():
+            rest[name] = [len(text) for text in part.texts] if part.is_all else raw.get(name)
     return rest
 
 
@@ -77,6 +78,8 @@ def item_of(block: Thinking) -> JsonObject:
             item[name] = _parts(name, texts)
             if not texts and name == "content":
                 del item[name]
+        else:
+            at += sum(map(len, _texts(cuts).texts))
     return item
 
 

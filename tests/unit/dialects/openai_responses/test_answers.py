@@ -5,6 +5,7 @@ import pytest
 from tests.unit.dialects.openai_responses.making import ORIGIN, answer, decode, lost, streamed, told
 
 from tidegate.dialects.openai_responses import DIALECT
+from tidegate.dialects.openai_responses.reasoning import item_of
 from tidegate.dialects.signature import pack_thinking
 from tidegate.ir.content import Base64Source, Block, Citation, Image, Native, Origin, Refusal, Text, Thinking, ToolUse
 from tidegate.ir.errors import GatewayError
@@ -82,6 +83,18 @@ def test_why_it_stopped(fields: dict[str, Any], reason: str, raw: str | None) ->
 def test_no_answer_is_an_error(body: bytes) -> None:
     with pytest.raises(GatewayError):
         DIALECT.decode_response(body, ORIGIN)
+
+
+@pytest.mark.parametrize("more", [{}, {"encrypted_content": "x"}])
+def test_reasoning_is_read_whatever_else_its_parts_say(more: dict[str, Any]) -> None:
+    summary = [{"type": "summary_text", "text": "hm", "new": 1}, {"type": "new_part", "x": 1}, {"type": "summary_text", "text": "so"}]
+    content = [{"type": "reasoning_text", "text": "all of it"}]
+    item = {"type": "reasoning", "id": "rs_1", "summary": summary, "content": content, **more}
+    (block,) = _read(output=[item])
+    assert isinstance(block, Thinking)
+    assert block.text == "hmsoall of it"
+    if more:
+        assert item_of(block) == item
 
 
 def test_foreign_reasoning_travels_in_the_envelope_and_comes_back() -> None:
