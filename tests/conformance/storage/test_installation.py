@@ -4,15 +4,16 @@ import pytest
 from tests.support.control import ACTOR
 
 from tidegate.adapters.sql.changes import Changes
+from tidegate.adapters.sql.control_store import SqlControlStore
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.installation import OtherPepper, check_pepper
-from tidegate.adapters.sql.keys import Keys
 from tidegate.adapters.system import SystemClock
 from tidegate.records import DEFAULT_ORG, ApiKey, Tenant
 
 
 async def with_a_key(database: Database) -> None:
-    await Keys(Changes(database, SystemClock())).insert(Tenant(DEFAULT_ORG), ACTOR, ApiKey(id="k1", name="k", digest=b"1", env="live"))
+    async with SqlControlStore(Changes(database, SystemClock())).change(Tenant(DEFAULT_ORG), ACTOR) as change:
+        await change.add(ApiKey(id="k1", name="k", digest=b"1", env="live"))
 
 
 async def test_the_same_pepper_is_taken_every_time(database: Database) -> None:

@@ -18,7 +18,6 @@ from tests.support.control import KEK
 from tidegate.adapters.sealing.envelope import EnvelopeSealer
 from tidegate.adapters.sealing.keys import Keyring, kek
 from tidegate.adapters.sql.changes import Changes, generation
-from tidegate.adapters.sql.control_store import SqlControlStore
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.kept import KeptRows
 from tidegate.adapters.sql.schema import credential
@@ -45,11 +44,10 @@ def sealer(*keys: object) -> EnvelopeSealer:
 async def made(database: Database) -> AsyncGenerator[Directory]:
     """Four credentials of two organisations, for two providers, in two versions."""
     directory = Directory(database)
-    await directory.organisations.insert(ALICE, Organisation(org_id=OTHER.org_id, name="other"))
-    store = SqlControlStore(directory.changes)
+    await directory.organisation(Organisation(org_id=OTHER.org_id, name="other"))
     for number, (tenant, provider, version) in enumerate(itertools.product((OWN, OTHER), ("openai", "anthropic"), (1, 2))):
         row = Credential(id=f"cred_{number}", name=f"{number}", provider=provider, origin=f"https://{provider}.example", version=version)
-        async with store.change(tenant, ALICE) as change:
+        async with directory.store.change(tenant, ALICE) as change:
             await change.add(vault().seal(tenant.org_id, row, Secret(f"{CANARY}{number}")))
     yield directory
 
@@ -130,7 +128,7 @@ async def test_a_row_that_does_not_open_is_told_and_stands_in_nobodys_way(made: 
     assert await rows.kek_ids(EVERYONE) == {NEWER.id: 7, KEK.id: 1}
     assert await rows.forget(made.changes, EVERYONE, ALICE, KEK.id) == 1
     assert await rows.kek_ids(EVERYONE) == {NEWER.id: 7}
-    last = (await made.audit.list(OWN)).items[0]
+    last = (await made.events(OWN))[0]
     assert (last.action, last.subject_id, last.before) == ("credential.forget", "cred_0", {"kek_id": KEK.id})
 
 
@@ -143,7 +141,7 @@ async def test_nothing_in_clear_is_at_rest(made: Directory, database: Database, 
 
 
 async def test_a_list_has_no_sealed_bytes(made: Directory) -> None:
-    async with SqlControlStore(made.changes).view(OWN) as view:
+    async with made.store.view(OWN) as view:
         row = await view.get(Credential, "cred_0")
     assert row is not None
     assert msgspec.structs.replace(row, created_at=0, updated_at=0) == Credential(

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from tidegate.adapters.sql import keys, schema_billing, service_accounts, teams, users
+from tidegate.adapters.sql import schema_billing
 from tidegate.adapters.sql.schema import (
     api_key,
     audit_event,
@@ -49,6 +49,12 @@ from tidegate.records import (
 
 _LIMIT_EDITED = ("name", "amount", "mode", "time_zone", "hard", "reserve", "alerts", "ceiling_nano", "output_cap", "disabled_at")
 _OF_ORGANISATION = ("name", "disabled_at")
+_OF_TEAM = ("name", "disabled_at")
+_OF_USER = ("name", "email", "disabled_at")
+_OF_SERVICE_ACCOUNT = ("name", "team_id", "disabled_at")
+_RULES = ("name", "purpose", "models", "routes", "addresses", "times", "tags", "expires_at", "disabled_at")
+_OWNERS = ("env", "owner_kind", "owner_id", "team_id", "user_id", "rotated_from")
+_ENDS = ("revoked_at", "overlap_until")
 _OF_CREDENTIAL = ("name", "provider", "origin", "version", "kek_id", "last4", "weight", "limits", "reference", "disabled_at")
 _OF_ENTRY = ("name", "entry")
 _OF_WEBHOOK = ("name", "url", "version", "disabled_at")
@@ -79,7 +85,7 @@ KINDS: dict[type[msgspec.Struct], Kept] = {
     Organisation: Kept(
         name="org", table=organisation, key=(), order=("org_id",), edited=frozenset(_OF_ORGANISATION), audited=_OF_ORGANISATION
     ),
-    Team: Kept(name="team", table=team, edited=teams.KIND.edited, audited=teams.KIND.audited),
+    Team: Kept(name="team", table=team, edited=frozenset(_OF_TEAM), audited=_OF_TEAM),
     TeamMember: Kept(
         name="team_member",
         table=team_member,
@@ -87,11 +93,9 @@ KINDS: dict[type[msgspec.Struct], Kept] = {
         order=("created_at", "user_id"),
         audited=("team_id", "user_id"),
     ),
-    User: Kept(name="user", table=user_account, edited=users.KIND.edited, audited=users.KIND.audited),
-    ServiceAccount: Kept(
-        name="service_account", table=service_account, edited=service_accounts.KIND.edited, audited=service_accounts.KIND.audited
-    ),
-    ApiKey: Kept(name="key", table=api_key, edited=keys.KIND.edited, audited=keys.KIND.audited),
+    User: Kept(name="user", table=user_account, edited=frozenset(_OF_USER), audited=_OF_USER),
+    ServiceAccount: Kept(name="service_account", table=service_account, edited=frozenset(_OF_SERVICE_ACCOUNT), audited=_OF_SERVICE_ACCOUNT),
+    ApiKey: Kept(name="key", table=api_key, edited=frozenset((*_RULES, *_ENDS)), audited=(*_RULES, *_OWNERS, *_ENDS)),
     LimitRule: Kept(
         name="limit",
         table=limit_rule,

@@ -12,7 +12,7 @@ from sqlalchemy import and_, delete, insert, or_, select, update
 from tidegate.adapters.sql.changes import Change, Changes, told
 from tidegate.adapters.sql.control_kinds import KINDS, Kept
 from tidegate.adapters.sql.engine import Database, within
-from tidegate.adapters.sql.keys import Keys
+from tidegate.adapters.sql.keys import touch
 from tidegate.adapters.sql.rows import record_of
 from tidegate.adapters.sql.schema import api_key, credential, idempotency_record, organisation, outbox
 from tidegate.adapters.sql.statements import told_when_away
@@ -181,7 +181,6 @@ class SqlControlStore:
 
     def __init__(self, changes: Changes) -> None:
         self._changes = changes
-        self._keys = Keys(changes)
 
     @asynccontextmanager
     async def view(self, scope: Scope) -> AsyncGenerator[SqlView]:
@@ -197,7 +196,7 @@ class SqlControlStore:
 
     async def touch(self, tenant: Tenant, key_id: str, at: int) -> None:
         with told_when_away():
-            await self._keys.touch(tenant, {key_id: at})
+            await touch(self._changes.database, tenant, {key_id: at})
 
 
 def _select(kind: type[msgspec.Struct], kept: Kept) -> Any:

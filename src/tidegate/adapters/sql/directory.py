@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.adapters.sql.changes import Changes
 from tidegate.adapters.sql.changes import generation as latest
-from tidegate.adapters.sql.keys import Keys
+from tidegate.adapters.sql.keys import touch
 from tidegate.adapters.sql.rows import record_of
 from tidegate.adapters.sql.schema import api_key, audit_event, organisation, service_account, team, user_account
 from tidegate.adapters.sql.statements import told_when_away
@@ -36,7 +36,6 @@ class SqlDirectories:
 
     def __init__(self, changes: Changes, listed: Callable[[str, ApiKey], Listed]) -> None:
         self._changes = changes
-        self._keys = Keys(changes)
         self._listed = listed
 
     async def whole(self) -> Delta:
@@ -76,7 +75,7 @@ class SqlDirectories:
 
     async def touch(self, tenant: Tenant, used: Mapping[str, int]) -> None:
         with told_when_away():
-            await self._keys.touch(tenant, used)
+            await touch(self._changes.database, tenant, used)
 
     async def _some(self, connection: AsyncConnection, ids: set[str]) -> dict[str, Listed | None]:
         keys: dict[str, Listed | None] = dict.fromkeys(ids)
