@@ -183,6 +183,8 @@ def _quoted(title: str) -> str:
 
 
 def _tool_use(encoding: Encoding, block: ToolUse, path: str) -> list[Part]:
+    # Some clients number the calls of each turn anew: a result is of the last call before it with its id.
+    encoding.tools[block.id] = block.name
     call: JsonObject = {} if block.id.startswith(DERIVED) or not block.id else {"id": block.id}
     call["name"] = encoding.tool_name(block.name, path, block.kind)
     call["args"] = _arguments(encoding, block, path)

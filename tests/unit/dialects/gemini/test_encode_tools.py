@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tidegate.dialects.gemini import DIALECT
-from tidegate.ir.content import Text
+from tidegate.ir.content import Text, ToolResult, ToolUse
 from tidegate.ir.request import Message, Request, Tool
 from tidegate.ir.target import Capabilities, Profile, Quirks
 
@@ -37,3 +37,12 @@ def test_a_function_without_parameters_has_no_schema(schema: Any) -> None:
 )
 def test_a_schema_that_says_something_goes_along(schema: Any) -> None:
     assert _declared(schema)["parametersJsonSchema"] == schema
+
+
+def test_a_result_has_the_name_of_the_call_before_it_where_ids_come_again() -> None:
+    turns = [Message("user", [Text("hi")])]
+    for name in ("f", "g"):
+        turns += [Message("assistant", [ToolUse("call_0", name, "{}")]), Message("user", [ToolResult("call_0", [Text("ok")])])]
+    body = json.loads(DIALECT.encode_request(Request(dialect="openai_chat", model="m", messages=turns), PROFILE).body)
+    results = [part["functionResponse"]["name"] for turn in body["contents"] for part in turn["parts"] if "functionResponse" in part]
+    assert results == ["f", "g"]
