@@ -26,7 +26,7 @@ _STEM = 32
 """Letters of a call's id, with which the ids of its response and of the items in that begin, each after its kind."""
 
 
-class _Look(msgspec.Struct):
+class Look(msgspec.Struct):
     """What of an item tells whether its id stands for it. A reference may leave its type out, and an image is named by the id of its call:
     https://developers.openai.com/api/docs/guides/image-generation (multi-turn editing)."""
 
@@ -49,7 +49,7 @@ class _Look(msgspec.Struct):
         return self.type == "image_generation_call" and not self.result
 
 
-_LOOKS = msgspec.json.Decoder(list[_Look])
+_LOOKS = msgspec.json.Decoder(list[Look])
 
 
 def goes_on(body: JsonObject) -> bool:
@@ -59,7 +59,7 @@ def goes_on(body: JsonObject) -> bool:
     return any(look.is_reference or look.is_thought or look.is_image for look in _looks(dump(body.get(_FIELD))))
 
 
-def _looks(raw: bytes | None) -> list[_Look]:
+def _looks(raw: bytes | None) -> list[Look]:
     """Items that have an id, after a look at the bytes of all of them."""
     if raw is None or (b'"id"' not in raw and _ESCAPE not in raw):
         return []
@@ -70,9 +70,9 @@ def _looks(raw: bytes | None) -> list[_Look]:
         return [_look(object_or_empty(item)) for item in items] if type(items) is list else []
 
 
-def _look(item: JsonObject) -> _Look:
+def _look(item: JsonObject) -> Look:
     """Of an item with fields of wrong types, which are somebody else's to tell."""
-    return _Look(**{name: text_or_empty(item[name]) for name in _Look.__struct_fields__ if item.get(name) is not None})
+    return Look(**{name: text_or_empty(item[name]) for name in Look.__struct_fields__ if item.get(name) is not None})
 
 
 async def referred(app: App, call: Call) -> list[str]:
@@ -116,19 +116,20 @@ async def kept_where(app: App, call: Call, plan: Plan, ids: Sequence[str]) -> Pl
     )
 
 
-def images_by_id(call: Call, plan: Plan) -> list[str]:
+def looked(call: Call, plan: Plan) -> Sequence[Look]:
+    """The items that a provider of the plan would look at by their ids, where it keeps items."""
+    return _looks(call.fields.get(_FIELD)) if any(target.upstream.spec.keeps for target in plan.targets) else ()
+
+
+def images_of(looks: Sequence[Look]) -> list[str]:
     """Ids of images that stand for what a provider made before: it reads them by their id, where they do not come in the item itself."""
-    if not any(target.upstream.spec.keeps for target in plan.targets):
-        return []
-    return [look.id for look in _looks(call.fields.get(_FIELD)) if look.id and look.is_image]
+    return [look.id for look in looks if look.id and look.is_image]
 
 
-async def refuse_anothers(app: App, call: Call, plan: Plan) -> None:
+async def refuse_anothers(app: App, call: Call, looks: Sequence[Look]) -> None:
     """A provider that keeps items reads reasoning by its id, where it does not come in the item itself: that of another organisation is not
     there. Raises `GatewayError`."""
-    if not any(target.upstream.spec.keeps for target in plan.targets):
-        return
-    ids = {look.id for look in _looks(call.fields.get(_FIELD)) if look.id and look.is_thought}
+    ids = {look.id for look in looks if look.id and look.is_thought}
     if not ids:
         return
     store = await app.conversations.store()

@@ -23,7 +23,7 @@ from tidegate.proxy.call import Call
 from tidegate.proxy.keeping import KeepingClient
 from tidegate.proxy.kept import Held, continued, held, items_of, items_of_parts, no_such, output_of
 from tidegate.proxy.prepare import prepare
-from tidegate.proxy.referred import images_by_id, items_kept, kept_where, referred, refuse_anothers
+from tidegate.proxy.referred import images_of, items_kept, kept_where, looked, referred, refuse_anothers
 from tidegate.proxy.reply import Reply
 from tidegate.proxy.through import through
 from tidegate.wire.splice import Fields
@@ -53,10 +53,11 @@ async def create(app: App, call: Call, reply: Reply) -> None:
     asked = call.fields
     chain = await chained(app, call)
     plan = call.planner.plan(call.key, call.head.model)
-    named = [*chain.missing, *images_by_id(call, plan)]
+    looks = looked(call, plan)
+    named = [*chain.missing, *images_of(looks)]
     if named:
         plan = await kept_where(app, call, plan, named)
-    await refuse_anothers(app, call, plan)
+    await refuse_anothers(app, call, looks)
     if chain.upstream:
         plan = only(plan, call, chain)
     elif call.fields.get("background") == b"true":
