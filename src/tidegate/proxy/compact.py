@@ -48,7 +48,7 @@ async def compact(app: App, call: Call, reply: Reply) -> None:
     call.fields = scanned(call.body)
     call.head = call.dialect.head(call.fields)
     chain = await responses.chained(app, call)
-    plan = call.planner.plan(call.key, call.head.model)
+    plan = await responses.planned(app, call, chain)
     if chain.upstream:
         plan = responses.only(plan, call, chain)
     theirs = tuple(target for target in plan.targets if _has_it(call, target))

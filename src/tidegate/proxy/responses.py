@@ -52,12 +52,7 @@ async def create(app: App, call: Call, reply: Reply) -> None:
     call.head = call.dialect.head(call.fields)
     asked = call.fields
     chain = await chained(app, call)
-    plan = call.planner.plan(call.key, call.head.model)
-    looks = looked(call, plan)
-    named = [*chain.missing, *images_of(looks)]
-    if named:
-        plan = await kept_where(app, call, plan, named)
-    await refuse_anothers(app, call, looks)
+    plan = await planned(app, call, chain)
     if chain.upstream:
         plan = only(plan, call, chain)
     elif call.fields.get("background") == b"true":
@@ -68,6 +63,17 @@ async def create(app: App, call: Call, reply: Reply) -> None:
     if chain.conversation is not None or _is_kept(call):
         reply.through(lambda client: KeepingClient(client, partial(_keep, app, call, chain)))
     await through(app, call, plan, reply, prepare)
+
+
+async def planned(app: App, call: Call, chain: Chain) -> Plan:
+    """The plan with the targets that have what the request names by id. Raises `GatewayError` for what is another's."""
+    plan = call.planner.plan(call.key, call.head.model)
+    looks = looked(call, plan)
+    named = [*chain.missing, *images_of(looks)]
+    if named:
+        plan = await kept_where(app, call, plan, named)
+    await refuse_anothers(app, call, looks)
+    return plan
 
 
 async def _begun(app: App, call: Call, reply: Reply, chain: Chain, asked: Fields) -> None:

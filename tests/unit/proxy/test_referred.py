@@ -99,6 +99,17 @@ async def test_an_image_that_is_named_by_its_id_must_be_ones_own() -> None:
     assert (await ask(memory, GPT, input=[said[0], {**image, "result": "iVBORw0K"}])).status == 200
 
 
+@pytest.mark.parametrize(
+    "item", [{"id": "msg_1"}, {"type": "item_reference", "id": "msg_1"}, {"type": "reasoning", "id": "msg_1", "summary": []}]
+)
+async def test_what_is_anothers_is_not_made_short(item: Any) -> None:
+    memory = made(openai())
+    memory.kept.rows["other", "msg_1"] = Kept(org="other", id="msg_1", key="k", kind="item", upstream="openai", at=0, expires=None)
+    got = await memory.call("/v1/responses/compact", {"model": GPT, "input": [{"role": "user", "content": "Hi"}, item]})
+    assert got.status == 404
+    assert memory.provider.sent == []
+
+
 async def test_reasoning_of_another_is_not_read_by_its_id() -> None:
     memory = made(openai(), openai())
     thought = {"type": "reasoning", "id": "rs_1", "summary": []}
