@@ -30,7 +30,9 @@ _TOOL_MARKS = {
     "openai_responses": (b'"container', b'"vector_store_ids"'),
     "gemini": (b'"fileSearch', b'"file_search', b'"retrieval"'),
 }
-_TOP = {"openai_responses": ("prompt",), "anthropic": ("container",), "gemini": ("cachedContent", "cached_content")}
+_COUNTED = ("generateContentRequest", "generate_content_request")
+"""Where Google's `countTokens` has the whole request."""
+_TOP = {"openai_responses": ("prompt",), "anthropic": ("container",), "gemini": ("cachedContent", "cached_content", *_COUNTED)}
 _ESCAPE = b"\\u00"
 _ESCAPED = re.compile(rb"\\u00[2-7]")
 """A letter that could be written plainly: a name that is hidden so is looked for as well."""
@@ -156,10 +158,10 @@ def _gemini(value: JsonObject, path: str) -> Iterator[Reference]:
                 if own is not None or is_kept(uri):
                     kind: Kind = "File" if uri.startswith("http") or "://" not in uri else "Stored object"
                     yield Reference(uri if own is None else own[1], kind, _join(path, f"{name}.fileUri"), "gemini", value)
-    if not path:
+    if not path or path in _COUNTED:
         for name in ("cachedContent", "cached_content"):
             for id in _texts(value.get(name)):
-                yield Reference(id, "Cached content", name)
+                yield Reference(id, "Cached content", _join(path, name))
     if path.startswith("tools"):
         for name in _STORES & value.keys():
             for id in _texts(value[name]):

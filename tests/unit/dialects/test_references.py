@@ -93,6 +93,11 @@ HELD = {"type": "document", "source": {"type": "file", "file_id": "file_1"}}
         ("gemini", {"contents": [{"parts": [{"fileData": {"fileUri": "https://www.youtube.com/watch?v=1"}}]}]}, []),
         ("gemini", {"cached_content": "cachedContents/1"}, [("Cached content", "cachedContents/1", "cached_content", "")]),
         (
+            "gemini",
+            {"generateContentRequest": {"cachedContent": "cachedContents/1"}},
+            [("Cached content", "cachedContents/1", "generateContentRequest.cachedContent", "")],
+        ),
+        (
             "bedrock_converse",
             {"messages": [{"content": [{"image": {"source": {"s3Location": {"uri": "s3://b/a.png"}}}}]}]},
             [("Stored object", "s3://b/a.png", "messages[0].content[0].image.source.s3Location.uri", "")],
