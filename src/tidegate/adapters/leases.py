@@ -2,7 +2,7 @@
 
 Each process spends what the store granted to it, in memory, and asks for more when that is used up (`leases_desk`). What calls used comes
 to the store with the ledger's rows. Requests and tokens per minute or hour, and calls at the same time, are counted for all processes by
-`rates` where there are some, else each process has its share of them.
+`rates` where there are some, else each process has its share of them (`policy.limits.share`).
 """
 
 import asyncio
@@ -203,7 +203,8 @@ class LeasedCounters:
     async def tend(self) -> None:
         """What is done every now and then. Raises what the store raises."""
         if self._windows is not None:
-            self._sorter.processes = max(1, await self._windows.alive(LEASE))
+            there = max(1, await self._windows.alive(LEASE))
+            self._sorter.meet(there, int(self._clock.monotonic() * 1_000_000))
             await self._desk.give_back(LEASE)
         if self._rates is not None:
             with contextlib.suppress(RatesAway):

@@ -10,6 +10,7 @@ import msgspec
 from tidegate.policy.limits.cells import by_calendar
 from tidegate.policy.limits.crowd import crowded
 from tidegate.policy.limits.rules import Charge, Claim, Left, Refusal, Reservation
+from tidegate.policy.limits.share import Share
 
 _REMEMBERED = 16_384
 
@@ -24,15 +25,20 @@ class Charges(msgspec.Struct, frozen=True, gc=False):
 
 
 class Sorter:
-    """Sorts charges. `processes` share the rates where nobody counts for all of them."""
+    """Sorts charges. Rates that nobody counts for all processes are shared by them."""
 
     def __init__(self) -> None:
-        self.processes = 1
-        self._known: dict[tuple[int, int, bool], Charges] = {}
+        self._share = Share()
+        self._known: dict[tuple[int, bool], Charges] = {}
+
+    def meet(self, processes: int, now: int) -> None:
+        """So many share now; a monotonic clock in microseconds. Called again and again, because a share that grows is earned by and by."""
+        if self._share.meet(processes, now):
+            self._known.clear()
 
     def sort(self, own: tuple[Charge, ...], *, apart: bool) -> Charges:
         """`apart` = rates are counted elsewhere. What is given is remembered by the tuple itself, which the book makes once."""
-        key = (id(own), self.processes, apart)
+        key = (id(own), apart)
         found = self._known.get(key)
         if found is None or found.own is not own:
             if len(self._known) >= _REMEMBERED:
@@ -49,15 +55,15 @@ class Sorter:
             elif apart:
                 rates.append(crowded(charge) if charge.open else charge)
             else:
-                local.append(_share(charge, self.processes))
+                local.append(self._shared(charge))
         same = all(one is other for one, other in zip(own, local, strict=False)) and not rates
         return Charges(own, own if same else tuple(local), tuple(rates), same)
 
-
-def _share(charge: Charge, processes: int) -> Charge:
-    if processes == 1 or not charge.limit.amount:
-        return charge
-    return msgspec.structs.replace(charge, limit=msgspec.structs.replace(charge.limit, amount=max(1, charge.limit.amount // processes)))
+    def _shared(self, charge: Charge) -> Charge:
+        amount = self._share.of(charge.limit)
+        if amount == charge.limit.amount:
+            return charge
+        return msgspec.structs.replace(charge, limit=msgspec.structs.replace(charge.limit, amount=amount))
 
 
 def claim_of(claim: Claim, charges: tuple[Charge, ...]) -> Claim:

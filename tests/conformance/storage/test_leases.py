@@ -216,3 +216,35 @@ async def test_how_many_limits_stand_is_known_after_a_restart(database: Database
         await one.settle(await one.reserve(nano=100, charges=charges), nano=60)
     async with process(database, "b", clock) as other:
         assert [(found.used, found.reserved) for found in await other.counters.quota(charges)] == [(60, 0)] * 6
+
+
+PER_MINUTE = charge(Limit(id="rpm", kind="key", what="requests", per="minute", amount=10), "k1", org="default")
+
+
+async def a_minute(clock: FixedClock, *processes: Process) -> None:
+    for _ in range(6):
+        clock.at += 10
+        for each in processes:
+            await each.counters.tend()
+
+
+async def admitted(each: Process, asks: int = 20) -> int:
+    await each.counters.tend()
+    return sum([isinstance(await each.reserve(charges=(PER_MINUTE,)), Reservation) for _ in range(asks)])
+
+
+async def test_a_process_that_begins_beside_another_admits_nothing_twice(database: Database, clock: FixedClock) -> None:
+    async with process(database, "a", clock) as one:
+        assert await admitted(one) == 10
+        async with process(database, "b", clock) as other:
+            # The least of a share is one.
+            assert await admitted(other) == 1
+            assert await admitted(one) == 0
+            await a_minute(clock, one, other)
+            # What it took as the only one, it gets back at the pace of its share.
+            assert (await admitted(one), await admitted(other)) == (0, 5)
+            await a_minute(clock, one, other)
+            assert (await admitted(one), await admitted(other)) == (5, 5)
+        assert await admitted(one) == 0
+        await a_minute(clock, one)
+        assert await admitted(one) == 10
