@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import httpx2
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
 from tests.support.gateway import GatewayError, GatewayProcess
 
 
@@ -60,8 +63,28 @@ def test_usage_is_told_by_the_control_api(gateway: GatewayProcess, admin: tuple[
     call = {"model": "sandbox/echo", "messages": [{"role": "user", "content": "Hi"}]}
     assert httpx2.post(f"{gateway.url}/v1/chat/completions", headers=gateway.headers, json=call).status_code == 200
     gateway.usage(1, within=30)
-    report = ask(f"{url}/orgs/default/usage", key, params={"by": "model"}).json()
+    report = ask(f"{url}/orgs/default/usage", key, params={"by": "model", "model": "echo"}).json()
     assert report["total"]["requests"] == 1
+
+
+def test_a_key_that_was_made_here_signs_for_clients_of_aws(gateway: GatewayProcess, admin: tuple[str, str]) -> None:
+    url, key = admin
+    made = ask(f"{url}/orgs/default/keys", key, method="POST", json={"name": "boto"}).json()
+    client: Any = boto3.client(
+        "bedrock-runtime",
+        region_name="eu-central-1",
+        endpoint_url=gateway.url,
+        aws_access_key_id=made["id"],
+        aws_secret_access_key=made["aws_secret_access_key"],
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=20),
+    )
+    asked = {"modelId": "sandbox/claude", "messages": [{"role": "user", "content": [{"text": "Hi"}]}]}
+    assert client.converse(**asked)["output"]["message"]["role"] == "assistant"
+    assert ask(f"{url}/orgs/default/keys/{made['id']}/disable", key, method="POST").status_code == 200
+    until = time.monotonic() + 10
+    with pytest.raises(ClientError, match="was disabled"):
+        while time.monotonic() < until:
+            client.converse(**asked)
 
 
 def test_the_admin_key_is_shown_once(tmp_path: Path) -> None:

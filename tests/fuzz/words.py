@@ -17,7 +17,7 @@ from tidegate.control.secrets import Secrets
 from tidegate.control.shape import shape
 from tidegate.ir.errors import GatewayError
 from tidegate.policy.egress import Egress, Refused, place_of
-from tidegate.policy.identify import identify, pick_token, refuse_query_key
+from tidegate.policy.identify import Callers, identify, pick_token, refuse_query_key
 from tidegate.policy.keys import ALPHABET, StoredKeys, flaw, token_id
 from tidegate.policy.reach import client_address
 from tidegate.policy.signed import claimed, is_signed, prove
@@ -49,7 +49,7 @@ def signature(data: bytes) -> None:
     if not is_signed(data):
         return
     with contextlib.suppress(GatewayError):
-        found = claimed(SNAPSHOT, fields, 1_700_000_000.0)
+        found = claimed(Callers(SNAPSHOT), fields, 1_700_000_000.0)
         prove(found, SNAPSHOT.pepper, method="POST", path=data[:20], query=data[20:40], headers=fields, body=b"")
         raise AssertionError("nobody has signed this")
 

@@ -126,6 +126,26 @@ class Callers:
             raise _unknown(id)
         return _working(directory, listed, at)
 
+    def signing(self, id: str) -> Key | None:
+        """The key of an id, for whoever is yet to prove that it is theirs: in whatever state it is. None where there is none that could
+        sign. Raises `GatewayError` (UNAVAILABLE) where the database would have to be asked and is away."""
+        key = self._snapshot.keys_by_id.get(id)
+        if key is not None or self._directory is None:
+            return key
+        listed = self._directory.find(id)
+        if listed is None and not self._directory.is_current:
+            raise away()
+        return None if listed is None or listed.foreign else listed.key
+
+    def working(self, key: Key, at: float) -> Key:
+        """A key that was proved, at a Unix time. Raises `GatewayError` (AUTHENTICATION) where it does not work."""
+        if key.id in self._snapshot.keys_by_id:
+            return key
+        listed = None if self._directory is None else self._directory.find(key.id)
+        if self._directory is None or listed is None:
+            raise _unknown(key.id)
+        return _working(self._directory, listed, at)
+
     def _public(self, token: str) -> str | None:
         """The id of a token that can be one of the database's."""
         proved = self._proved.get(token)

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 import msgspec
 
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
-from tidegate.policy.snapshot import Key, Snapshot
+from tidegate.policy.identify import Callers, NotKnown
+from tidegate.policy.snapshot import Key
 from tidegate.providers.sigv4 import ALGORITHM, Claim, read_authorization, read_stamp, signature
 
 _PURPOSE = b"tidegate/sigv4/1\0"
@@ -20,7 +21,7 @@ _SERVICE = "bedrock"
 _SKEW = 900.0
 """Seconds that AWS too lets clocks differ."""
 _NEEDED = frozenset({"host", "x-amz-date"})
-_HOW = "`tidegate keys aws <id>` shows the access key and the secret of a gateway key"
+_HOW = "`tidegate keys aws <id>` shows the access key and the secret of a gateway key, the control API when it makes one"
 
 
 def is_signed(authorization: bytes) -> bool:
@@ -40,8 +41,8 @@ class Signed(msgspec.Struct, frozen=True):
     date: str
 
 
-def claimed(snapshot: Snapshot, headers: Mapping[bytes, bytes], now: float) -> Signed:
-    """Who claims to call. `now` is Unix time. Raises `GatewayError` (AUTHENTICATION)."""
+def claimed(callers: Callers, headers: Mapping[bytes, bytes], now: float) -> Signed:
+    """Who claims to call. `now` is Unix time. Raises `GatewayError` (AUTHENTICATION; `NotKnown` where the database may know better)."""
     claim = read_authorization(headers.get(b"authorization", b"").decode("latin-1"))
     if claim is None or claim.scope.service != _SERVICE:
         raise _refused("The signature cannot be read: it must be of AWS4-HMAC-SHA256, for the service `bedrock`.", "IncompleteSignature")
@@ -53,9 +54,9 @@ def claimed(snapshot: Snapshot, headers: Mapping[bytes, bytes], now: float) -> S
         raise _refused(
             "The signature has expired, or the clock of the caller is wrong by more than 15 minutes.", "InvalidSignatureException"
         )
-    key = snapshot.keys_by_id.get(claim.access_key)
+    key = callers.signing(claim.access_key)
     if key is None:
-        raise _refused(f"The access key is not the id of a gateway key: {_HOW}.", "UnrecognizedClientException")
+        raise NotKnown(_refused(f"The access key is not the id of a gateway key: {_HOW}.", "UnrecognizedClientException").error)
     return Signed(claim, key, date)
 
 

@@ -23,11 +23,11 @@ def identified(call: Call, client: Client) -> None:
     if "ticket" in call.params:
         _of_ticket(call)
     elif is_signed(call.headers.get(b"authorization", b"")):
-        call.signed = claimed(call.snapshot, call.headers, call.at)
+        call.signed = claimed(call.planner.callers, call.headers, call.at)
         call.key = call.signed.key
     else:
         call.key = call.planner.callers.identify(pick_token(client.headers), call.at)
-    if call.signed is None and call.key.reach is not None and call.key.reach.addresses:
+    if call.signed is None:
         _refuse_elsewhere(call, client)
 
 
@@ -41,14 +41,16 @@ def _of_ticket(call: Call) -> None:
 def _refuse_elsewhere(call: Call, client: Client) -> None:
     """Of a key that is bound to addresses. Raises `GatewayError`."""
     reach = call.key.reach
+    if reach is None or not reach.addresses:
+        return
     address = client_address(client.peer, client.headers, call.snapshot.server.trusted_proxies)
-    error = out_of_place(reach, call.key.name, address) if reach is not None else None
+    error = out_of_place(reach, call.key.name, address)
     if error is not None:
         raise GatewayError(error)
 
 
-def proved(call: Call, method: str) -> None:
-    """Checks the signature of a caller that signs, now that the body is there. Raises `GatewayError`."""
+def proved(call: Call, client: Client, method: str) -> None:
+    """Checks the signature of a caller that signs, now that the body is there, and then whether its key works. Raises `GatewayError`."""
     if call.signed is not None:
         prove(
             call.signed,
@@ -59,6 +61,8 @@ def proved(call: Call, method: str) -> None:
             headers=call.headers,
             body=call.body,
         )
+        call.key = call.planner.callers.working(call.key, call.at)
+        _refuse_elsewhere(call, client)
 
 
 async def generate(app: App, call: Call, reply: Reply) -> None:

@@ -112,7 +112,7 @@ class Gateway:
                 call.client = client
             elif surface.body:
                 call.body = await received(client, headers, call.snapshot.server.body_limit)
-            pipeline.proved(call, surface.method)
+            pipeline.proved(call, client, surface.method)
             if call.planner.shares or HEADER in headers:
                 await self._perhaps_shared(call, client, surface, reply)
             else:

@@ -5,12 +5,16 @@ import pytest
 from tests.unit.policy.values import key, snapshot
 
 from tidegate.ir.errors import GatewayError
+from tidegate.policy.directory import Delta, Directory, Listed, State
+from tidegate.policy.identify import Callers, NotKnown
 from tidegate.policy.signed import claimed, is_signed, prove, secret_of
+from tidegate.policy.snapshot import Key
 from tidegate.providers.sigv4 import Credentials, sign
 
 NOW = 1_700_000_000.0
 KEY = key("laptop")
 SNAPSHOT = snapshot(keys=(KEY,))
+CALLERS = Callers(SNAPSHOT)
 URL = "http://gateway.example:8080/model/openai%2Fgpt/converse?x=1"
 
 
@@ -24,9 +28,9 @@ def signed(
     return {name.encode(): value.encode() for name, value in {**headers, "host": "gateway.example:8080"}.items()}
 
 
-def check(headers: dict[bytes, bytes], *, now: float = NOW, **changed: Any) -> str:
+def check(headers: dict[bytes, bytes], *, now: float = NOW, callers: Callers = CALLERS, **changed: Any) -> str:
     """The name of the key that called."""
-    found = claimed(SNAPSHOT, headers, now)
+    found = claimed(callers, headers, now)
     asked: dict[str, Any] = {"method": "POST", "path": b"/model/openai%2Fgpt/converse", "query": b"x=1", "body": b"{}", **changed}
     prove(found, SNAPSHOT.pepper, headers=headers, **asked)
     return found.key.name
@@ -91,3 +95,42 @@ def test_secrets_differ_by_key_and_by_gateway() -> None:
     made = {secret_of(pepper, digest) for pepper in (b"a" * 32, b"b" * 32) for digest in (b"x" * 32, b"y" * 32)}
     assert len(made) == 4
     assert {len(secret) for secret in made} == {40}
+
+
+def of_the_database(found: Key | None = None, *, state: State = "active", foreign: bool = False) -> tuple[Callers, Directory]:
+    directory = Directory()
+    row = Listed(found or key("kept"), (), state, foreign)
+    directory.apply(Delta(generation=1, keys={row.key.id: row}, whole=True))
+    directory.is_current = True
+    return Callers(SNAPSHOT, directory), directory
+
+
+def test_a_key_of_the_database_signs_like_any_other_and_is_looked_at_once_it_is_proved() -> None:
+    kept = key("kept")
+    callers, directory = of_the_database()
+    headers = signed(secret_of(SNAPSHOT.pepper, kept.digest), access=kept.id)
+    assert check(headers, callers=callers) == "kept"
+    assert directory.used == {}
+    assert callers.working(kept, NOW) == kept
+    assert directory.used == {(kept.org, kept.id): NOW}
+    callers, _ = of_the_database(state="revoked")
+    # Whoever has no secret does not hear in which state a key is.
+    assert check(headers, callers=callers) == "kept"
+    with pytest.raises(GatewayError, match="was revoked"):
+        callers.working(kept, NOW)
+
+
+def test_who_cannot_sign_is_unknown_and_may_be_known_to_the_database() -> None:
+    kept = key("kept")
+    headers = signed(secret_of(SNAPSHOT.pepper, kept.digest), access=kept.id)
+    with pytest.raises(NotKnown):
+        check(headers, callers=of_the_database(foreign=True)[0])
+    callers, directory = of_the_database(key("other"))
+    with pytest.raises(NotKnown):
+        check(headers, callers=callers)
+    directory.is_current = False
+    with pytest.raises(GatewayError) as away:
+        check(headers, callers=callers)
+    assert away.value.error.http_status == 503
+    with pytest.raises(GatewayError, match="not known here"):
+        callers.working(kept, NOW)

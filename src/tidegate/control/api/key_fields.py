@@ -55,9 +55,11 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MadeKey(KeyView, frozen=True, kw_only=True):
-    """`token` is shown this once; null where the request was repeated."""
+    """`token` is shown this once; null where the request was repeated. So is `aws_secret_access_key`, with which clients sign that call the
+    gateway as they call AWS: the key's id is their access key."""
 
     token: str | None
+    aws_secret_access_key: str | None
 
 
 class NewKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

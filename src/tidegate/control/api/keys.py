@@ -21,6 +21,7 @@ from tidegate.control.api.table import Nothing, Route
 from tidegate.policy.bounds import Hours, wider
 from tidegate.policy.keys import ID_LENGTH, SECRET_LENGTH, format_token, token_digest
 from tidegate.policy.roles import allows, org_scope, team_scope
+from tidegate.policy.signed import secret_of
 from tidegate.records import ApiKey, ServiceAccount, Team, TeamMember, User
 
 DEFAULT_LIFETIME = timedelta(days=90) // timedelta(microseconds=1)
@@ -77,7 +78,7 @@ async def create_key(call: Call, asked: NewKey) -> MadeKey:
     await require_within(call, row)
     row, token = _with_token(call, row)
     await call.change.add(row)
-    return _made(row, call.now, token)
+    return _made(call, row, token)
 
 
 async def get_key(call: Call, _asked: Nothing) -> KeyView:
@@ -122,7 +123,7 @@ async def rotate_key(call: Call, asked: Rotation) -> MadeKey:
     await call.change.add(fresh)
     until = call.now + asked.overlap_seconds * 1_000_000
     await call.change.replace(msgspec.structs.replace(old, overlap_until=until), "key.rotate")
-    return _made(fresh, call.now, token)
+    return _made(call, fresh, token)
 
 
 async def disable_key(call: Call, _asked: Nothing) -> KeyView:
@@ -311,12 +312,14 @@ def _show(row: ApiKey, now: int) -> KeyView:
     return KeyView(**_fields(row, now))
 
 
-def _made(row: ApiKey, now: int, token: str) -> MadeKey:
-    return MadeKey(**_fields(row, now), token=token)
+def _made(call: Call, row: ApiKey, token: str) -> MadeKey:
+    signs = row.env != "adm"
+    secret = secret_of(call.services.peppers.secret, row.digest) if signs else None
+    return MadeKey(**_fields(row, call.now), token=token, aws_secret_access_key=secret)
 
 
 def without_token(made: MadeKey) -> MadeKey:
-    return msgspec.structs.replace(made, token=None)
+    return msgspec.structs.replace(made, token=None, aws_secret_access_key=None)
 
 
 ROUTES = (
