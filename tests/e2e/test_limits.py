@@ -9,6 +9,7 @@ from typing import Any
 import anthropic
 import openai
 import pytest
+from tests.e2e.conftest import usage_of
 from tests.e2e.wire import Provider
 from tests.support.gateway import GatewayProcess
 
@@ -85,12 +86,11 @@ def test_a_hard_budget_is_never_passed_by_calls_at_the_same_time(limited: Gatewa
 
 def test_a_concurrent_call_is_freed_when_its_client_leaves(limited: GatewayProcess) -> None:
     with client(limited, "SINGLE") as called:
-        before = len(limited.usage())
         stream = called.chat.completions.create(model="openai/gpt-4o", messages=ask({"n": 1000, "gap_ms": 20}), stream=True)
         next(iter(stream))
         with pytest.raises(openai.RateLimitError):
             called.chat.completions.create(model="openai/gpt-4o", messages=ask({"n": 1}))
         stream.close()
-        limited.usage(before + 1)
+        usage_of(limited, stream.response.headers["x-request-id"])
         answer = called.chat.completions.create(model="openai/gpt-4o", messages=ask({"n": 1}))
         assert answer.choices[0].finish_reason == "stop"

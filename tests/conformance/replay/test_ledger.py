@@ -43,13 +43,15 @@ def _is_array(exchange: Exchange) -> bool:
 
 
 def _events(replay: Replay, wanted: set[str], start: int) -> dict[str, dict[str, Any]]:
-    """The usage events of these calls, of those written after `start`, as far as they come within `PATIENCE`: a task of the gateway posts
-    them in batches behind the calls."""
+    """The usage events of these calls, of those written after `start`, until none has come for `PATIENCE`: a task of the gateway posts them
+    in batches behind the calls, those of other tests before these."""
     found: dict[str, dict[str, Any]] = {}
     until = time.monotonic() + PATIENCE
     while True:
         events, start = replay.gateway.usage_from(start)
         found |= {event["request_id"]: event for event in events if event["request_id"] in wanted}
+        if events:
+            until = time.monotonic() + PATIENCE
         if len(found) == len(wanted) or time.monotonic() > until:
             return found
         time.sleep(0.05)
