@@ -49,7 +49,7 @@ class LeasedCounters:
         self._on_alert = on_alert
         self._opened: list[Slice] = []
         self._memory = MemoryCounters(clock, lease=lease, cells=self._cell_of, on_expired=self._expired)
-        self._sorter = Sorter()
+        self._sorter = Sorter(earns=rates is None)
         self._desk = Desk(clock, self._memory)
         self._task: asyncio.Task[None] | None = None
 

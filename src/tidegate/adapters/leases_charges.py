@@ -25,10 +25,10 @@ class Charges(msgspec.Struct, frozen=True, gc=False):
 
 
 class Sorter:
-    """Sorts charges. Rates that nobody counts for all processes are shared by them."""
+    """Sorts charges. Rates that nobody counts for all processes are shared by them; `earns` says that nobody ever does."""
 
-    def __init__(self) -> None:
-        self._share = Share()
+    def __init__(self, *, earns: bool) -> None:
+        self._share = Share(earns=earns)
         self._known: dict[tuple[int, bool], Charges] = {}
 
     def meet(self, processes: int, now: int) -> None:

@@ -9,12 +9,14 @@ from tidegate.policy.limits.rules import Limit, Per
 
 
 class Share:
-    """`processes` share. A process that has met no other has everything."""
+    """`processes` share. A process that has met no other has everything. Without `earns` a share is had at once: somebody counts for all
+    while it can be asked, and has counted what the others admitted."""
 
-    __slots__ = ("_before", "_now", "_since", "processes")
+    __slots__ = ("_before", "_earns", "_now", "_since", "processes")
 
-    def __init__(self) -> None:
+    def __init__(self, *, earns: bool = True) -> None:
         self.processes = 1
+        self._earns = earns
         self._before: dict[Per, float] | None = None
         self._since = 0
         self._now = 0
@@ -43,7 +45,7 @@ class Share:
     def _part(self, per: Per) -> float:
         whole = 1 / self.processes
         lasts = _LASTS.get(per)
-        if self._before is None or lasts is None or self._before[per] >= whole:
+        if not self._earns or self._before is None or lasts is None or self._before[per] >= whole:
             return whole
         before = self._before[per]
         return min(whole, before + (whole - before) * (self._now - self._since) / lasts)

@@ -45,3 +45,11 @@ def test_a_limit_of_nothing_stays_one_and_a_small_one_admits_something() -> None
     share = Share()
     share.meet(8, 0)
     assert [share.of(Limit(id="x", kind="key", what="requests", per="minute", amount=amount)) for amount in (0, 3)] == [0, 1]
+
+
+def test_where_somebody_counts_for_all_a_share_is_had_at_once() -> None:
+    share = Share(earns=False)
+    share.meet(2, 0)
+    assert (share.of(RPM), share.of(RPH)) == (30, 30)
+    share.meet(1, MINUTE)
+    assert share.of(RPM) == 60
