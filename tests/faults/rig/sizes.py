@@ -28,7 +28,7 @@ class Sizes(msgspec.Struct, frozen=True):
     """Of too many tokens per minute; less than one is one window's at once."""
     spooled: int = 2000
     """Events in a spool whose drainer is killed."""
-    drainer_kills: int = 4
+    drainer_kills: int = 2
     commits: int = 4
     """That are cut off while they are under way."""
     keys: int = 20
