@@ -95,8 +95,10 @@ class Protocol(asyncio.Protocol):
         before = self._incoming
         received = 0 if before is None else before.received
         self._fed = len(data)
-        if self._held or not self._in_body:
+        if self._held or (not self._in_body and (b"\r" in data[-len(_OFFER) :] or b"pgrade:" in data)):
             data = self._without_offers(data)
+        else:
+            self._before = b""  # no line end is among the last three bytes
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
