@@ -85,11 +85,16 @@ async def test_a_commit_that_nobody_answered_for_loses_and_doubles_nothing(share
         assert min(lost, cut) >= sizes().commits // 2
 
 
+async def altered(admin: asyncpg.Connection, name: str, how: str) -> None:
+    """For connections that are made from now on, which all are."""
+    await admin.execute(f"ALTER DATABASE {name} {how}")
+    await dropped(admin, name)
+
+
 @asynccontextmanager
 async def nobody_let_in(admin: asyncpg.Connection, name: str, _inside: asyncpg.Connection) -> AsyncGenerator[None]:
     """What `max_connections` says when they are used up (53300), of this one database."""
-    await admin.execute(f"ALTER DATABASE {name} CONNECTION LIMIT 0")
-    await dropped(admin, name)
+    await altered(admin, name, "CONNECTION LIMIT 0")
     yield
     await admin.execute(f"ALTER DATABASE {name} CONNECTION LIMIT -1")
 
@@ -97,11 +102,9 @@ async def nobody_let_in(admin: asyncpg.Connection, name: str, _inside: asyncpg.C
 @asynccontextmanager
 async def read_only(admin: asyncpg.Connection, name: str, _inside: asyncpg.Connection) -> AsyncGenerator[None]:
     """A replica that was not promoted yet."""
-    await admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-    await dropped(admin, name)
+    await altered(admin, name, "SET default_transaction_read_only = on")
     yield
-    await admin.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
-    await dropped(admin, name)
+    await altered(admin, name, "RESET default_transaction_read_only")
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ from tests.conformance.storage.test_kept_live import Replica as KeptReplica
 from tests.conformance.storage.test_keys_live import Replica as KeyReplica
 from tests.conformance.storage.test_keys_live import add, edit, store
 from tests.faults.rig.calls import FIRST_NUMBER, Call, make
-from tests.faults.rig.sizes import IS_LONG, sizes
+from tests.faults.rig.sizes import IS_LONG, nightly, sizes
 from tests.support.control import ACTOR
 from tests.support.gateway import GatewayProcess
 from tests.support.replicas import Profile, Stores, stores
@@ -196,7 +196,7 @@ async def edits(opened: Stores, tmp_path: Path) -> AsyncGenerator[Edits]:
         await found.aclose()
 
 
-@pytest.mark.skipif(not IS_LONG, reason="minutes of edits: only at nightly size (make faults-long)")
+@nightly("minutes of edits")
 @pytest.mark.parametrize("opened", ["postgres"], indirect=True)
 async def test_what_was_revoked_is_refused_everywhere_and_never_comes_back(edits: Edits, record_property: Record) -> None:
     left = iter(range(KEYS))

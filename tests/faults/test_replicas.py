@@ -18,7 +18,7 @@ from sqlalchemy import select
 from tests.faults.rig.balancer import Balancer, is_busy, is_well
 from tests.faults.rig.calls import Transcript
 from tests.faults.rig.judge import judge
-from tests.faults.rig.sizes import IS_LONG, SEED
+from tests.faults.rig.sizes import SEED, nightly
 from tests.support.gateway import GatewayProcess
 from tests.support.replicas import Replicas, Stores, spent, stores
 from tests.support.waiting import eventually
@@ -32,7 +32,7 @@ KILLS = 40
 REPLICAS = 3
 LIMITS = {"limits": {"requests_per_minute": 1_000_000, "tokens_per_minute": 1_000_000_000}, "budget": {"usd": "1000", "per": "total"}}
 
-pytestmark = pytest.mark.skipif(not IS_LONG, reason="minutes of kills: only at nightly size (make faults-long)")
+pytestmark = nightly("minutes of kills")
 
 Death = tuple[GatewayProcess, float, float]
 """Who was killed, when, and when it was ready again."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 from tests.faults.rig.balancer import Balancer, is_busy, is_well
-from tests.faults.rig.sizes import IS_LONG
+from tests.faults.rig.sizes import nightly
 from tests.support.replicas import Replicas, Stores, held, spent, stores
 from tests.support.waiting import eventually
 
@@ -28,7 +28,7 @@ REPLICAS = 3
 SETTINGS = {"TIDEGATE_AUTO_MIGRATE": "1", "TIDEGATE_PRE_STOP": "4", "TIDEGATE_DRAIN": "5"}
 LIMITS = {"limits": {"requests_per_minute": 1_000_000, "tokens_per_minute": 1_000_000_000}, "budget": {"usd": "1000", "per": "total"}}
 
-pytestmark = pytest.mark.skipif(not IS_LONG, reason="two minutes of replicas that come and go: only at nightly size (make faults-long)")
+pytestmark = nightly("two minutes of replicas that come and go")
 
 
 @pytest.fixture

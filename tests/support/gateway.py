@@ -117,15 +117,7 @@ class GatewayProcess:
     def stop(self, sign: int = signal.SIGTERM) -> int:
         """Ends the process, by force where it does not listen. Its exit code."""
         process, self._process = self._process, None
-        if process is None:
-            return 0
-        if process.poll() is None:
-            process.send_signal(sign)
-        try:
-            return process.wait(STOP_LIMIT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            return process.wait()
+        return 0 if process is None else ended(process, sign)
 
     def log(self) -> str:
         """Everything that it has printed."""
@@ -216,3 +208,14 @@ def free_port() -> int:
             probe.bind(("127.0.0.1", port))
             return port
     raise GatewayError("no port is free")
+
+
+def ended(process: "subprocess.Popen[bytes]", sign: int, within: float = STOP_LIMIT) -> int:
+    """Ends a process, by force where it does not listen. Its exit code."""
+    if process.poll() is None:
+        process.send_signal(sign)
+    try:
+        return process.wait(within)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()

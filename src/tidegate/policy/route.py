@@ -65,6 +65,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     spread: bool = False
     """Whether some targets differ in their accounts only, so that `credentials.spread` orders them for each call."""
 
+    def only(self, targets: tuple[Target, ...]) -> "Plan":
+        """The same with these of its targets alone, whatever a call asks for."""
+        return msgspec.structs.replace(self, targets=targets, chooses=False, lacking=frozenset(), context=None)
+
 
 class PublicModel(msgspec.Struct, frozen=True, kw_only=True):
     """A name that a caller may use. `target` is the first place it goes to."""

@@ -107,6 +107,11 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         """What its health is kept under: the model with its credential."""
         return self.name if self.account is None else f"{self.name}#{self.account.id}"
 
+    @property
+    def account_id(self) -> str:
+        """Whose credential it has, as what a provider keeps is noted; empty where its provider has one for all."""
+        return "" if self.account is None else self.account.id
+
     def dialect_for(self, client: str, framing: str = "") -> str:
         """The dialect in which a call of a client of the dialect `client` is sent. A client that frames its streams as the provider
         does for that dialect has chosen it."""

@@ -168,7 +168,7 @@ class _Job:
                 batch.become("in_progress", self._app.clock.now())
             if target is not None:
                 batch.provider, batch.model, batch.route = target.upstream.name, target.model, next(iter(found.models))
-                batch.account = "" if target.account is None else target.account.id
+                batch.account = target.account_id
 
         await self._change(begun)
 

@@ -53,8 +53,7 @@ async def compact(app: App, call: Call, reply: Reply) -> None:
         plan = responses.only(plan, call, chain)
     theirs = tuple(target for target in plan.targets if _has_it(call, target))
     if theirs:
-        theirs_alone = msgspec.structs.replace(plan, targets=theirs, chooses=False, lacking=frozenset(), context=None)
-        await through(app, call, theirs_alone, reply, _prepare)
+        await through(app, call, plan.only(theirs), reply, _prepare)
         return
     await _summarised(app, call, reply, [*chain.before, *items_of(chain.input, call.id)])
 

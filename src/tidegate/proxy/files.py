@@ -16,7 +16,7 @@ from tidegate.ports.kept import Kept, KeptStore, Listing, Put
 from tidegate.proxy import google_files, provider_files
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
-from tidegate.proxy.file_parts import put_chunks, read
+from tidegate.proxy.file_parts import put_chunks, read, unfinished
 from tidegate.proxy.file_shapes import MADE, PURPOSES, UNFINISHED, USUAL, WITHOUT_BATCHES, Facts, deleted, facts_of, shown
 from tidegate.proxy.forms import Form
 from tidegate.proxy.headers import header_value, own_address
@@ -26,7 +26,6 @@ from tidegate.records import Tenant
 
 MOST = 10_000
 _MOST_ANTHROPIC, _USUAL_ANTHROPIC = 1000, 20
-_HOUR = 3600.0
 _LEAST_LIFE, _MOST_LIFE = 3600, 30 * 86_400
 """Seconds of `expires_after`, as OpenAI has them."""
 _LISTED = {"anthropic": WITHOUT_BATCHES}
@@ -75,17 +74,7 @@ def _life(form: Form) -> int | None:
 async def keep(app: App, call: Call, id: str, facts: Facts, data: AsyncGenerator[bytes], expires: float | None) -> Kept:
     """Stores a file in parts. One that does not come to its end is swept after an hour."""
     store, tenant = await app.conversations.store(), Tenant(call.key.org)
-    row = Kept(
-        org=tenant.org_id,
-        id=id,
-        key=call.key.id,
-        kind="file",
-        upstream="",
-        at=call.at,
-        expires=call.at + _HOUR,
-        body=dump(msgspec.to_builtins(facts)),
-        state=UNFINISHED,
-    )
+    row = unfinished(call, id, dump(msgspec.to_builtins(facts)))
     await store.write(tenant, [Put(row)])
     await put_chunks(store, row, data)
     done = msgspec.structs.replace(row, state=facts.purpose, expires=expires)

@@ -59,7 +59,6 @@ class GivenClient(KeepingClient):
             value = object_or_empty(parse(body))
         except ValueError:
             return
-        account = "" if target.account is None else target.account.id
         for kind, id in found(value):
             facts: JsonObject = {"filename": id, "purpose": _MADE, "bytes": 0, "created": int(self._call.at)}
             self._app.conversations.put(
@@ -69,7 +68,7 @@ class GivenClient(KeepingClient):
                     key=self._call.key.id,
                     kind=kind,
                     upstream=target.upstream.name,
-                    account=account,
+                    account=target.account_id,
                     at=self._call.at,
                     expires=self._call.at + _LIFE,
                     body=dump(facts) if kind == "file" else b"",

@@ -66,7 +66,7 @@ async def create(app: App, call: Call, reply: Reply) -> None:
             key=call.key.id,
             kind="cache",
             upstream=target.upstream.name,
-            account="" if target.account is None else target.account.id,
+            account=target.account_id,
             at=call.at,
             expires=call.at + _HOUR,
             state="cache",

@@ -19,7 +19,7 @@ from tidegate.ports.kept import Kept, KeptStore, Listing, Put
 from tidegate.proxy.app import App
 from tidegate.proxy.body import arriving, in_full
 from tidegate.proxy.call import Call
-from tidegate.proxy.file_parts import put_chunks
+from tidegate.proxy.file_parts import put_chunks, unfinished
 from tidegate.proxy.file_shapes import UNFINISHED, USUAL, WITHOUT_BATCHES, Facts, shown_by_google
 from tidegate.proxy.headers import own_address
 from tidegate.proxy.kept import no_such
@@ -27,7 +27,7 @@ from tidegate.proxy.provider_files import HERE, PROVIDER
 from tidegate.proxy.reply import JSON, Reply
 from tidegate.records import Tenant
 
-_HOUR, _LASTS = 3600.0, 172_800.0
+_LASTS = 172_800.0
 """Seconds."""
 _NAME = re.compile(r"(?!file-)[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _LIST_SIZE, _MOST = 10, 100
@@ -69,17 +69,7 @@ async def start(app: App, call: Call, reply: Reply) -> None:
         raise GatewayError(
             Error(kind=ErrorKind.CONFLICT, message=f"There is a file {id} already.", param="file.name", code="already_exists")
         )
-    row = Kept(
-        org=tenant.org_id,
-        id=id,
-        key=call.key.id,
-        kind="file",
-        upstream="",
-        at=call.at,
-        expires=call.at + _HOUR,
-        body=dump(msgspec.to_builtins(going)),
-        state=UNFINISHED,
-    )
+    row = unfinished(call, id, dump(msgspec.to_builtins(going)))
     await store.write(tenant, [Put(row)])
     place = written(Ticket(row.org, row.key, row.id), call.snapshot.pepper)
     url = f"{own_address(call)}/upload/v1beta/files/{place}".encode()

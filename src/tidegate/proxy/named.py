@@ -4,8 +4,6 @@ What a provider keeps goes to that provider, with the credential that it was mad
 provider gives back, is put into the request itself. A call that names nothing pays for a look at its bytes.
 """
 
-import msgspec
-
 from tidegate.dialects.references import Reference, inline, mentions, references
 from tidegate.dialects.values import dump
 from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request, unsupported
@@ -58,7 +56,7 @@ async def resolved(app: App, call: Call, plan: Plan) -> Plan:
     if not there:
         held += kept
     await _put_in(app, call, body, held)
-    return plan if (there or targets) == plan.targets else _only(plan, there or targets)
+    return plan if (there or targets) == plan.targets else plan.only(there or targets)
 
 
 async def outside(app: App, call: Call, plan: Plan, targets: tuple[Target, ...], one: Reference) -> tuple[Target, ...]:
@@ -85,13 +83,8 @@ def _is_own(call: Call, plan: Plan, target: Target) -> bool:
 
 
 def _has(call: Call, target: Target, row: Kept) -> bool:
-    account = "" if target.account is None else target.account.id
     speaks = target.dialect_for(call.dialect.name) == call.dialect.name
-    return speaks and (target.upstream.name, account) == (row.upstream, row.account)
-
-
-def _only(plan: Plan, targets: tuple[Target, ...]) -> Plan:
-    return msgspec.structs.replace(plan, targets=targets, chooses=False, lacking=frozenset(), context=None)
+    return speaks and (target.upstream.name, target.account_id) == (row.upstream, row.account)
 
 
 async def _put_in(app: App, call: Call, body: JsonObject, found: list[tuple[Reference, Kept]]) -> None:

@@ -10,7 +10,6 @@ from tidegate.dialects.values import dump, object_or_empty, parse, text_or_empty
 from tidegate.ir.errors import unsupported
 from tidegate.ir.json import Json, JsonObject
 from tidegate.policy.route import Plan
-from tidegate.policy.snapshot import Target
 from tidegate.ports.kept import Kept
 from tidegate.proxy.app import App
 from tidegate.proxy.body import scanned
@@ -103,17 +102,13 @@ async def kept_where(app: App, call: Call, plan: Plan, ids: Sequence[str]) -> Pl
         if row is None or row.kind != "item":
             targets = await outside(app, call, plan, targets, Reference(id, "Item", _FIELD))
         else:
-            there = tuple(target for target in targets if (target.upstream.name, _account(target)) == (row.upstream, row.account))
+            there = tuple(target for target in targets if (target.upstream.name, target.account_id) == (row.upstream, row.account))
             if not there:
                 raise unsupported(
                     f"The item {id[:128]} is kept by `{row.upstream}`, and this model is not there: send the item itself.", _FIELD
                 )
             targets = there
-    return (
-        plan
-        if targets == plan.targets
-        else msgspec.structs.replace(plan, targets=targets, chooses=False, lacking=frozenset(), context=None)
-    )
+    return plan if targets == plan.targets else plan.only(targets)
 
 
 def looked(call: Call, plan: Plan) -> Sequence[Look]:
@@ -145,10 +140,6 @@ def items_kept(row: Kept, response: JsonObject) -> Iterator[Kept]:
         id = text_or_empty(item.get("id"))
         if id:
             yield msgspec.structs.replace(row, id=id, kind="item", body=b"" if row.upstream else dump(item))
-
-
-def _account(target: Target) -> str:
-    return "" if target.account is None else target.account.id
 
 
 def _is_reference(item: Json) -> bool:

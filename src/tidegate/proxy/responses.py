@@ -144,7 +144,7 @@ def only(plan: Plan, call: Call, chain: Chain) -> Plan:
     own = call.dialect.name
     targets = tuple(target for target in plan.targets if target.dialect_for(own) == own and _may_have(target, chain))
     if targets:
-        return msgspec.structs.replace(plan, targets=targets, chooses=False, lacking=frozenset(), context=None)
+        return plan.only(targets)
     if chain.upstream:
         raise unsupported(
             f"The previous response is kept by `{chain.upstream}`, and this model is not there: go on with a model of that provider, or "
@@ -157,8 +157,7 @@ def only(plan: Plan, call: Call, chain: Chain) -> Plan:
 def _may_have(target: Target, chain: Chain) -> bool:
     if not chain.upstream:
         return target.upstream.spec.keeps
-    account = "" if target.account is None else target.account.id
-    return target.upstream.name == chain.upstream and account == chain.account
+    return (target.upstream.name, target.account_id) == (chain.upstream, chain.account)
 
 
 def _keep(app: App, call: Call, chain: Chain, response: JsonObject) -> None:
@@ -181,7 +180,7 @@ def _keep(app: App, call: Call, chain: Chain, response: JsonObject) -> None:
         key=call.key.id,
         kind="response",
         upstream=target.upstream.name if theirs else "",
-        account=target.account.id if theirs and target.account is not None else "",
+        account=target.account_id if theirs else "",
         at=call.at,
         expires=expires,
         end_user=named,

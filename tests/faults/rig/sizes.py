@@ -3,6 +3,7 @@
 import os
 
 import msgspec
+import pytest
 
 
 class Sizes(msgspec.Struct, frozen=True):
@@ -93,6 +94,11 @@ LONG = Sizes(
 SEED = int(os.environ.get("TIDEGATE_SEED", "1"))
 """Of what is left to chance in drills that are run several times."""
 IS_LONG = os.environ.get("TIDEGATE_FAULTS") == "long"
+
+
+def nightly(why: str) -> pytest.MarkDecorator:
+    """Marks drills that have no small size; `why` is what they cost."""
+    return pytest.mark.skipif(not IS_LONG, reason=f"{why}: only at nightly size (make faults-long)")
 
 
 def sizes() -> Sizes:

@@ -12,9 +12,9 @@ from tests.faults.rig.calls import CLIENTS, FIRST_NUMBER, Call, Transcript, load
 from tests.faults.rig.proxy import Fault, FaultProxy, Kind
 from tests.faults.versus.common import RATE, Line, fresh, text, warm
 from tests.faults.versus.outcomes import LIES, WHOLE, outcome, told
-from tests.faults.versus.systems import ANTHROPIC, OPENAI, Ground, System, Wanted
+from tests.faults.versus.systems import ANTHROPIC, OPENAI, START_LIMIT, Ground, System, Wanted
 from tests.support import servers
-from tests.support.waiting import soon
+from tests.support.waiting import eventually, soon
 
 OUTAGE, BESIDE = 10.0, 5.0
 """Seconds without Redis, and before and after."""
@@ -73,9 +73,9 @@ async def kills(system: System, folder: Path) -> list[Line]:
                 tasks.add(asyncio.create_task(make(ground.gateway.port, ground.gateway.key, call)))
                 await asyncio.sleep(1 / RATE)
 
-        def answered(since: float) -> bool:
+        async def answered() -> bool:
             done = [task.result() for task in tasks if task.done()]
-            return any(one.began > since and outcome(one, (said,)) == WHOLE for one in done)
+            return any(one.began > struck[-1] and outcome(one, (said,)) == WHOLE for one in done)
 
         calling, struck = asyncio.create_task(callers()), list[float]()
         for _ in range(KILLS):
@@ -83,8 +83,7 @@ async def kills(system: System, folder: Path) -> list[Line]:
             struck.append(time.monotonic())
             await asyncio.to_thread(ground.gateway.stop, signal.SIGKILL)
             await asyncio.to_thread(ground.gateway.start)
-            while not answered(struck[-1]):  # noqa: ASYNC110 - what it waits for sets no event
-                await asyncio.sleep(0.05)
+            await eventually(answered, True, within=START_LIMIT)
         calling.cancel()
         made = list(await asyncio.gather(*tasks))
         whole = [one for one in made if outcome(one, (said,)) == WHOLE]

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import msgspec
 from bench.gateways import litellm_version
 from tests.faults.rig.stage import Scene, scene, staged
-from tests.support.gateway import GatewayError, free_port
+from tests.support.gateway import GatewayError, ended, free_port
 
 from tidegate import __version__
 
@@ -156,14 +156,7 @@ class LiteLLM:
 
     def stop(self, sign: int = signal.SIGTERM) -> int:
         process, self._process = self._process, None
-        if process is None:
-            return 0
-        process.send_signal(sign)
-        try:
-            return process.wait(STOP_LIMIT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            return process.wait()
+        return 0 if process is None else ended(process, sign, STOP_LIMIT)
 
     def log(self) -> str:
         return self._log.read_text(errors="replace")

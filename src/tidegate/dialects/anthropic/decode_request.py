@@ -54,18 +54,11 @@ def read_request(raw: JsonObject) -> Request:
 def read_unnamed(raw: JsonObject) -> Request:
     """The same where the URL names the model."""
     raw.setdefault("model", "")
-    request = _request(raw)
-    if request.max_tokens is None:
-        raise missing("max_tokens")
-    return request
+    return read_request(raw)
 
 
 def read_count(raw: JsonObject) -> Request:
     """The same for token counting, where `max_tokens` is not needed."""
-    return _request(raw)
-
-
-def _request(raw: JsonObject) -> Request:
     more: JsonObject = {}
     request = Request(dialect=NAME, model=take_str(raw, "model", ""), messages=_messages(raw))
     if "tools" in raw:

@@ -37,10 +37,6 @@ def head(fields: Fields) -> Head:
     return Head("", False)
 
 
-def read_request(raw: JsonObject) -> Request:
-    return _request(raw)
-
-
 def read_count(raw: JsonObject) -> Request:
     """A request of `count-tokens`: the one of Converse inside. Bodies of single models (`invokeModel`) are not read."""
     wanted = take_object(raw, "input", "")
@@ -49,10 +45,10 @@ def read_count(raw: JsonObject) -> Request:
     inside = take_object(wanted, "converse", "input")
     if inside is None:
         raise bad_request("input.converse: field required; the tokens of `invokeModel` are not counted here", "input.converse")
-    return _request(dict(inside))
+    return read_request(dict(inside))
 
 
-def _request(raw: JsonObject) -> Request:
+def read_request(raw: JsonObject) -> Request:
     request = Request(dialect=NAME, model="", messages=_messages(raw), include_usage=True)
     _inference(raw, request)
     _tools(raw, request)

@@ -44,19 +44,15 @@ def head(fields: Fields) -> Head:
     return Head(name.removeprefix("models/"), False)
 
 
-def read_request(raw: JsonObject) -> Request:
-    """A whole request."""
-    return _request(raw)
-
-
 def read_count(raw: JsonObject) -> Request:
     """`countTokens`: contents alone, or a whole request in `generateContentRequest`."""
     raw = camel(raw)
     whole = take_object(raw, "generateContentRequest", "")
-    return _request(dict(whole) if whole is not None else raw)
+    return read_request(dict(whole) if whole is not None else raw)
 
 
-def _request(raw: JsonObject) -> Request:
+def read_request(raw: JsonObject) -> Request:
+    """A whole request."""
     raw = camel(raw)
     raw.pop("model", None)
     request = Request(dialect=NAME, model="", messages=[], include_usage=True)

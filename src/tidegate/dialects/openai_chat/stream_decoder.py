@@ -117,11 +117,10 @@ class ChatStreamDecoder:
             self._note_usage(chunk)
             self._fail(error_of(choice))
             return
-        word = choice.get("finish_reason")
-        if not self._started:
+        word, begins = choice.get("finish_reason"), not self._started
+        if begins:
             self._start(chunk)
-            self._out += unread((*fresh(chunk, _CHUNK, ""), *fresh(choice, CHOICE, "choices[0].")), self._seen)
-        elif word:
+        if begins or word:
             self._out += unread((*fresh(chunk, _CHUNK, ""), *fresh(choice, CHOICE, "choices[0].")), self._seen)
         delta = choice.get("delta")
         # Perplexity puts the whole message so far beside every delta: langchaingo-0a8d61f5f869.

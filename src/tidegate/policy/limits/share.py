@@ -9,13 +9,13 @@ from tidegate.policy.limits.rules import Limit, Per
 
 
 class Share:
-    """`processes` share. A process that has met no other has everything. Without `earns` a share is had at once: somebody counts for all
+    """One for each process. A process that has met no other has everything. Without `earns` a share is had at once: somebody counts for all
     while it can be asked, and has counted what the others admitted."""
 
-    __slots__ = ("_before", "_earns", "_now", "_since", "processes")
+    __slots__ = ("_before", "_earns", "_now", "_processes", "_since")
 
     def __init__(self, *, earns: bool = True) -> None:
-        self.processes = 1
+        self._processes = 1
         self._earns = earns
         self._before: dict[Per, float] | None = None
         self._since = 0
@@ -28,10 +28,10 @@ class Share:
             # Whoever finds others when it looks for the first time has earned nothing yet.
             start = 1.0 if processes == 1 else 0.0
             self._before, self._since, self._now = dict.fromkeys(_LASTS, start), now, now
-        elif processes != self.processes:
+        elif processes != self._processes:
             self._before = {per: self._part(per) for per in _LASTS}
             self._since = now
-        self.processes, self._now = processes, now
+        self._processes, self._now = processes, now
         return self._parts() != was
 
     def of(self, limit: Limit) -> int:
@@ -40,10 +40,10 @@ class Share:
         return limit.amount if part == 1 or not limit.amount else max(1, int(limit.amount * part))
 
     def _parts(self) -> tuple[float, ...]:
-        return (1 / self.processes, *(self._part(per) for per in _LASTS))
+        return (1 / self._processes, *(self._part(per) for per in _LASTS))
 
     def _part(self, per: Per) -> float:
-        whole = 1 / self.processes
+        whole = 1 / self._processes
         lasts = _LASTS.get(per)
         if not self._earns or self._before is None or lasts is None or self._before[per] >= whole:
             return whole
