@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from tidegate.ir.json import Json
 from tidegate.policy.limits.windows import WindowPer, window
 from tidegate.policy.snapshot import Webhook
 from tidegate.ports import Clock, Egress, UpstreamFailure
@@ -72,25 +73,27 @@ class WebhookSender:
         to = next((webhook for webhook in self._webhooks() if webhook.id == message.message["to"]), None)
         if to is None or to.org not in ("", tenant.org_id):
             raise NotDelivered("the receiver is not configured any more", again=False)
-        body = msgspec.json.encode(
-            {
-                "id": message.id,
-                "type": "budget.threshold",
-                "created_at": _moment(message.created_at // _MICROS),
-                "data": message.message["data"],
-            }
-        )
-        headers = {
-            "content-type": "application/json",
-            "user-agent": "tidegate",
-            SIGNATURE: signature(to.secret.reveal(), int(self._clock.now()), body),
-        }
-        try:
-            answer = await self._egress.request("POST", to.url, headers=headers, body=body, seconds=SECONDS)
-        except UpstreamFailure as failure:
-            raise NotDelivered(str(failure), again=True) from None
-        if not 200 <= answer.status < 300:
-            raise NotDelivered(f"the receiver answered {answer.status}", again=answer.status != GONE)
+        body = _body(message.id, "budget.threshold", message.created_at // _MICROS, message.message["data"])
+        await _post(self._egress, to, int(self._clock.now()), body)
+
+
+async def try_out(egress: Egress, org: str, to: Webhook, id: str, at: int) -> None:
+    """Tells a receiver that it is tried, at a Unix time. Raises `NotDelivered`."""
+    await _post(egress, to, at, _body(id, "webhook.test", at, {"org": org, "webhook": to.id}))
+
+
+def _body(id: str, type: str, at: int, data: Json) -> bytes:
+    return msgspec.json.encode({"id": id, "type": type, "created_at": _moment(at), "data": data})
+
+
+async def _post(egress: Egress, to: Webhook, at: int, body: bytes) -> None:
+    headers = {"content-type": "application/json", "user-agent": "tidegate", SIGNATURE: signature(to.secret.reveal(), at, body)}
+    try:
+        answer = await egress.request("POST", to.url, headers=headers, body=body, seconds=SECONDS)
+    except UpstreamFailure as failure:
+        raise NotDelivered(str(failure), again=True) from None
+    if not 200 <= answer.status < 300:
+        raise NotDelivered(f"the receiver answered {answer.status}", again=answer.status != GONE)
 
 
 def signature(secret: str, at: int, body: bytes) -> str:

@@ -30,6 +30,7 @@ app.command("tidegate.cli.teams:app", name="teams", help=texts.TEAMS, sort_key=9
 app.command("tidegate.cli.users:app", name="users", help=texts.USERS, sort_key=10)
 app.command("tidegate.cli.personal:app", name="end-users", help=texts.END_USERS, sort_key=10)
 app.command("tidegate.cli.budgets:app", name="budgets", help=texts.BUDGETS, sort_key=11)
+app.command("tidegate.cli.webhooks:app", name="webhooks", help=texts.WEBHOOKS, sort_key=11)
 app.command("tidegate.cli.billing_plans:app", name="plans", help=texts.PLANS, sort_key=12)
 app.command("tidegate.cli.billing_customers:app", name="customers", help=texts.CUSTOMERS, sort_key=13)
 app.command("tidegate.cli.billing_invoices:app", name="invoices", help=texts.INVOICES, sort_key=14)

@@ -144,6 +144,12 @@ A budget is an amount of money for a team, a user, a key, an end user, a route, 
 day, week or month, or in total. These commands work on the database, also while a gateway runs.
 """
 
+WEBHOOKS = """List, make, change, test and delete webhooks: who is told of budgets that pass a threshold.
+
+These commands work on the database, also while a gateway runs, which takes every change within two seconds. Those of the configuration
+file are its own. What is sent is signed; `docs/limits.md` tells how it is checked.
+"""
+
 ORGS = """List, make, disable and enable organisations, which are the tenants.
 
 These commands work on the database, also while a gateway runs. What files define belongs to the organisation `default`.

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.support.control import World
 
-from tidegate.control.api.webhooks import MOST
+from tidegate.policy.webhooks import MOST
 
 HOOK: dict[str, Any] = {"name": "on call", "url": "https://hooks.example.com/tidegate"}
 
@@ -30,6 +30,24 @@ async def test_one_from_the_first_to_the_last_day(each: World) -> None:
     assert [event for event in events if event.startswith("webhook.")] == ["webhook.rotate", "webhook.update", "webhook.create"]
     assert (await each.ask("DELETE", path, each.operator)).status == 204
     assert (await each.ask("GET", path, each.operator)).status == 404
+
+
+async def test_only_whoever_may_change_an_address_sees_it_whole(each: World) -> None:
+    url = "https://hooks.example.com/services/T00/canary?key=canary"
+    made = await each.ask("POST", "/orgs/a/webhooks", each.operator, {**HOOK, "url": url})
+    path = f"/orgs/a/webhooks/{made.json['webhook']['id']}"
+    other = {"url": url + "2"}
+    assert (await each.ask("PATCH", path, each.operator, other, headers={"if-match": "*"})).json["url"] == other["url"]
+    for role in ("auditor", "billing"):
+        token = await each.admin("a", role)
+        shown = [await each.ask("GET", at, token) for at in (path, "/orgs/a/webhooks")]
+        assert shown[0].json["url"] == (other["url"] if role == "billing" else "https://hooks.example.com")
+        assert all((b"canary" in one.body) == (role == "billing") for one in shown)
+    events = await each.ask("GET", "/orgs/a/audit-events", await each.admin("a", "auditor"))
+    assert b"hooks.example.com" in events.body and b"canary" not in events.body
+    shared = await each.ask("POST", "/orgs/default/webhooks", each.operator, {**HOOK, "url": url, "shared": True})
+    of_default = await each.admin("default", "owner", "org/default")
+    assert b"canary" not in (await each.ask("GET", f"/orgs/default/webhooks/{shared.json['webhook']['id']}", of_default)).body
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from tests.support.control import ACTOR
 from tidegate.adapters.sql.changes import Changes
 from tidegate.adapters.sql.control_store import SqlControlStore
 from tidegate.adapters.sql.engine import Database
-from tidegate.adapters.sql.installation import OtherPepper, check_pepper
+from tidegate.adapters.sql.installation import OtherPepper, check_pepper, require_pepper
 from tidegate.adapters.system import SystemClock
 from tidegate.records import DEFAULT_ORG, ApiKey, Tenant
 
@@ -28,6 +28,14 @@ async def test_another_one_is_refused_where_keys_depend_on_it(database: Database
     with pytest.raises(OtherPepper, match="the 1 keys of the database were made with another `pepper`"):
         await check_pepper(database, b"other")
     await check_pepper(database, b"one")
+
+
+async def test_a_command_leaves_no_mark_and_works_with_the_pepper_of_the_gateways_only(database: Database) -> None:
+    await require_pepper(database, b"other")
+    await check_pepper(database, b"one")
+    await require_pepper(database, b"one")
+    with pytest.raises(OtherPepper, match="copy that file"):
+        await require_pepper(database, b"other")
 
 
 async def test_without_keys_nothing_depends_on_it(database: Database) -> None:

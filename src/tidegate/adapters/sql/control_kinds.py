@@ -1,6 +1,7 @@
 """The kinds of record that the control plane sees: in which table each is kept, what names one, how a list is ordered, what an edit may set
 and what an audit event may show. `control_store` alone uses it."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -23,6 +24,8 @@ from tidegate.adapters.sql.schema import (
     user_account,
     webhook,
 )
+from tidegate.ir.json import Json
+from tidegate.policy.webhooks import origin_of
 from tidegate.records import (
     Adjustment,
     ApiKey,
@@ -59,11 +62,13 @@ _OF_CREDENTIAL = ("name", "provider", "origin", "version", "kek_id", "last4", "w
 _OF_ENTRY = ("name", "entry")
 _OF_WEBHOOK = ("name", "url", "version", "disabled_at")
 _OF_PRICE = ("price", "source")
+_PLAIN: Mapping[str, Callable[[Any], Json]] = {}
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """`key` are the columns that name a row within its tenant; `order` those of a list, the last one unique; `edited` what `replace` may
-    change; `audited` what events show. A row that has `closed` (column, value) is never changed again."""
+    change; `audited` what events show, those of `shortened` as these functions tell them. A row that has `closed` (column, value) is never
+    changed again."""
 
     name: str
     table: Any
@@ -72,6 +77,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     newest_first: bool = False
     edited: frozenset[str] = frozenset()
     audited: tuple[str, ...] = ()
+    shortened: Mapping[str, Callable[[Any], Json]] = _PLAIN
     closed: tuple[str, object] | None = None
 
 
@@ -145,7 +151,13 @@ KINDS: dict[type[msgspec.Struct], Kept] = {
     ),
     StoredProvider: Kept(name="provider", table=stored_provider, edited=frozenset(_OF_ENTRY), audited=_OF_ENTRY),
     StoredRoute: Kept(name="route", table=stored_route, edited=frozenset(_OF_ENTRY), audited=_OF_ENTRY),
-    StoredWebhook: Kept(name="webhook", table=webhook, edited=frozenset(_OF_WEBHOOK), audited=(*_OF_WEBHOOK, "shared")),
+    StoredWebhook: Kept(
+        name="webhook",
+        table=webhook,
+        edited=frozenset(_OF_WEBHOOK),
+        audited=(*_OF_WEBHOOK, "shared"),
+        shortened={"url": origin_of},
+    ),
     StoredPrice: Kept(
         name="price",
         table=price_version,

@@ -23,6 +23,7 @@ from tidegate.records import (
     Conflict,
     Credential,
     Everyone,
+    JsonObject,
     ListQuery,
     Message,
     Organisation,
@@ -171,8 +172,8 @@ class SqlChange(SqlView):
             action,
             kept.name,
             "/".join(_key(kept, row)) or self._tenant.org_id,
-            before=None if before is None else told(before, kept.audited),
-            after=None if after is None else told(after, kept.audited),
+            before=None if before is None else _audited(kept, before),
+            after=None if after is None else _audited(kept, after),
         )
 
 
@@ -197,6 +198,11 @@ class SqlControlStore:
     async def touch(self, tenant: Tenant, key_id: str, at: int) -> None:
         with told_when_away():
             await touch(self._changes.database, tenant, {key_id: at})
+
+
+def _audited(kept: Kept, row: msgspec.Struct) -> JsonObject:
+    found = told(row, kept.audited)
+    return found | {name: shorter(found[name]) for name, shorter in kept.shortened.items()}
 
 
 def _select(kind: type[msgspec.Struct], kept: Kept) -> Any:

@@ -21,10 +21,18 @@ class OtherPepper(RuntimeError):
     """Keys of the database were made with another pepper."""
 
 
+async def require_pepper(database: Database, pepper: bytes) -> None:
+    """For whoever is no gateway: leaves no mark. Raises `OtherPepper` where there is one of another pepper."""
+    async with database.read(EVERYONE) as connection:
+        known = (await connection.execute(select(installation.c.value).where(installation.c.name == PEPPER))).scalar()
+    if known is not None and not hmac.compare_digest(known, _mark(pepper)):
+        raise OtherPepper("the gateways of this database have another `pepper` than TIDEGATE_HOME here: copy that file from one of them")
+
+
 async def check_pepper(database: Database, pepper: bytes, *, replace: bool = False) -> None:
     """The first gateway leaves its mark, and so does one where nobody has a key to call with yet, or with `replace`. Raises
     `OtherPepper`."""
-    mark = hmac.digest(pepper, _PURPOSE, "sha256").hex()
+    mark = _mark(pepper)
     one = installation.c.name == PEPPER
     new = insert(installation, is_sqlite=database.is_sqlite).values(name=PEPPER, value=mark)
     async with database.write(EVERYONE) as connection:
@@ -39,3 +47,7 @@ async def check_pepper(database: Database, pepper: bytes, *, replace: bool = Fal
                 f"TIDEGATE_HOME of a gateway that knows them. If it is lost, {VARIABLE}=1 goes on with this one: those keys stay unknown"
             )
         await connection.execute(installation.update().where(one).values(value=mark))
+
+
+def _mark(pepper: bytes) -> str:
+    return hmac.digest(pepper, _PURPOSE, "sha256").hex()

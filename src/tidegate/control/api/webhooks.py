@@ -16,19 +16,18 @@ from tidegate.control.api.pagination import Listing, Paged
 from tidegate.control.api.problem import conflict, invalid_field
 from tidegate.control.api.table import Nothing, Route
 from tidegate.policy.egress import LONGEST_URL, Refused, place_of
-from tidegate.policy.roles import GATEWAY, org_scope
-from tidegate.policy.webhooks import webhook_secret
+from tidegate.policy.roles import GATEWAY, allows, org_scope
+from tidegate.policy.webhooks import MOST, origin_of, webhook_secret
 from tidegate.records import DEFAULT_ORG, StoredWebhook
 
-MOST = 50
-"""Of an organisation."""
 Url = Annotated[
     str, Meta(min_length=1, max_length=LONGEST_URL, description="`https://…`; of addresses inside only what the operator allows.")
 ]
 
 
 class WebhookView(msgspec.Struct, frozen=True, kw_only=True):
-    """`version` counts the secrets that it had. Where `shared`, it is told of all organisations."""
+    """`version` counts the secrets that it had. Where `shared`, it is told of all organisations. Of `url`, whoever may not edit the webhook
+    sees only the origin: what is behind it may be a secret."""
 
     id: str
     name: str
@@ -70,16 +69,15 @@ async def at_new_webhook(call: Call, asked: NewWebhook) -> str:
 
 async def at_webhook(call: Call, _asked: Any) -> str:
     """A shared one is the operator's."""
-    row = await call.load(StoredWebhook, call.params["webhook"])
-    return GATEWAY if row.shared else org_scope(call.tenant.org_id)
+    return _scope(call, await call.load(StoredWebhook, call.params["webhook"]))
 
 
 async def list_webhooks(call: Call, asked: Paged) -> Listing[WebhookView]:
-    return await call.page("webhooks", StoredWebhook, asked, {}, _show)
+    return await call.page("webhooks", StoredWebhook, asked, {}, lambda row: _show(call, row))
 
 
 async def get_webhook(call: Call, _asked: Nothing) -> WebhookView:
-    return _show(await call.load(StoredWebhook, call.params["webhook"]))
+    return _show(call, await call.load(StoredWebhook, call.params["webhook"]))
 
 
 async def create_webhook(call: Call, asked: NewWebhook) -> WebhookSecret:
@@ -112,7 +110,7 @@ async def edit_webhook(call: Call, asked: WebhookEdit) -> WebhookView:
         row = msgspec.structs.replace(row, url=asked.url)
     if asked.disabled is not UNSET:
         row = msgspec.structs.replace(row, disabled_at=(row.disabled_at or call.now) if asked.disabled else None)
-    return _show(await call.change.replace(row, "webhook.update"))
+    return _show(call, await call.change.replace(row, "webhook.update"))
 
 
 async def rotate_webhook(call: Call, _asked: Nothing) -> WebhookSecret:
@@ -138,14 +136,18 @@ def _check(call: Call, url: str) -> None:
 
 def _with_secret(call: Call, row: StoredWebhook) -> WebhookSecret:
     secret = webhook_secret(call.services.peppers.secret, call.tenant.org_id, row.id, row.version)
-    return WebhookSecret(webhook=_show(row), secret=secret)
+    return WebhookSecret(webhook=_show(call, row), secret=secret)
 
 
-def _show(row: StoredWebhook) -> WebhookView:
+def _scope(call: Call, row: StoredWebhook) -> str:
+    return GATEWAY if row.shared else org_scope(call.tenant.org_id)
+
+
+def _show(call: Call, row: StoredWebhook) -> WebhookView:
     return WebhookView(
         id=row.id,
         name=row.name,
-        url=row.url,
+        url=row.url if allows(call.caller.grants, "webhooks:edit", _scope(call, row)) else origin_of(row.url),
         version=row.version,
         shared=row.shared,
         disabled=row.disabled_at is not None,
