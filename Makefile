@@ -45,11 +45,12 @@ run: $(STAMPS)/project ## install what is missing into .venv and serve on http:/
 
 install: $(STAMPS)/dev $(NODE_STAMP) $(STAMPS)/clients ## install everything that developers and tests need
 
-# PostgreSQL and Redis for the tests: Debian's programs, which the tests start themselves. Where they cannot be installed, the tests that need
-# them are skipped and say so.
+# PostgreSQL and Redis for the tests: Debian's programs, which the tests start themselves; and what sets the clock of one process. Where they
+# cannot be installed, the tests that need them are skipped and say so.
 servers:
 	@{ command -v pg_ctl || ls /usr/lib/postgresql/*/bin/pg_ctl; } >/dev/null 2>&1 || sh scripts/debian.sh postgresql || true
 	@command -v redis-server >/dev/null 2>&1 || sh scripts/debian.sh redis-server || true
+	@ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || sh scripts/debian.sh libfaketime || true
 
 # Two at a time: the types take longest and one core, so they come first and all else goes beside them.
 test: ## install what the tests need, check everything, run every test
