@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-import structlog
-
+from tidegate.logs import Log
 from tidegate.policy.snapshot import Upstream as UpstreamConfig
 from tidegate.ports import Upload, Upstream, UpstreamAnswer, UpstreamFailure
 
@@ -17,7 +16,7 @@ AsgiApp = Callable[..., Awaitable[None]]
 _QUEUE = 64
 """Pieces that may wait for the reader."""
 
-_LOG = structlog.get_logger("tidegate.sandbox")
+_LOG = Log("tidegate.sandbox")
 
 
 class AsgiUpstream:

@@ -6,9 +6,8 @@ import asyncio
 import random
 from collections.abc import Mapping
 
-import structlog
-
 from tidegate.adapters.sql.outbox import Outbox
+from tidegate.logs import Log
 from tidegate.ports import Clock, StorageUnavailable
 from tidegate.ports.delivery import Handler, NotDelivered
 from tidegate.records import Message, Tenant
@@ -20,7 +19,7 @@ FIRST_WAIT, LONGEST_WAIT = 2.0, 3600.0
 MOST_TRIES = 60
 """About two days."""
 _MICROS = 1_000_000
-_LOG = structlog.get_logger("tidegate.outbox")
+_LOG = Log("tidegate.outbox")
 
 
 class Deliveries:

@@ -8,8 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
-import structlog
-
+from tidegate.logs import Log
 from tidegate.ports import Clock, StorageUnavailable
 from tidegate.ports.kept import Append, Drop, Kept, KeptStore, Put, Write
 from tidegate.records import Tenant
@@ -26,7 +25,7 @@ _RETRY = 1.0
 _WRITE = 500
 """Bytes that a write counts besides its data."""
 
-_LOG = structlog.get_logger("tidegate.kept")
+_LOG = Log("tidegate.kept")
 
 
 class WriteBehind:

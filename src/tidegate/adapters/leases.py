@@ -10,12 +10,11 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-import structlog
-
 from tidegate.adapters.counters_memory import LEASE as RESERVED
 from tidegate.adapters.counters_memory import MemoryCounters
 from tidegate.adapters.leases_charges import Sorter, claim_of, told
 from tidegate.adapters.leases_desk import LEASE, Away, Desk
+from tidegate.logs import Log
 from tidegate.policy.limits.cells import Cell, alert_level, by_calendar, calendar_of, new_cell
 from tidegate.policy.limits.leased import Leased, Slice
 from tidegate.policy.limits.rates import Rated, Told, ToldCell, tightest
@@ -27,7 +26,7 @@ from tidegate.ports.limits import BudgetsAway, Moved, Rates, RatesAway, Windows
 HEARTBEAT = 10.0
 _RETRY = 1.0
 
-_LOG = structlog.get_logger("tidegate.limits")
+_LOG = Log("tidegate.limits")
 
 
 class LeasedCounters:

@@ -7,9 +7,9 @@ import contextlib
 from collections.abc import Iterator
 
 import msgspec
-import structlog
 
 from tidegate.adapters.counters_memory import MemoryCounters
+from tidegate.logs import Log
 from tidegate.policy.limits.leased import Leased, Slice
 from tidegate.policy.limits.rules import SPEND, Charge, Claim, Refusal, Reservation, asked
 from tidegate.ports import Clock
@@ -27,7 +27,7 @@ _BATCH = 200
 _TRIES = 5
 _REMEMBERED = 100_000
 
-_LOG = structlog.get_logger("tidegate.limits")
+_LOG = Log("tidegate.limits")
 
 
 class Away(Exception):

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-import structlog
 
 from tidegate.adapters.breaker import Breaker
 from tidegate.adapters.redis_script import LAYOUT, RENEW, SETTLE, TAKE
 from tidegate.adapters.redis_wire import Wire, WireError, arguments_of, counted, encoded
+from tidegate.logs import Log
 from tidegate.policy.limits.cells import PERIODS
 from tidegate.policy.limits.rates import Rated, Told
 from tidegate.policy.limits.rules import CONCURRENT, TOKENS, Actual, Charge, Claim, asked
@@ -44,7 +44,7 @@ _DIGESTS = {text: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 """As Redis names scripts."""
 _PING = encoded("PING")
 
-_LOG = structlog.get_logger("tidegate.limits")
+_LOG = Log("tidegate.limits")
 
 
 class Evicting(ValueError):

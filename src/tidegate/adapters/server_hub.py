@@ -5,16 +5,16 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import msgspec
-import structlog
 
 from tidegate.adapters.server_request import Request
+from tidegate.logs import Log
 
 Handle = Callable[[Request], Awaitable[None]]
 NEVER = float("inf")
 _SWEEP = 5.0
 """Seconds between two looks at all connections, at most."""
 
-_LOG = structlog.get_logger("tidegate.server")
+_LOG = Log("tidegate.server")
 
 
 class Times(msgspec.Struct, frozen=True):

@@ -6,8 +6,6 @@ import contextlib
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 
-import structlog
-
 from tidegate.adapters.alerts_webhook import TOPIC, WebhookSender, messages
 from tidegate.adapters.deliveries import Deliveries
 from tidegate.adapters.egress import EgressClient
@@ -17,6 +15,7 @@ from tidegate.adapters.sql.outbox import Outbox
 from tidegate.adapters.system import SystemClock
 from tidegate.app.beside import beside
 from tidegate.app.noticed import Noticed
+from tidegate.logs import Log
 from tidegate.policy.limits.rules import Limit
 from tidegate.policy.snapshot import Webhook
 from tidegate.ports import Clock
@@ -26,7 +25,7 @@ from tidegate.proxy.app import Live
 
 EVERY = 300.0
 """Seconds between two looks at all windows."""
-_LOG = structlog.get_logger("tidegate.limits")
+_LOG = Log("tidegate.limits")
 
 
 def webhook_handlers(live: Live) -> dict[str, Handler]:

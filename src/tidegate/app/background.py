@@ -7,20 +7,19 @@ import socket
 from collections.abc import AsyncGenerator, Callable
 from importlib import import_module
 
-import structlog
-
 from tidegate.adapters.kept_behind import WriteBehind
 from tidegate.adapters.leases import LeasedCounters
 from tidegate.adapters.spool.spool import Spool
 from tidegate.app.noticed import Noticed
 from tidegate.app.started import Started
 from tidegate.control.watch import Watcher
+from tidegate.logs import Log
 from tidegate.proxy.app import Late, Live
 
 LONGEST_END = 10.0
 """Seconds that may pass at the end, until what is left in the spool is left for the next start."""
 
-_LOG = structlog.get_logger("tidegate")
+_LOG = Log("tidegate")
 
 
 def told(reason: str) -> None:

@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Mapping
 
-import structlog
-
 from tidegate.adapters.billing_outbox import BillingMessages
 from tidegate.adapters.billing_stripe import StripeSink
 from tidegate.adapters.http import HttpUpstream
@@ -17,13 +15,14 @@ from tidegate.adapters.sql.outbox import Outbox
 from tidegate.adapters.sql.unlinked import Unlinked
 from tidegate.adapters.system import SystemClock
 from tidegate.app.beside import beside
+from tidegate.logs import Log
 from tidegate.policy.snapshot import BillingSettings
 from tidegate.ports import Ledger
 from tidegate.ports.delivery import Handler
 
 EVERY = 300.0
 """Seconds between two looks at what was used."""
-_LOG = structlog.get_logger("tidegate.billing")
+_LOG = Log("tidegate.billing")
 
 
 @contextlib.asynccontextmanager

@@ -5,8 +5,6 @@ import contextlib
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-import structlog
-
 from tidegate.adapters.erased_usage import ErasedSink
 from tidegate.adapters.spool.sinks import FileSink, Sink, Tee
 from tidegate.adapters.spool.spool import Spool
@@ -16,6 +14,7 @@ from tidegate.adapters.sql.erasing import WAIT, Erasing, stands
 from tidegate.adapters.system import SystemClock
 from tidegate.app.beside import beside
 from tidegate.control.looking import Looking
+from tidegate.logs import Log
 from tidegate.policy.erased import Erased
 from tidegate.ports import Clock, StorageUnavailable
 from tidegate.records import Erasure, Tenant
@@ -26,7 +25,7 @@ RETRY = 1.0
 HANDLED = "erased"
 """Under `TIDEGATE_HOME`: the time of the newest erasure that the files there were cleaned for, in microseconds."""
 
-_LOG = structlog.get_logger("tidegate.erasing")
+_LOG = Log("tidegate.erasing")
 
 
 class Erasures:

@@ -5,8 +5,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 
-import structlog
-
 from tidegate.adapters.kept_file import KeptFile
 from tidegate.adapters.sealing.envelope import EnvelopeSealer
 from tidegate.adapters.sealing.keys import open_keyring
@@ -18,13 +16,14 @@ from tidegate.control.kept_watch import KeptWatcher
 from tidegate.control.settings import Settings
 from tidegate.control.vault import Vault
 from tidegate.control.watch import Watcher
+from tidegate.logs import Log
 from tidegate.ports import Sealer, StorageUnavailable
 from tidegate.records import Kept
 
 POLL = 1.0
 """Seconds between two looks at the database's generation."""
 
-_LOG = structlog.get_logger("tidegate")
+_LOG = Log("tidegate")
 
 
 @contextlib.asynccontextmanager

@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable
 
-import structlog
-
 from tidegate.adapters.keys_file import KeysFile
 from tidegate.adapters.sql.changes import Changes
 from tidegate.adapters.sql.directory import SqlDirectories
@@ -14,6 +12,7 @@ from tidegate.adapters.sql.listen import listen
 from tidegate.adapters.system import SystemClock
 from tidegate.app.beside import beside
 from tidegate.control.directory import KeyWatcher, listed
+from tidegate.logs import Log
 from tidegate.policy.directory import Directory
 
 POLL = 1.0
@@ -25,7 +24,7 @@ KEEP = 10.0
 REFRESH = 3600.0
 """Seconds after which it is written again without a change, so that it is never old while the database is there."""
 
-_LOG = structlog.get_logger("tidegate.keys")
+_LOG = Log("tidegate.keys")
 
 
 class Keeping:

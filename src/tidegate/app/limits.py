@@ -11,8 +11,6 @@ from collections.abc import AsyncGenerator, Callable
 from importlib import import_module
 from pathlib import Path
 
-import structlog
-
 from tidegate.adapters.leases import LeasedCounters
 from tidegate.adapters.limits_file import LimitsFile
 from tidegate.adapters.spool.spool import Spool
@@ -20,6 +18,7 @@ from tidegate.app.beside import beside
 from tidegate.control.limit_rows import limits_of
 from tidegate.control.limit_watch import LimitWatcher
 from tidegate.control.settings import Settings
+from tidegate.logs import Log
 from tidegate.policy.charges import Rows
 from tidegate.policy.limits.rules import Alert
 from tidegate.ports import Clock
@@ -34,7 +33,7 @@ POLL = 1.0
 """Seconds between two looks at the database's generation."""
 _LOOK = 0.05
 
-_LOG = structlog.get_logger("tidegate")
+_LOG = Log("tidegate")
 
 
 @contextlib.asynccontextmanager

@@ -5,12 +5,11 @@ import contextlib
 import random
 from collections.abc import AsyncGenerator
 
-import structlog
-
 from tidegate.adapters.lists_file import ListsFile
 from tidegate.app.beside import beside
 from tidegate.app.started import Started
 from tidegate.control.watch import Watcher
+from tidegate.logs import Log
 from tidegate.ports import AccessTokens, Clock, Upstream
 from tidegate.proxy.app import Live
 from tidegate.proxy.model_lists import Asking, ModelLists
@@ -18,7 +17,7 @@ from tidegate.proxy.model_lists import Asking, ModelLists
 _LOOK = 1.0
 """Seconds between two looks at what is due."""
 
-_LOG = structlog.get_logger("tidegate")
+_LOG = Log("tidegate")
 
 
 @contextlib.asynccontextmanager

@@ -3,14 +3,13 @@
 import asyncio
 from collections import deque
 
-import structlog
-
+from tidegate.logs import Log
 from tidegate.policy.limits.rules import Alert
 from tidegate.ports.limits import PassedThreshold
 
 MOST = 1000
 """Kept while the database is away; what is beyond is found there later."""
-_LOG = structlog.get_logger("tidegate")
+_LOG = Log("tidegate")
 
 
 class Noticed:

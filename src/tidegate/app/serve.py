@@ -9,7 +9,6 @@ import sys
 
 import uvloop
 
-from tidegate.adapters import logs
 from tidegate.adapters.server_http import listener
 from tidegate.adapters.server_http import serve as serve_http
 from tidegate.adapters.server_hub import Times
@@ -26,7 +25,6 @@ _COLLECT = (50_000, 20, 100)
 
 def serve(settings: Settings) -> int:
     """Runs until a signal ends it. The exit code: 0, or 1 where it could not start (stderr says why)."""
-    logs.set_up()
     try:
         # First the port: a start that fails must not use up the one showing of the first key.
         with contextlib.ExitStack() as opened:

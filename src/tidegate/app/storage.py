@@ -9,7 +9,6 @@ import socket
 from collections.abc import Callable
 
 import msgspec
-import structlog
 
 from tidegate.adapters.kept_behind import WriteBehind
 from tidegate.adapters.kept_file import KeptFile
@@ -45,6 +44,7 @@ from tidegate.app.usage import USAGE_FILE, draining
 from tidegate.control.api.call import Services
 from tidegate.control.settings import Settings
 from tidegate.control.watch import Watcher
+from tidegate.logs import Log
 from tidegate.policy.directory import Directory
 from tidegate.ports import Sealer
 from tidegate.proxy.app import Late, Live
@@ -52,7 +52,7 @@ from tidegate.proxy.app import Late, Live
 LONGEST_WAIT = 4.0
 """Seconds between two tries to reach a database that is away."""
 
-_LOG = structlog.get_logger("tidegate.storage")
+_LOG = Log("tidegate.storage")
 
 
 class Needs(msgspec.Struct, frozen=True):

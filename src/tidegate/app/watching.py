@@ -3,17 +3,16 @@
 import contextlib
 from collections.abc import AsyncGenerator
 
-import structlog
-
 from tidegate.app.beside import beside
 from tidegate.app.started import Started
 from tidegate.control.load import Loaded
 from tidegate.control.problems import Problem
 from tidegate.control.watch import Watcher
+from tidegate.logs import Log
 from tidegate.policy.route import Planner
 from tidegate.proxy.app import Live
 
-_LOG = structlog.get_logger("tidegate")
+_LOG = Log("tidegate")
 
 
 @contextlib.asynccontextmanager

@@ -4,9 +4,8 @@ nobody sets; the time of day is for windows of the calendar, signatures and what
 
 from collections.abc import Awaitable, Callable
 
-import structlog
-
 from tidegate.control.looking import Looking
+from tidegate.logs import Log
 from tidegate.ports import Clock
 
 INTERVAL = 4.0
@@ -14,7 +13,7 @@ INTERVAL = 4.0
 ALARM = 2.0
 """Seconds from which a clock is wrong."""
 
-_LOG = structlog.get_logger("tidegate.clock")
+_LOG = Log("tidegate.clock")
 
 
 class ClockWatcher:

@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import Callable
 
 import msgspec
-import structlog
 
 from tidegate.control.looking import Looking
+from tidegate.logs import Log
 from tidegate.policy.bounds import Hours
 from tidegate.policy.directory import Delta, Directory, Listed, Owner, State
 from tidegate.policy.reach import Reach
@@ -25,7 +25,7 @@ ASKED = 2.0
 """Seconds that a call with an unknown key waits for the database's word."""
 _MICROS = 1_000_000
 
-_LOG = structlog.get_logger("tidegate.keys")
+_LOG = Log("tidegate.keys")
 
 
 def listed(org: str, row: ApiKey) -> Listed:

@@ -5,10 +5,9 @@ it for a start without the database. Run by `app`.
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import structlog
-
 from tidegate.control.compile import NOTHING_KEPT
 from tidegate.control.looking import Looking
+from tidegate.logs import Log
 from tidegate.ports import StorageUnavailable
 from tidegate.ports.control import KeptSource
 from tidegate.records import Kept, Tenant
@@ -18,7 +17,7 @@ TOUCH = 60.0
 REFRESH = 3600.0
 """Seconds after which what is kept for a start without the database is written again: it is never old while the database is there."""
 
-_LOG = structlog.get_logger("tidegate")
+_LOG = Log("tidegate")
 
 
 class KeptWatcher:

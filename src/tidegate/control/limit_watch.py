@@ -5,16 +5,15 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-import structlog
-
 from tidegate.control.limit_rows import limits_of
 from tidegate.control.looking import Looking
+from tidegate.logs import Log
 from tidegate.policy.charges import Rows
 from tidegate.ports import StorageUnavailable
 from tidegate.ports.limits import LimitRules
 from tidegate.records import LimitRule
 
-_LOG = structlog.get_logger("tidegate.limits")
+_LOG = Log("tidegate.limits")
 
 
 class LimitWatcher:

@@ -6,13 +6,13 @@ A response that is not answered is work in the store, so that it outlives the pr
 import asyncio
 
 import msgspec
-import structlog
 
 from tidegate.dialects.openai_responses.encode_response import frame_of
 from tidegate.dialects.openai_responses.usage import nothing_yet
 from tidegate.dialects.values import dump, object_or_empty, parse
 from tidegate.ir.errors import GatewayError
 from tidegate.ir.json import Json, JsonObject
+from tidegate.logs import Log
 from tidegate.policy.overload.queue import Priority
 from tidegate.ports.kept import Append, Kept, KeptStore, Put
 from tidegate.proxy import background_stream
@@ -33,7 +33,7 @@ _BEGUN = 2
 _GONE = b'{"error":{"message":"The gateway ended while the response was made.","code":"server_error"}}'
 _BROKEN = b'{"error":{"message":"The provider broke off.","code":"server_error"}}'
 
-_LOG = structlog.get_logger("tidegate.background")
+_LOG = Log("tidegate.background")
 
 
 async def begin(app: App, call: Call, reply: Reply, said: list[JsonObject], asked: bytes, expires: float) -> None:

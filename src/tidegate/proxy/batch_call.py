@@ -2,11 +2,10 @@
 
 import asyncio
 
-import structlog
-
 from tidegate.dialects.table import SPOKEN
 from tidegate.dialects.values import dump
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
+from tidegate.logs import Log
 from tidegate.policy.overload.queue import Priority
 from tidegate.ports.kept import Kept
 from tidegate.proxy.app import App
@@ -17,7 +16,7 @@ from tidegate.proxy.paths import Paths, Surface
 TRIES = 6
 _LONGEST_WAIT = 60.0
 _AGAIN = frozenset((408, 409, 429, 500, 502, 503, 504, 529))
-_LOG = structlog.get_logger("tidegate.batches")
+_LOG = Log("tidegate.batches")
 _BROKEN = Error(kind=ErrorKind.INTERNAL, message="The gateway failed on this request; its log has the details under this request id.")
 
 

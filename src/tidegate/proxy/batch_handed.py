@@ -5,9 +5,8 @@ import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TypeVar
 
-import structlog
-
 from tidegate.ir.errors import GatewayError
+from tidegate.logs import Log
 from tidegate.policy.snapshot import Key, Target
 from tidegate.ports import UpstreamFailure
 from tidegate.ports.kept import Kept
@@ -23,7 +22,7 @@ _LOST = (
 )
 _STATUS: dict[str, Status] = {"expired": "expired", "cancelled": "cancelled"}
 
-_LOG = structlog.get_logger("tidegate.batches")
+_LOG = Log("tidegate.batches")
 
 T = TypeVar("T")
 Change = Callable[[Callable[[Batch], None]], Awaitable[None]]

@@ -10,8 +10,8 @@ import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import msgspec
-import structlog
 
+from tidegate.logs import Log
 from tidegate.ports import StorageUnavailable
 from tidegate.ports.kept import Kept, KeptStore, Kind
 from tidegate.proxy.app import App
@@ -34,7 +34,7 @@ MOST = 256
 _BUSY, _PAUSE, _PAUSES = 0.02, 0.1, 20
 """A loop that is late by this much has better things to do; lines wait in pauses, but not for ever. Seconds."""
 
-_LOG = structlog.get_logger("tidegate.batches")
+_LOG = Log("tidegate.batches")
 
 RunLine = Callable[[Kept, Line], Awaitable[Outcome]]
 Answer = Callable[[KeptStore, Kept], Awaitable[None]]

@@ -5,11 +5,10 @@ The server underneath runs this in a task for each request, and cancels it where
 
 import asyncio
 
-import structlog
-
 from tidegate.dialects.base import Head
 from tidegate.dialects.table import SPOKEN
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
+from tidegate.logs import Log
 from tidegate.policy.identify import NotKnown, away
 from tidegate.ports import Client, RawHeaders, StorageUnavailable, Unsealable
 from tidegate.proxy import pipeline
@@ -28,7 +27,7 @@ from tidegate.proxy.surfaces import SURFACES, spoken_dialect
 from tidegate.proxy.transcript import Transcript
 from tidegate.wire.framings import FRAMINGS
 
-_LOG = structlog.get_logger("tidegate.proxy")
+_LOG = Log("tidegate.proxy")
 MOST_OFF = 30.0
 """Seconds by which the clock may be wrong while calls are still wanted: keys end and windows of the calendar begin by it."""
 NO_STORAGE = Error(

@@ -11,14 +11,13 @@ import contextlib
 import random
 from collections.abc import Callable
 
-import structlog
-
 from tidegate.adapters.spool import format as form
 from tidegate.adapters.spool import rows
 from tidegate.adapters.spool.format import Record
 from tidegate.adapters.spool.reader import Damage, Reader
 from tidegate.adapters.spool.sinks import Sink
 from tidegate.adapters.spool.spool import NotDurable, Spool
+from tidegate.logs import Log
 from tidegate.ports import PoisonEvents, UsageEvent
 
 BATCH = 500
@@ -32,7 +31,7 @@ MANY = 50
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 5.0
 
-_LOG = structlog.get_logger("tidegate.spool")
+_LOG = Log("tidegate.spool")
 
 
 class Drainer:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Protocol
 
 import msgspec
-import structlog
 
 from tidegate.adapters.spool.files import Files
+from tidegate.logs import Log
 from tidegate.ports import PoisonEvents, UsageEvent
 
-_LOG = structlog.get_logger("tidegate.spool")
+_LOG = Log("tidegate.spool")
 
 
 class Sink(Protocol):

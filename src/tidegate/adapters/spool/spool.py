@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import msgspec
-import structlog
 
 from tidegate.adapters.spool import format as form
 from tidegate.adapters.spool import rows
@@ -27,6 +26,7 @@ from tidegate.adapters.spool.recovery import find_end, open_attempts
 from tidegate.adapters.spool.segment import segment_paths
 from tidegate.adapters.spool.watermark import ROOMY, Level, Watermark
 from tidegate.adapters.spool.writer import GATHER, Writer
+from tidegate.logs import Log
 from tidegate.ports import UsageEvent
 
 SEGMENT = 16 << 20
@@ -34,7 +34,7 @@ RESERVE = 64 << 20
 _CARRY = 100
 """Open attempts that are carried on before others may run."""
 
-_LOG = structlog.get_logger("tidegate.spool")
+_LOG = Log("tidegate.spool")
 
 
 class SpoolError(Exception):

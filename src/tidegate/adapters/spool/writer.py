@@ -14,12 +14,11 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-import structlog
-
 from tidegate.adapters.spool import format as form
 from tidegate.adapters.spool.files import Files
 from tidegate.adapters.spool.segment import RESERVE, Segment, segment_path
 from tidegate.adapters.spool.watermark import Level, Watermark
+from tidegate.logs import Log
 
 GATHER = 0.1
 """Seconds between two syncs under `durability: process`: what a power loss can take."""
@@ -30,7 +29,7 @@ RETRY = 0.5
 MAX_UNSYNCED = 64 << 20
 """Bytes that may wait for a sync before no new work is taken."""
 
-_LOG = structlog.get_logger("tidegate.spool")
+_LOG = Log("tidegate.spool")
 
 
 class Writer:

@@ -4,15 +4,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import structlog
-
 from tidegate.adapters.sql.changes import CHANNEL
 from tidegate.adapters.sql.engine import Database
+from tidegate.logs import Log
 
 LOOK = 5.0
 """Seconds between two looks whether the connection that listens still works, and between two tries to get one."""
 
-_LOG = structlog.get_logger("tidegate.storage")
+_LOG = Log("tidegate.storage")
 
 
 async def listen(database: Database, heard: Callable[[], None]) -> None:

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Callable
 
 import msgspec
-import structlog
 from sqlalchemy import Table, delete, func, not_, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -17,6 +16,7 @@ from tidegate.adapters.sql.engine import Database, within
 from tidegate.adapters.sql.schema import idempotency_record, organisation, outbox
 from tidegate.adapters.sql.schema_kept import kept_object
 from tidegate.adapters.sql.schema_usage import PASSING, ledger
+from tidegate.logs import Log
 from tidegate.ports import Clock
 from tidegate.records import EVERYONE, Tenant
 
@@ -33,7 +33,7 @@ ALERT = "budget_threshold"
 KEPT_ALERTS = 400 * DAY
 """Longer than a window: while its message is there, a threshold is not told again."""
 
-_LOG = structlog.get_logger("tidegate.retention")
+_LOG = Log("tidegate.retention")
 
 
 class Forgotten(msgspec.Struct, frozen=True):

@@ -12,7 +12,6 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -21,6 +20,7 @@ from tidegate.control.api.call import Call, Services, etag
 from tidegate.control.api.identify import Caller, bearer, identify
 from tidegate.control.api.problem import CONTENT_TYPE, Problem, conflict, forbidden, not_found, unavailable
 from tidegate.control.api.table import AUTHENTICATED, Route
+from tidegate.logs import Log
 from tidegate.policy.roles import allows, allows_below, org_scope
 from tidegate.ports import StorageUnavailable
 from tidegate.ports.control import Change, View
@@ -31,7 +31,7 @@ REMEMBERED_FOR = 24 * 3600 * 1_000_000
 
 CSV = "text/csv; charset=utf-8"
 _HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
-_LOG = structlog.get_logger("tidegate.control")
+_LOG = Log("tidegate.control")
 
 
 class _Replay(Exception):

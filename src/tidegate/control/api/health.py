@@ -6,15 +6,15 @@ Nothing of this is stored: it is the state of one process, which forgets it when
 from typing import Annotated, Any, Literal
 
 import msgspec
-import structlog
 
 from tidegate.control.api import where
 from tidegate.control.api.call import Call
 from tidegate.control.api.problem import invalid_field
 from tidegate.control.api.table import Nothing, Route
+from tidegate.logs import Log
 from tidegate.policy.health import MOST_DRAINED, Place
 
-_LOG = structlog.get_logger("tidegate.health")
+_LOG = Log("tidegate.health")
 TargetName = Annotated[
     str,
     msgspec.Meta(
