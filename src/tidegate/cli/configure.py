@@ -31,11 +31,11 @@ Document = Annotated[
     Path,
     Parameter(
         allow_leading_hyphen=True,
-        help="A YAML file with the sections `providers`, `routes`, `credentials`, `prices`, `keys`, `limits` and `budgets`, or some; "
-        "`-` is standard input.",
+        help="A YAML file with the sections `providers`, `routes`, `credentials`, `prices`, `keys`, `limits`, `budgets` and `webhooks`, "
+        "or some; `-` is standard input.",
     ),
 ]
-Org = Annotated[str, Parameter(help="Whose keys, limits and budgets; with another than `default`, the file has these alone.")]
+Org = Annotated[str, Parameter(help="Whose keys, limits, budgets and webhooks; with another than `default`, the file has these alone.")]
 Url = Annotated[str | None, Parameter(help=f"Where the control API is. [env var: TIDEGATE_ADMIN_URL] [default: {_DEFAULT_URL}]")]
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="One JSON document instead of lines for people.")]
 
@@ -129,6 +129,7 @@ def _document(file: Path, org: str) -> dict[str, Any]:
     references += [
         (entry.reference or reference_of_key(entry.name), ("keys", index, "reference")) for index, entry in enumerate(shaped.keys)
     ]
+    references += [(entry.url, ("webhooks", index, "url")) for index, entry in enumerate(shaped.webhooks) if is_reference(entry.url)]
     for reference, where in references:
         if not is_reference(reference):
             problems.error(where, "a secret is written `env:NAME` or `file:/path`")

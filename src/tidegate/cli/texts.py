@@ -80,9 +80,10 @@ tidegate sandbox --port 9999
 
 PLAN = """Show what `tidegate apply` would change. The exit code is 0 if that is nothing, and 2 if there are changes.
 
-The file has the sections `providers`, `routes` and `credentials`, as `tidegate export` writes them. A section that is there is meant whole:
-what is not in it is deleted. What the gateway's own file defines stays as it is, and may stand in the file where it is the same. Secrets
-are references, `env:NAME` or `file:/path`, that are followed here and sealed there; one that leads nowhere here is left as it is stored.
+The file has sections like `providers`, `routes`, `keys` and `budgets`, as `tidegate export` writes them. A section that is
+there is meant whole: what is not in it is deleted. What the gateway's own file defines stays as it is, and may stand in the file where it
+is the same. Secrets are references, `env:NAME` or `file:/path`, that are followed here and sealed there; one that leads nowhere here is
+left as it is stored.
 
 The command asks the control API with the admin key in `TIDEGATE_ADMIN_KEY`.
 

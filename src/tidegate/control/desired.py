@@ -19,7 +19,7 @@ from tidegate.policy.price import day_of
 from tidegate.records import Credential, Kept, StoredPrice
 
 SECTIONS = ("providers", "routes", "credentials", "prices")
-ORG_SECTIONS = ("keys", "limits", "budgets")
+ORG_SECTIONS = ("keys", "limits", "budgets", "webhooks")
 """Of an organisation; those of `default` stand in the document of the gateway."""
 _NOT_OF_A_NAME = re.compile(r"[^A-Z0-9]+")
 
@@ -49,6 +49,7 @@ class DesiredFile(msgspec.Struct, frozen=True, kw_only=True):
     keys: list["KeyInFile"] = []
     limits: list[dict[str, Any]] = []
     budgets: list[dict[str, Any]] = []
+    webhooks: list["WebhookInFile"] = []
 
 
 class CredentialInFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +75,13 @@ class KeyInFile(msgspec.Struct, frozen=True, kw_only=True):
     times: list[dict[str, Any]] = []
     tags: list[str] = []
     expires_at: str | None = None
+    disabled: bool = False
+
+
+class WebhookInFile(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    url: str
+    shared: bool = False
     disabled: bool = False
 
 
@@ -105,6 +113,11 @@ def suffix_of(name: str) -> str:
 def reference_of_key(name: str) -> str:
     """Where the value of a key is read from, if nothing else was said."""
     return "env:TIDEGATE_KEY_" + suffix_of(name)
+
+
+def reference_of_webhook(name: str) -> str:
+    """Where the address of a webhook is read from."""
+    return "env:TIDEGATE_WEBHOOK_" + suffix_of(name)
 
 
 def entry_of(row: Credential) -> CredentialEntry:

@@ -8,7 +8,8 @@ from tests.support import databases
 from tests.support.control import Served, World, world
 
 LAB = {"kind": "custom", "dialect": "openai_chat", "base_url": "https://lab.example/v1", "models": ["q"]}
-NOTHING: dict[str, Any] = {"providers": {}, "routes": {}, "credentials": [], "prices": {}, "keys": [], "limits": [], "budgets": []}
+OF_ORG: dict[str, Any] = {"keys": [], "limits": [], "budgets": [], "webhooks": []}
+NOTHING: dict[str, Any] = {"providers": {}, "routes": {}, "credentials": [], "prices": {}, **OF_ORG}
 KEY, OTHER = "sk-lab-0123456789-abcd", "sk-lab-0123456789-efgh"
 DOCUMENT: dict[str, Any] = {
     "providers": {"lab": LAB},

@@ -1,4 +1,4 @@
-"""An organisation's keys, limits and budgets at once: export, plan and apply."""
+"""An organisation's keys, limits, budgets and webhooks at once: export, plan and apply."""
 
 import itertools
 import os
@@ -28,8 +28,11 @@ KEY: dict[str, Any] = {
 }
 LIMIT = {"name": "calls", "scope": "key", "id": "indexer", "measure": "requests", "per": "minute", "amount": 600}
 BUDGET = {"name": "search", "scope": "team", "id": "x", "usd": "0.5", "per": "month", "mode": "soft", "alerts": [80, 100]}
-DOCUMENT: dict[str, Any] = {"keys": [KEY], "limits": [LIMIT], "budgets": [BUDGET]}
-SECRETS = {REFERENCE: TOKENS[0]}
+HOOK = {"name": "on call", "url": "env:TIDEGATE_WEBHOOK_ON_CALL"}
+ADDRESS = "https://hooks.example.com/services/canary?key=canary"
+DOCUMENT: dict[str, Any] = {"keys": [KEY], "limits": [LIMIT], "budgets": [BUDGET], "webhooks": [HOOK]}
+EMPTY: dict[str, Any] = {"keys": [], "limits": [], "budgets": [], "webhooks": []}
+SECRETS = {REFERENCE: TOKENS[0], HOOK["url"]: ADDRESS}
 
 Changes = list[tuple[str, str, str]]
 
@@ -52,9 +55,10 @@ async def export(api: World, org: str = "a") -> Any:
 
 
 async def test_what_is_applied_is_exported_and_a_second_time_changes_nothing(each: World) -> None:
-    wanted = [("create", "key", "indexer"), ("create", "limit", "calls"), ("create", "budget", "search")]
+    named = (("key", "indexer"), ("limit", "calls"), ("budget", "search"), ("webhook", "on call"))
+    wanted = [("create", *one) for one in named]
     assert await changes(each, "plan", DOCUMENT, SECRETS) == wanted
-    assert await export(each) == {"keys": [], "limits": [], "budgets": []}
+    assert await export(each) == EMPTY
     assert await changes(each, "apply", DOCUMENT, SECRETS) == wanted
     assert await changes(each, "apply", DOCUMENT, SECRETS) == []
     assert await export(each) == DOCUMENT
@@ -111,11 +115,15 @@ async def test_what_is_wrong_changes_nothing(api: World) -> None:
         ({"limits": [{**LIMIT, "scope": "model", "id": "", "per": "moment"}]}, "limits.calls.per"),
         ({"budgets": [{**BUDGET, "usd": "much"}]}, "budgets"),
         ({"providers": {}}, "providers"),
+        ({"webhooks": [{**HOOK, "url": "env:ELSEWHERE"}]}, "secrets"),
+        ({"webhooks": [{**HOOK, "url": "https://127.0.0.1/"}]}, "webhooks.on call.url"),
+        ({"webhooks": [{**HOOK, "url": url} for url in (HOOK["url"], ADDRESS)]}, "webhooks.on call.url"),
+        ({"webhooks": [{**HOOK, "shared": True}]}, "webhooks.on call.shared"),
     ):
-        secrets = SECRETS if field not in ("secrets",) else {}
+        secrets = {} if field == "secrets" else {HOOK["url"]: ADDRESS} if "webhooks" in document else SECRETS
         answer = await sent(api, "apply", {"budgets": [], **document}, secrets)
         assert (answer.status, answer.json["errors"][0]["field"]) == (400, field), answer.body
-    assert await export(api) == {"keys": [], "limits": [], "budgets": []}
+    assert await export(api) == EMPTY
 
 
 async def test_nobody_gives_by_a_document_what_they_do_not_hold(api: World) -> None:
@@ -129,8 +137,41 @@ async def test_nobody_gives_by_a_document_what_they_do_not_hold(api: World) -> N
     assert (wider.status, wider.json["errors"][0]["field"]) == (403, "models")
     assert (await sent(api, "apply", {"keys": [KEY]}, SECRETS, admin)).status == 200
     seen = await api.ask("GET", "/orgs/a/configuration", await api.admin("a", "auditor"))
-    assert sorted(seen.json) == ["budgets", "keys", "limits"]
+    assert sorted(seen.json) == ["budgets", "keys", "limits", "webhooks"]
     assert (await api.ask("GET", "/orgs/a/configuration", await api.admin("a", "key-custodian"))).status == 403
+
+
+async def test_of_an_address_only_the_host_is_told(each: World) -> None:
+    await changes(each, "apply", {"webhooks": [HOOK, {"name": "plain", "url": "https://plain.example.com"}]}, SECRETS)
+    again = {HOOK["url"]: ADDRESS + "2"}
+    (change,) = (await sent(each, "plan", {"webhooks": [HOOK, {"name": "plain", "url": "https://plain.example.com"}]}, again)).json[
+        "changes"
+    ]
+    assert (change["fields"], change["before"], change["after"]["url"]) == (
+        ["url"],
+        {"name": "on call", "url": "https://hooks.example.com"},
+        "https://hooks.example.com",
+    )
+    assert (await export(each))["webhooks"] == [HOOK, {"name": "plain", "url": "https://plain.example.com"}]
+    # The address itself may stand in the document too; the row stays the one that it was.
+    items = (await each.ask("GET", "/orgs/a/webhooks", each.operator)).json["items"]
+    (before,) = (row for row in items if row["name"] == "on call")
+    assert await changes(each, "plan", {"webhooks": [{**HOOK, "url": ADDRESS}]}) == [("delete", "webhook", "plain")]
+    assert await changes(each, "apply", {"webhooks": [{**HOOK, "disabled": True}]}) == [
+        ("delete", "webhook", "plain"),
+        ("update", "webhook", "on call"),
+    ]
+    (after,) = (await each.ask("GET", "/orgs/a/webhooks", each.operator)).json["items"]
+    assert (after["id"], after["url"], after["disabled"]) == (before["id"], ADDRESS, True)
+
+
+async def test_a_document_makes_what_is_told_to_all_for_the_operator_only(api: World) -> None:
+    document = {"webhooks": [{**HOOK, "shared": True}]}
+    of_default = await api.admin("default", "owner", "org/default")
+    refused = await sent(api, "apply", document, {HOOK["url"]: ADDRESS}, of_default, org="default")
+    assert refused.status == 403
+    assert await changes(api, "apply", document, {HOOK["url"]: ADDRESS}, org="default") == [("create", "webhook", "on call")]
+    assert (await sent(api, "apply", {"webhooks": []}, {}, of_default, org="default")).status == 403
 
 
 async def test_the_gateways_document_has_those_of_the_default_organisation(api: World) -> None:
@@ -183,12 +224,18 @@ def key_entries(draw: st.DrawFn) -> dict[str, Any]:
     return {"purpose": draw(st.sampled_from(["", "for tests"])), **rules, **more, **draw(OWNERS)}
 
 
+@st.composite
+def webhooks(draw: st.DrawFn) -> dict[str, Any]:
+    return {"name": draw(NAMES), "disabled": draw(st.booleans()), "url": draw(st.sampled_from(["https://plain.example.com", "env:HOOK"]))}
+
+
 DOCUMENTS = st.fixed_dictionaries(
     {},
     optional={
         "keys": st.lists(key_entries(), max_size=4),
         "limits": st.lists(limits(), max_size=4),
         "budgets": st.lists(budgets(), max_size=4),
+        "webhooks": st.lists(webhooks(), max_size=4),
     },
 )
 
@@ -203,11 +250,24 @@ async def check(first: World, second: World, documents: list[dict[str, Any]], ro
         for place, entry in enumerate(document.get("keys", ())):
             entry["name"] = f"key {place}"
             secrets[f"env:TIDEGATE_KEY_KEY_{place}"] = format_token("live", f"{round:06}{step:03}{place:03}", "A" * 43)
+        for place, entry in enumerate(document.get("webhooks", ())):
+            address = f"https://{place}.example.com"
+            if entry["url"].startswith("env:"):
+                entry["url"] = f"env:HOOK_{step}_{place}"
+                secrets[entry["url"]] = f"{address}/canary{step}{place}"
+            else:
+                entry["url"] = address
         await changes(first, "apply", document, secrets, org)
         assert await changes(first, "plan", document, secrets, org) == []
         assert await changes(first, "apply", document, secrets, org) == []
     found = await export(first, org)
     assert await changes(first, "plan", found, org=org) == []
+    # Of webhooks with one name the reference names the id, which is another one elsewhere.
+    for place, entry in enumerate(found["webhooks"]):
+        entry["name"] = f"{entry['name']} {place}"
+        if entry["url"].startswith("env:"):
+            entry["url"] = f"env:TIDEGATE_WEBHOOK_{entry['name'].upper().replace(' ', '_')}"
+            secrets[entry["url"]] = f"https://elsewhere.example.com/{place}"
     await changes(second, "apply", found, secrets, org)
     assert await export(second, org) == found
     assert await changes(second, "plan", found, org=org) == []

@@ -31,13 +31,14 @@ from tidegate.records import Credential, Kept, StoredProvider, StoredRoute
 
 Row = TypeVar("Row", StoredProvider, StoredRoute)
 Entries = dict[str, dict[str, Any]]
+_SECRET = ("secret",)
 _FOR_SECRETS = frozenset(f"credentials:{verb}" for verb in ("create", "edit", "rotate", "delete"))
 
 
 class DesiredConfiguration(OrgSections, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A section that is there is meant whole: what is not in it is deleted. One that is not there stays as it is. `secrets` are what
-    references lead to where this is sent from; one that is not among them stays as it is. Keys, limits and budgets are those of the
-    organisation `default`."""
+    references lead to where this is sent from; one that is not among them stays as it is. Keys, limits, budgets and webhooks are those of
+    the organisation `default`."""
 
     providers: Entries | None = None
     routes: Entries | None = None
@@ -176,7 +177,13 @@ async def _credential(call: Call, entry: CredentialEntry, row: Credential | None
     if before == entry and not is_changed:
         return None
     after = _with(call, entry, row, origin if is_changed or row is None else row.origin)
-    change = shown("credential", entry.name, None if before is None else _told(before), _told(entry), secret=is_changed and row is not None)
+    change = shown(
+        "credential",
+        entry.name,
+        None if before is None else _told(before),
+        _told(entry),
+        hidden=_SECRET if is_changed and row is not None else (),
+    )
     if not is_changed:
         return Step(change, replacing(call, after, "credential.update"))
     if secret is None:

@@ -1,5 +1,5 @@
-"""What a document says of an organisation's keys, limits and budgets: the form of its entries, and what rows say in it. `control.api` works
-out the changes.
+"""What a document says of an organisation's keys, limits, budgets and webhooks: the form of its entries, and what rows say in it.
+`control.api` works out the changes.
 
 Whoever is named is named as people do: a team or a service account by its name, a user by the e-mail address, a key by its name, and each
 by its id too. The value of a key is not in a document: `reference` says where it is read from when the key is stored.
@@ -17,6 +17,7 @@ from tidegate.control.api.key_fields import Names, Networks, Patterns, Schedule
 from tidegate.control.desired import Reference, reference_of_key
 from tidegate.ir.json import JsonObject
 from tidegate.policy.bounds import Hours
+from tidegate.policy.egress import LONGEST_URL
 from tidegate.records import ApiKey, LimitRule
 
 NANO = 1_000_000_000
@@ -84,12 +85,22 @@ class KeyEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     disabled: bool = False
 
 
+class DesiredWebhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A webhook. `url` is its address, or where that is read from: `env:NAME` or `file:/path`."""
+
+    name: Name
+    url: Annotated[str, Meta(min_length=1, max_length=LONGEST_URL)]
+    shared: bool = False
+    disabled: bool = False
+
+
 class OrgSections(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A section that is there is meant whole: what is not in it goes. One that is not there stays as it is."""
 
     keys: list[KeyEntry] | None = None
     limits: list[LimitEntry] | None = None
     budgets: list[SpendEntry] | None = None
+    webhooks: list[DesiredWebhook] | None = None
     secrets: dict[str, Annotated[str, Meta(max_length=20_000)]] = {}
 
 
@@ -99,6 +110,7 @@ class OrgExported(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     keys: list[KeyEntry] | None = None
     limits: list[LimitEntry] | None = None
     budgets: list[SpendEntry] | None = None
+    webhooks: list[DesiredWebhook] | None = None
 
 
 class Called:

@@ -1,4 +1,5 @@
-"""An organisation's keys, limits and budgets at once: as a document, what a document would change, and the change in one transaction.
+"""An organisation's keys, limits, budgets and webhooks at once: as a document, what a document would change, and the change in
+one transaction.
 
 A key's value is never told: one that is stored for the first time is sent beside the document, and a key that gets another value is another
 key, which replaces the old one. Admin keys are in no document, and nothing here ends them.
@@ -13,6 +14,7 @@ from tidegate.control.api.call import Call
 from tidegate.control.api.desired_entries import (
     SPEND,
     Called,
+    DesiredWebhook,
     KeyEntry,
     LimitEntry,
     OrgExported,
@@ -27,6 +29,7 @@ from tidegate.control.api.desired_entries import (
     told,
 )
 from tidegate.control.api.desired_steps import Planned, Step, adding, applied, planned, removing, replacing, shown
+from tidegate.control.api.desired_webhooks import webhook_entries, webhook_steps
 from tidegate.control.api.fields import in_reach, microseconds
 from tidegate.control.api.identify import ended
 from tidegate.control.api.key_fields import check
@@ -37,7 +40,7 @@ from tidegate.control.desired import reference_of_key
 from tidegate.control.limit_rows import flaws
 from tidegate.policy.keys import ID_LENGTH, flaw_of_foreign, foreign_digests, token_digest, token_id
 from tidegate.policy.roles import Grant, allows, org_scope
-from tidegate.records import ApiKey, LimitRule, ServiceAccount, Team, User
+from tidegate.records import ApiKey, LimitRule, ServiceAccount, StoredWebhook, Team, User
 
 _ADMIN = "adm"
 _MADE = {"tgk_live_": "live", "tgk_test_": "test", "tgk_svc_": "svc"}
@@ -50,6 +53,7 @@ Names = dict[str, Called]
 class _Present(msgspec.Struct, frozen=True):
     keys: list[ApiKey]
     rules: list[LimitRule]
+    webhooks: list[StoredWebhook]
     called: Names
 
 
@@ -68,7 +72,7 @@ async def apply_org_configuration(call: Call, asked: OrgSections) -> Planned:
 async def org_exported(call: Call) -> OrgExported:
     present = await _present(call)
     scope = org_scope(call.tenant.org_id)
-    may = {name: allows(call.caller.grants, f"{name}:read", scope) for name in _VERBS}
+    may = {name: allows(call.caller.grants, f"{name}:read", scope) for name in (*_VERBS, "webhooks")}
     limits = [limit_entry(row, present.called) for row in present.rules if row.measure != SPEND]
     budgets = [spend_entry(row, present.called) for row in present.rules if row.measure == SPEND]
     keys = [key_entry(row, present.called) for row in present.keys]
@@ -76,12 +80,13 @@ async def org_exported(call: Call) -> OrgExported:
         keys=sorted(keys, key=_order) if may["keys"] else None,
         limits=sorted(limits, key=_order) if may["limits"] else None,
         budgets=sorted(budgets, key=_order) if may["budgets"] else None,
+        webhooks=sorted(webhook_entries(present.webhooks), key=_order) if may["webhooks"] else None,
     )
 
 
 async def org_steps(call: Call, asked: OrgSections) -> list[Step]:
     """In an order in which they can be made. Raises `Problem` for what is wrong with the document."""
-    if asked.keys is None and asked.limits is None and asked.budgets is None:
+    if asked.keys is None and asked.limits is None and asked.budgets is None and asked.webhooks is None:
         return []
     present = await _present(call)
     of_keys, called = ([], present.called) if asked.keys is None else await _keys(call, asked.keys, asked.secrets, present)
@@ -91,7 +96,8 @@ async def org_steps(call: Call, asked: OrgSections) -> list[Step]:
         if steps:
             needed = frozenset(f"{name}:{verb}" for verb in _VERBS[name])
             call.require_held((Grant(org_scope(call.tenant.org_id), needed),), f"A change of {name}")
-    return [*of_keys, *of_limits, *of_budgets]
+    of_webhooks = [] if asked.webhooks is None else webhook_steps(call, asked.webhooks, asked.secrets, present.webhooks)
+    return [*of_keys, *of_limits, *of_budgets, *of_webhooks]
 
 
 async def _present(call: Call) -> _Present:
@@ -99,6 +105,7 @@ async def _present(call: Call) -> _Present:
     return _Present(
         keys,
         await call.all(LimitRule),
+        await call.all(StoredWebhook),
         {
             "team": Called((row.id, row.name) for row in await call.all(Team)),
             "user": Called((row.id, row.email) for row in await call.all(User)),
@@ -162,7 +169,7 @@ async def _key(call: Call, entry: KeyEntry, row: ApiKey | None, secrets: dict[st
         raise conflict(f"The value of the key `{entry.name}` is another key's: one that was ended, or that has another name or owner.")
     fresh = _made(call, entry, token, called, where_it_is)
     await require_within(call, fresh)
-    steps = [Step(shown("key", entry.name, _told(before), _told(entry), secret=row is not None), adding(call, fresh))]
+    steps = [Step(shown("key", entry.name, _told(before), _told(entry), hidden=() if row is None else ("secret",)), adding(call, fresh))]
     if row is not None:
         gone = msgspec.structs.replace(row, revoked_at=call.now)
         steps = [Step(steps[0].shown, _both(steps[0], Step(steps[0].shown, replacing(call, gone, "key.revoke"))))]
@@ -338,7 +345,7 @@ def _id(called: Names, kind: str, name: str, where_it_is: str) -> str:
     return found
 
 
-def _order(entry: KeyEntry | LimitEntry | SpendEntry) -> tuple[str, bytes]:
+def _order(entry: KeyEntry | LimitEntry | SpendEntry | DesiredWebhook) -> tuple[str, bytes]:
     """So that two gateways that have the same say the same."""
     return entry.name, msgspec.json.encode(entry)
 
@@ -352,7 +359,7 @@ ROUTES = (
         where=where.organisation,
         answer=OrgExported,
         handler=get_org_configuration,
-        summary="The keys, limits and budgets of an organisation as a document, as far as they may be read; no value of a key.",
+        summary="The keys, limits, budgets and webhooks of an organisation as a document, as far as they may be read; no value of a key.",
     ),
     Route(
         method="POST",
@@ -364,7 +371,7 @@ ROUTES = (
         answer=Planned,
         handler=plan_org_configuration,
         reads=True,
-        summary="What a document would change of an organisation's keys, limits and budgets.",
+        summary="What a document would change of an organisation's keys, limits, budgets and webhooks.",
     ),
     Route(
         method="POST",
@@ -375,6 +382,6 @@ ROUTES = (
         asked=OrgSections,
         answer=Planned,
         handler=apply_org_configuration,
-        summary="Make an organisation's keys, limits and budgets what a document says: all of it, or nothing.",
+        summary="Make an organisation's keys, limits, budgets and webhooks what a document says: all of it, or nothing.",
     ),
 )

@@ -7,10 +7,10 @@ import msgspec
 
 from tidegate.control.api.call import Call
 from tidegate.ir.json import JsonObject
-from tidegate.records import ApiKey, Credential, LimitRule, StoredPrice, StoredProvider, StoredRoute
+from tidegate.records import ApiKey, Credential, LimitRule, StoredPrice, StoredProvider, StoredRoute, StoredWebhook
 
-Stored = TypeVar("Stored", StoredProvider, StoredRoute, StoredPrice, Credential, ApiKey, LimitRule)
-KindName = Literal["provider", "route", "credential", "price", "key", "limit", "budget"]
+Stored = TypeVar("Stored", StoredProvider, StoredRoute, StoredPrice, Credential, ApiKey, LimitRule, StoredWebhook)
+KindName = Literal["provider", "route", "credential", "price", "key", "limit", "budget", "webhook"]
 Make = Callable[[], Awaitable[Any]]
 
 
@@ -44,14 +44,15 @@ async def applied(steps: Sequence[Step]) -> Planned:
     return planned(steps)
 
 
-def shown(kind: KindName, name: str, before: JsonObject | None, after: JsonObject | None, *, secret: bool = False) -> PlannedChange:
+def shown(kind: KindName, name: str, before: JsonObject | None, after: JsonObject | None, *, hidden: Sequence[str] = ()) -> PlannedChange:
+    """`hidden` are fields that differ in what is not shown of them."""
     old, new = before or {}, after or {}
     fields = [field for field in dict.fromkeys((*old, *new)) if old.get(field) != new.get(field)]
     return PlannedChange(
         action="create" if before is None else "delete" if after is None else "update",
         kind=kind,
         name=name,
-        fields=list(dict.fromkeys((*fields, *(("secret",) if secret else ())))),
+        fields=list(dict.fromkeys((*fields, *hidden))),
         before=before,
         after=after,
     )

@@ -127,11 +127,19 @@ def without_secret(answer: WebhookSecret) -> WebhookSecret:
     return msgspec.structs.replace(answer, secret=None)
 
 
-def _check(call: Call, url: str) -> None:
+def flaw_of_url(call: Call, url: str) -> str | None:
+    """Why an address may not be reached; None where it may."""
     try:
         place_of(url, configuration(call).current.snapshot.egress)
     except Refused as refused:
-        raise invalid_field("url", str(refused)) from None
+        return str(refused)
+    return None
+
+
+def _check(call: Call, url: str) -> None:
+    flaw = flaw_of_url(call, url)
+    if flaw is not None:
+        raise invalid_field("url", flaw)
 
 
 def _with_secret(call: Call, row: StoredWebhook) -> WebhookSecret:
