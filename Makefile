@@ -68,6 +68,8 @@ faults: install servers ## run the drills (killed processes, dead stores, broken
 faults-long: install servers ## run them at nightly size and write docs/reliability.md
 	@$(PYTHON_IN_VENV) -m tests.faults.rig.page docs/reliability.md
 	@for file in tests/faults/test_*.py; do TIDEGATE_FAULTS=long TIDEGATE_VERDICT=docs/reliability.md $(BIN)/pytest $$file $(ARGS); done
+	@TIDEGATE_FAULTS=long TIDEGATE_VERDICT=docs/reliability.md $(BIN)/pytest -m programme tests --ignore tests/faults $(ARGS)
+	@TIDEGATE_VERDICT=docs/reliability.md $(PYTHON_IN_VENV) scripts/bugs.py
 
 faults-versus: install servers ## run them on LiteLLM's proxy too and write both figures into docs/reliability.md
 	@$(PYTHON_IN_VENV) -m tests.faults.versus $(ARGS)

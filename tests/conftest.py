@@ -3,11 +3,16 @@
 `make test` sets the variables where the folders lie beside the checkout; without them a test that needs one is skipped and says so.
 """
 
+import datetime
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.faults.rig.page import own
+from tests.faults.rig.sizes import IS_LONG
+from tests.faults.rig.verdicts import marked, told
 
 # How long an example takes says something of the machine and its other work, not of the code: times belong to the benchmark.
 settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -49,10 +54,25 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    marked(items)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says what tests have counted (their `replay` properties), from wherever they ran."""
+    """Says what tests have counted (their `replay` properties) and what tests of the programme found, from wherever they ran; the latter
+    goes into a page too, where `TIDEGATE_VERDICT` names one (`make faults-long`)."""
     reports = [report for found in terminalreporter.stats.values() for report in found if isinstance(report, pytest.TestReport)]
-    lines = sorted({str(value) for report in reports for name, value in report.user_properties if name == "replay"})
-    if lines:
-        terminalreporter.section("replay")
-        terminalreporter.write("\n".join(lines) + "\n")
+    lines = {str(value) for report in reports for name, value in report.user_properties if name == "replay"}
+    _section(terminalreporter, "replay", lines)
+    rows = told(reports)
+    _section(terminalreporter, "verdict of the programme", (f"{row.ids} {row.drill}: {row.verdict}" for row in rows))
+    page = os.environ.get("TIDEGATE_VERDICT")
+    if page and rows:
+        date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
+        own(Path(page), [(row.ids, row.drill, "nightly" if IS_LONG else "small", date, row.verdict) for row in rows])
+
+
+def _section(reporter: pytest.TerminalReporter, name: str, lines: Iterable[str]) -> None:
+    if written := sorted(lines):
+        reporter.section(name)
+        reporter.write("\n".join(written) + "\n")

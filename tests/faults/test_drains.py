@@ -22,6 +22,8 @@ TOKENS = round(SECONDS / 0.03)
 ROUTES = {"cut": {"targets": ["openai/gpt-4o"], "on_disconnect": "cancel"}}
 Record = Callable[[str, object], None]
 
+pytestmark = pytest.mark.programme("T-ST-8")
+
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
@@ -31,7 +33,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 async def test_so_many_answers_are_read_on_and_exact(stage: Stage, record_property: Record) -> None:
     numbers, clients = itertools.count(FIRST_NUMBER), itertools.cycle(CLIENTS)
-    script, many = {"n": TOKENS, "gap_ms": 30}, MOST + sizes().disconnects // 10
+    script, many = {"n": TOKENS, "gap_ms": 30}, sizes().leavers
     calls = [Call(next(numbers), next(clients), script=script, leave_after=400) for _ in range(many)]
     # What estimates is loaded when it is first needed, and is no part of what a call needs.
     first = Call(next(numbers), model="cut", script=script, leave_after=400)

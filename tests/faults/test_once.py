@@ -17,6 +17,8 @@ EACH = 4
 """Calls that are done before a kill, and calls that it cuts off."""
 Record = Callable[[str, object], None]
 
+pytestmark = pytest.mark.programme("T-ST-7")
+
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Generator[GatewayProcess]:

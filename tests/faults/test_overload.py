@@ -3,6 +3,7 @@ caller's flood is nobody else's, and it is over when the load is. Judged by coun
 
 import asyncio
 import itertools
+import random
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from tests.faults.rig.calls import CLIENTS, FIRST_NUMBER, Call, Transcript, load, make
 from tests.faults.rig.judge import judge
-from tests.faults.rig.sizes import IS_LONG, sizes
+from tests.faults.rig.sizes import IS_LONG, SEED, sizes
 from tests.faults.rig.stage import Stage, staged
 
 PLACES, ANSWER_MS = sizes().places, sizes().answer_ms
@@ -18,6 +19,8 @@ ROOM = PLACES / ANSWER_MS * 1000
 """Calls per second that the target has room for."""
 KEYS = {"QUIET": "the-key-of-who-asks-for-little", "NOISY": "the-key-of-who-asks-for-much"}
 Record = Callable[[str, object], None]
+
+pytestmark = pytest.mark.programme("T-OV-1")
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +37,11 @@ def numbers() -> Iterator[int]:
 
 
 def some(numbers: Iterator[int], count: float) -> list[Call]:
-    """Calls of every dialect that take the same time."""
-    clients = itertools.cycle(CLIENTS)
-    return [Call(next(numbers), next(clients), script={"n": 1, "ttft_ms": ANSWER_MS}) for _ in range(round(count))]
+    """Calls of every dialect. The first takes as long as the first of another load, and so on, from half the mean to half as much again:
+    places that were taken at one moment do not become free at one."""
+    clients, drawn = itertools.cycle(CLIENTS), random.Random(SEED)
+    times = (round(ANSWER_MS * drawn.uniform(0.5, 1.5)) for _ in range(round(count)))
+    return [Call(next(numbers), next(clients), script={"n": 1, "ttft_ms": time}) for time in times]
 
 
 def late(transcripts: list[Transcript], status: int) -> float:
@@ -86,6 +91,7 @@ async def test_five_times_as_much_as_there_is_room_for_leaves_as_much_answered(
     assert "x-tidegate-queue" not in after.headers
 
 
+@pytest.mark.programme("T-OV-2")
 async def test_a_flood_of_one_caller_is_not_anothers(stage: Stage, numbers: Iterator[int], record_property: Record) -> None:
     seconds, port, share = sizes().flood, stage.gateway.port, ROOM / 10
     alone = await load(port, KEYS["QUIET"], some(numbers, share * seconds), share)
@@ -99,9 +105,6 @@ async def test_a_flood_of_one_caller_is_not_anothers(stage: Stage, numbers: Iter
     positions = [waited(transcript)[0] for transcript in quiet]
     assert max(positions) <= PLACES
     assert max(waited(transcript)[0] for transcript in noisy) > PLACES
-    # The programme's figure is 1.5 times. What is promised is a wait for one place at most, as long as one answer: a flood fills all
-    # places at once, so they become free together.
-    assert not IS_LONG or late(quiet, 200) <= 2.2 * late(alone, 200)
     times = [statistics.median(transcript.seconds * 1000 for transcript in found) for found in (alone, quiet)]
     record_property(
         "verdict",
@@ -109,3 +112,5 @@ async def test_a_flood_of_one_caller_is_not_anothers(stage: Stage, numbers: Iter
         f"median {times[0]:.0f} → {times[1]:.0f} ms, p99 {late(alone, 200):.0f} → {late(quiet, 200):.0f} ms; "
         f"of the other {sum(transcript.status == 503 for transcript in noisy)} of {len(noisy)}",
     )
+    # With few calls the 99th of a hundred is one that the machine was late for.
+    assert not IS_LONG or late(quiet, 200) <= 1.5 * late(alone, 200)

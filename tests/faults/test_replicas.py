@@ -27,12 +27,14 @@ from tidegate.adapters.sql.schema_usage import ledger
 from tidegate.records import EVERYONE
 
 Record = Callable[[str, object], None]
-RATE = 60.0
-KILLS = 40
+RATE = 100.0
+KILLS = 300
+BACK = 2.0
+"""Seconds within which half of those that were killed are ready again."""
 REPLICAS = 3
 LIMITS = {"limits": {"requests_per_minute": 1_000_000, "tokens_per_minute": 1_000_000_000}, "budget": {"usd": "1000", "per": "total"}}
 
-pytestmark = nightly("minutes of kills")
+pytestmark = [nightly("minutes of kills"), pytest.mark.programme("T-KL-1")]
 
 Death = tuple[GatewayProcess, float, float]
 """Who was killed, when, and when it was ready again."""
@@ -78,6 +80,7 @@ async def test_survivors_answer_everything_and_nothing_is_lost(
     assert not verdict.breaches, "\n".join(verdict.breaches[:20])
     assert not broken, [(one.status, one.end, one.body[-200:]) for one in broken[:3]]
     assert cut > 0, "no kill met a call"
+    assert back[len(back) // 2] <= BACK
     assert unknown <= cut + sum(one.end != "complete" for _, one in balancer.made)
 
 

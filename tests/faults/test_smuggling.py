@@ -12,6 +12,8 @@ from tests.faults.rig.smuggling import OPEN, SMUGGLED, Case, cases, sized
 from tests.support.gateway import GatewayProcess
 
 Record = Callable[[str, object], None]
+
+pytestmark = pytest.mark.programme("T-NET-1")
 PATIENCE = 1.0
 """Seconds without an answer after which the client ends its side."""
 NEXT = b"GET /health/live HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n"

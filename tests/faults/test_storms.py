@@ -21,6 +21,8 @@ CLIENTS = 8
 CALLS = 200
 Record = Callable[[str, object], None]
 
+pytestmark = pytest.mark.programme("T-OV-3")
+
 
 @pytest.fixture
 def provider() -> Generator[Provider]:
@@ -75,9 +77,9 @@ def test_a_provider_that_asks_to_be_left_alone_is_and_comes_back_by_one_call(gat
 
 async def open_loop(gateway: GatewayProcess, model: str, **script: Any) -> list[Transcript]:
     """Calls at a fixed rate, whatever becomes of them, for as long as the storm lasts."""
-    count = round(sizes().rate * sizes().storm)
+    count = round(sizes().storm_rate * sizes().storm)
     calls = [Call(FIRST_NUMBER + place, model=model, script=script, stream=False, patience=120.0) for place in range(count)]
-    return await load(gateway.port, gateway.key, calls, sizes().rate)
+    return await load(gateway.port, gateway.key, calls, sizes().storm_rate)
 
 
 async def test_in_a_storm_of_429_nobody_comes_before_the_provider_said(

@@ -22,6 +22,8 @@ ROUTES: dict[str, Any] = {
 ENDLESS: dict[str, Any] = {"n": 400, "gap_ms": 20}
 Record = Callable[[str, object], None]
 
+pytestmark = pytest.mark.programme("T-ST-6")
+
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:

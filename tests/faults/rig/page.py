@@ -13,10 +13,10 @@ Written by the drills from the figures of their own runs, which the columns date
 faults](faults.md) says what is drilled.
 
 - Python {python}, {cores} cores, loopback
-- {failed} of {tests} drills failed in the last run
+- {lines} lines, of which {failed} are of drills that failed when they ran last
 
-| drill | size | on | verdict |
-|---|---|---|---|
+| id | drill | size | on | verdict |
+|---|---|---|---|---|
 {rows}
 """
 _HEADING = "## Beside LiteLLM\n"
@@ -36,19 +36,21 @@ middle.
 |---|---|---|---|---|
 {rows}
 """
+FAILED = "**failed**: "
+"""How the verdict of a drill begins that has failed."""
 Row = tuple[str, ...]
 Beside = tuple[str, str, str, str, str]
 """The drill, both findings, the date, the load."""
 
 
-def own(page: Path, rows: Iterable[Row], *, failed: int, tests: int, anew: bool) -> None:
-    """Writes lines of (drill, size, date, verdict); `anew` forgets those that the page had."""
+def own(page: Path, rows: Iterable[Row], *, anew: bool = False) -> None:
+    """Writes lines of (ids, drill, size, date, verdict); `anew` forgets those that the page had."""
     before, below = _parts(page)
-    cells = {} if anew else {row[0]: row for row in _rows(before)}
-    cells |= {row[0]: row for row in rows}
-    head = _OWN.format(
-        python=platform.python_version(), cores=os.cpu_count(), failed=failed, tests=tests, rows=_table(sorted(cells.values()))
-    )
+    cells = {} if anew else {row[:2]: row for row in _rows(before)}
+    cells |= {row[:2]: row for row in rows}
+    lines = sorted(cells.values())
+    failed = sum(row[-1].startswith(FAILED) for row in lines)
+    head = _OWN.format(python=platform.python_version(), cores=os.cpu_count(), lines=len(lines), failed=failed, rows=_table(lines))
     page.write_text(head + (f"\n{below}" if below else ""), encoding="utf-8")
 
 
@@ -77,4 +79,4 @@ def _table(rows: Iterable[Row]) -> str:
 
 if __name__ == "__main__":
     # Forgets the lines of Tidegate's own drills, before all of them run again.
-    own(Path(sys.argv[1]), (), failed=0, tests=0, anew=True)
+    own(Path(sys.argv[1]), (), anew=True)

@@ -32,6 +32,18 @@ class Sizes(msgspec.Struct, frozen=True):
     drainer_kills: int = 2
     commits: int = 4
     """That are cut off while they are under way."""
+    silence: float = 4.0
+    """Seconds in which a database is there and says nothing."""
+    leavers: int = 70
+    """Clients that leave at once where their answers are read on."""
+    redis_losses: int = 1
+    """Of each kind."""
+    mutations: int = 150
+    """Of the spool's segments, in each test."""
+    ordered: int = 1
+    """Calls of each kind whose order of writes and answers is looked at."""
+    storm_rate: float = 20.0
+    """Calls per second to a provider that refuses everything."""
     keys: int = 20
     """Idempotency keys, each sent several times."""
     cut_keys: int = 1
@@ -45,6 +57,8 @@ class Sizes(msgspec.Struct, frozen=True):
     """Events of an idle stream."""
     apart: float = 0.7
     """Seconds between two of them."""
+    after: float = 0.0
+    """Seconds after their end at which memory is looked at."""
     tricklers: int = 40
     slow_readers: int = 24
     places: int = 4
@@ -63,25 +77,32 @@ LONG = Sizes(
     kills=100,
     disconnects=1000,
     outage=60.0,
-    rate=60.0,
+    rate=100.0,
     load=60.0,
     streams=500,
     clients=200,
     owners=30,
-    pause=8.0,
+    pause=20.0,
     conservation=20_000,
     minutes=3.0,
-    flood=12.0,
-    storm=60.0,
+    flood=30.0,
+    storm=300.0,
+    storm_rate=100.0,
     spooled=200_000,
     drainer_kills=50,
     commits=500,
     edits=10_000,
-    keys=240,
-    cut_keys=25,
+    silence=300.0,
+    leavers=200,
+    redis_losses=5,
+    mutations=2000,
+    ordered=250,
+    keys=1000,
+    cut_keys=50,
     idle_streams=10_000,
     gateways=2,
-    beats=9,
+    beats=40,
+    after=60.0,
     apart=15.0,
     tricklers=2000,
     slow_readers=200,

@@ -13,6 +13,8 @@ from tidegate.policy.limits.rules import Reservation, claim
 
 NOW = 1_780_315_200.0
 
+pytestmark = pytest.mark.programme("T-CK-1", of="clocks that are wrong by up to an hour, or set by up to a year")
+
 
 class Wrong:
     """The `Clock` port: `off` is by how much its time of day is wrong. `steady` is what nobody sets."""

@@ -5,11 +5,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.faults.rig.sizes import sizes
 from tests.unit.proxy.values import CLAUDE, GPT, SSE, STREAM, WHOLE, Given, Memory, silence
 
 from tidegate.ports import UsageEvent
 from tidegate.proxy.reply import Reply
 from tidegate.proxy.server import Gateway
+
+CALLS = sizes().ordered
+pytestmark = pytest.mark.programme("T-SP-5", of=f"{CALLS * 4} calls in order")
 
 
 class Ordered:
@@ -67,10 +71,11 @@ def gateway(seen: list[str], monkeypatch: pytest.MonkeyPatch, *given: Any) -> tu
 @pytest.mark.parametrize("model", [GPT, CLAUDE])
 @pytest.mark.parametrize("stream", [False, True])
 async def test_the_row_is_there_before_the_last_bytes(seen: list[str], monkeypatch: pytest.MonkeyPatch, model: str, stream: bool) -> None:
-    pieces = Given(*STREAM, headers=SSE) if stream else Given(WHOLE)
-    memory, _ = gateway(seen, monkeypatch, pieces)
-    await (memory.chat if model == GPT else memory.message)(GPT, stream=stream)
-    assert seen == ["begun", "opened", "settled", "synced", "sent"]
+    memory, _ = gateway(seen, monkeypatch, *(Given(*STREAM, headers=SSE) if stream else Given(WHOLE) for _ in range(CALLS)))
+    for _ in range(CALLS):
+        seen.clear()
+        await (memory.chat if model == GPT else memory.message)(GPT, stream=stream)
+        assert seen == ["begun", "opened", "settled", "synced", "sent"]
 
 
 async def test_an_attempt_that_fails_leaves_its_row_before_the_next_begins(seen: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

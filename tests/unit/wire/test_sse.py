@@ -4,6 +4,8 @@ from hypothesis import strategies as st
 
 from tidegate.wire.sse import Frame, FrameTooLong, SseParser, frame
 
+pytestmark = pytest.mark.programme("T-ST-1", of="line ends of each kind, cut anywhere")
+
 
 def parsed(*chunks: bytes) -> list[Frame]:
     parser = SseParser()

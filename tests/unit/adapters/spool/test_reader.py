@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import shutil
 import tempfile
 import zlib
@@ -13,6 +12,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.faults.rig.sizes import sizes
 from tests.support.waiting import soon
 from tests.unit.adapters.spool.making import Roomy, Rows, ids, numbered, small
 
@@ -79,7 +79,8 @@ def look(folder: Path) -> Found:
     return asyncio.run(found())
 
 
-EXAMPLES = int(os.environ.get("TIDEGATE_MUTATIONS", "150"))
+EXAMPLES = sizes().mutations
+pytestmark = pytest.mark.programme("T-SP-1", of=f"{EXAMPLES} mutations of a segment in each of five")
 MUTATIONS = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 

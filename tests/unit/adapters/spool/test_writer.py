@@ -11,7 +11,6 @@ from tests.unit.adapters.spool.making import Roomy, Rows, ids, numbered, small
 
 from tidegate.adapters.spool import writer
 from tidegate.adapters.spool.drainer import Drainer
-from tidegate.adapters.spool.segment import RESERVE
 from tidegate.adapters.spool.spool import NotDurable, Spool
 
 CALLS = (
@@ -29,6 +28,8 @@ CALLS = (
     "names",
     "room",
 )
+
+pytestmark = pytest.mark.programme("T-SP-3", of=f"{len(CALLS)} kinds of call to the disk fail, at the first place or a later one")
 
 
 @pytest.fixture(autouse=True)
