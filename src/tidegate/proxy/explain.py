@@ -6,6 +6,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from tidegate.dialects.base import Head
 from tidegate.dialects.table import SPOKEN
 from tidegate.dialects.values import dump
 from tidegate.ir.errors import GatewayError, bad_request
@@ -17,11 +18,9 @@ from tidegate.proxy.app import App
 from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
 from tidegate.proxy.effects import has_effects
-from tidegate.proxy.prepare import prepare
+from tidegate.proxy.explainable import EXPLAINABLE, Explainable
 from tidegate.proxy.reply import JSON, Reply
-from tidegate.proxy.through import choice
-
-_SURFACES = {"chat_completions": "openai_chat", "messages": "anthropic", "responses": "openai_responses"}
+from tidegate.proxy.through import Prepare, choice
 
 
 class Explanation(msgspec.Struct, kw_only=True):
@@ -39,17 +38,30 @@ class Explanation(msgspec.Struct, kw_only=True):
 
 async def explain(app: App, call: Call, reply: Reply) -> None:
     """Raises `GatewayError` where the call itself would be refused before any target."""
-    surface = parse_qs(call.query.decode("latin-1")).get("surface", ["chat_completions"])[0]
-    if surface not in _SURFACES:
-        raise bad_request(f"`surface` is one of {', '.join(_SURFACES)}.", "surface")
-    call.surface, call.dialect = surface, SPOKEN[_SURFACES[surface]]
+    asked = parse_qs(call.query.decode("latin-1"), keep_blank_values=True)
+    surface = asked.get("surface", ["chat_completions"])[0]
+    kind = EXPLAINABLE.get(surface)
+    if kind is None:
+        raise bad_request(f"`surface` is one of {', '.join(EXPLAINABLE)}.", "surface")
     call.fields = scanned(call.body)
-    call.head = call.dialect.head(call.fields)
-    plan = call.planner.plan(call.key, call.head.model)
-    await reply.whole(200, JSON, dump(msgspec.to_builtins(_explained(app, call, plan))), [])
+    call.head = _head(kind, surface, asked.get("model", []), call)
+    call.surface, call.dialect = surface, SPOKEN[kind.dialect] if kind.spoken is None else kind.spoken(call)
+    plan, prepare = kind.ready(call, call.planner.plan(call.key, call.head.model))
+    await reply.whole(200, JSON, dump(msgspec.to_builtins(_explained(app, call, plan, prepare))), [])
 
 
-def _explained(app: App, call: Call, plan: Plan) -> Explanation:
+def _head(kind: Explainable, surface: str, named: list[str], call: Call) -> Head:
+    """What the call's body says of itself, or its URL would. Raises `GatewayError`."""
+    if kind.head is not None:
+        if named:
+            raise bad_request(f"The body of a call to `{surface}` names its model: leave `model` out of the query.", "model")
+        return kind.head(call.fields)
+    if len(named) != 1 or not named[0]:
+        raise bad_request(f"A call to `{surface}` has its model in the URL: name it once in the query, as `&model=NAME`.", "model")
+    return Head(named[0], kind.stream is True)
+
+
+def _explained(app: App, call: Call, plan: Plan, prepare: Prepare) -> Explanation:
     targets, why = list(plan.targets), "named by the call"
     out: list[JsonObject] = []
     if plan.groups:
@@ -60,7 +72,7 @@ def _explained(app: App, call: Call, plan: Plan) -> Explanation:
     out += _without_keys(call, plan)
     tried: list[JsonObject] = []
     for target in targets:
-        reason, row = _looked_at(app, call, plan, target)
+        reason, row = _looked_at(app, call, plan, target, prepare)
         row["decision"], row["reason"] = "skipped", reason
         if reason is None:
             row["decision"], row["reason"] = ("next", "after the others") if tried else ("first", why)
@@ -76,7 +88,7 @@ def _hedged(hedge: Hedge) -> JsonObject:
     return {"after": "p95" if hedge.after is None else hedge.after, "budget": round(hedge.share * 100, 6)}
 
 
-def _looked_at(app: App, call: Call, plan: Plan, target: Target) -> tuple[str | None, JsonObject]:
+def _looked_at(app: App, call: Call, plan: Plan, target: Target, prepare: Prepare) -> tuple[str | None, JsonObject]:
     """Why a target would not be tried, and what is known of it."""
     health, now = app.live.health, app.clock.monotonic()
     place = health.place(target)

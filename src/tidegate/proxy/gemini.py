@@ -2,7 +2,8 @@
 
 from urllib.parse import parse_qs
 
-from tidegate.dialects.gemini import ARRAY
+from tidegate.dialects.base import Dialect
+from tidegate.dialects.gemini import ARRAY, DIALECT
 from tidegate.proxy import pipeline
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
@@ -11,6 +12,11 @@ from tidegate.proxy.reply import Reply
 
 async def generate(app: App, call: Call, reply: Reply) -> None:
     """One generation. Raises `GatewayError` where the client has got nothing yet."""
-    if call.head.stream and parse_qs(call.query.decode("latin-1")).get("alt", [""])[0] != "sse":
-        call.dialect = ARRAY
+    if call.head.stream:
+        call.dialect = spoken(call)
     await pipeline.generate(app, call, reply)
+
+
+def spoken(call: Call) -> Dialect:
+    """The dialect of a stream, by how the client wants it framed."""
+    return DIALECT if parse_qs(call.query.decode("latin-1")).get("alt", [""])[0] == "sse" else ARRAY

@@ -18,7 +18,7 @@ from tidegate.proxy.prepare import Prepared, refuse
 from tidegate.proxy.reply import Reply
 from tidegate.proxy.through import through
 
-_OPERATION = OPERATIONS["embeddings"]
+OPERATION = OPERATIONS["embeddings"]
 _GOOGLE = "gemini"
 
 
@@ -34,32 +34,33 @@ async def batch(app: App, call: Call, reply: Reply) -> None:
 
 async def _embed(app: App, call: Call, reply: Reply, asked: wire.Asked) -> None:
     plan = call.planner.plan(call.key, call.head.model)
-    single = single_of(_OPERATION, plan.targets[0])
+    single = single_of(OPERATION, plan.targets[0])
     if single and len(asked.texts) > 1:
         await _each(app, call, reply, plan, asked, single)
         return
-    await through(app, call, plan, reply, partial(_prepare, asked))
+    await through(app, call, plan, reply, partial(prepare_asked, asked))
 
 
 async def _each(app: App, call: Call, reply: Reply, plan: Plan, asked: wire.Asked, field: str) -> None:
     """A call for each text, at a model that takes one in each."""
-    body, losses = wire.encode(asked, plan.targets[0].model, row_of(_OPERATION, plan.targets[0]).shape)
+    body, losses = wire.encode(asked, plan.targets[0].model, row_of(OPERATION, plan.targets[0]).shape)
     call.fields = scanned(body)
     if plan.on_loss == "refuse":
         refuse(losses)
 
     def prepare(app: App, call: Call, plan: Plan, target: Target) -> Prepared:
-        prepared = prepare_operation(_OPERATION, app, call, plan, target)
+        prepared = prepare_operation(OPERATION, app, call, plan, target)
         return msgspec.structs.replace(prepared, losses=[*losses, *prepared.losses])
 
     await one_by_one(app, call, plan, reply, prepare, field, partial(wire.decode, batch=True))
 
 
-def _prepare(asked: wire.Asked, app: App, call: Call, plan: Plan, target: Target) -> Prepared:
-    shape = row_of(_OPERATION, target).shape
+def prepare_asked(asked: wire.Asked, app: App, call: Call, plan: Plan, target: Target) -> Prepared:
+    """What goes to `target`. Raises `GatewayError` where it cannot honour the call."""
+    shape = row_of(OPERATION, target).shape
     body, losses = wire.encode(asked, target.model, shape)
     call.fields = scanned(body)
-    prepared = prepare_operation(_OPERATION, app, call, plan, target)
+    prepared = prepare_operation(OPERATION, app, call, plan, target)
     if shape == _GOOGLE:
         single = None if asked.batch else wire.decode_own
         return msgspec.structs.replace(prepared, body=wire.encode_own(asked, target.model), convert=single, losses=[])

@@ -35,10 +35,7 @@ async def one_by_one(
     texts = texts_of(call.fields, field)
     if len(texts) > MOST:
         raise bad_request(f"`{field}` has more than {MOST} texts.", field, "array_above_max_length")
-    first = plan.targets[0]
-    alone = msgspec.structs.replace(
-        plan, targets=tuple(target for target in plan.targets if target.name == first.name), chooses=False, context=None
-    )
+    alone = narrowed(plan)
 
     async def handle(app: App, call: Call, reply: Reply) -> None:
         await through(app, call, alone, reply, prepare)
@@ -64,9 +61,16 @@ async def one_by_one(
     parsed = [object_or_empty(parse(told.body)) for told in answers if told is not None]
     others = [value for name, value in client.given if name == b"x-tidegate-receipt" and value not in (b"identity", b"translated")]
     receipt = b"; ".join([b"emulated:" + field.encode(), *others])
-    headers = [(b"x-tidegate-target", header_value(first.name)), (b"x-tidegate-receipt", receipt)]
+    headers = [(b"x-tidegate-target", header_value(alone.targets[0].name)), (b"x-tidegate-receipt", receipt)]
     body = dump(_joined(parsed))
     await reply.whole(_OK, JSON, body if finish is None else finish(body), headers)
+
+
+def narrowed(plan: Plan) -> Plan:
+    """The plan with its first target alone, and the other accounts of that."""
+    first = plan.targets[0].name
+    targets = tuple(target for target in plan.targets if target.name == first)
+    return msgspec.structs.replace(plan.only(targets), groups=())
 
 
 def _joined(answers: list[JsonObject]) -> JsonObject:

@@ -30,6 +30,8 @@ from tidegate.proxy.reply import Reply
 from tidegate.proxy.through import through
 from tidegate.wire.splice import Fields, splice
 
+JSON_BODIES = ("embeddings", "rerank", "moderations", "completions", "images/generations", "audio/speech")
+"""Operations whose request is JSON; the others are forms."""
 _AS_IT_IS = OperationRow()
 
 
@@ -40,7 +42,7 @@ def handler(name: str) -> Handler:
 
 async def _operate(operation: Operation, app: App, call: Call, reply: Reply) -> None:
     call.fields = scanned(call.body)
-    call.head = _head(call.fields)
+    call.head = head_of(call.fields)
     plan = call.planner.plan(call.key, call.head.model)
     prepare = partial(prepare_operation, operation)
     single = single_of(operation, plan.targets[0])
@@ -59,7 +61,8 @@ def single_of(operation: Operation, target: Target) -> str:
     return "" if shape is None else shape.single
 
 
-def _head(fields: Fields) -> Head:
+def head_of(fields: Fields) -> Head:
+    """What every operation says in its body. Raises `GatewayError`."""
     raw, stream = fields.get("model"), fields.get("stream") == b"true"
     try:
         model = "" if raw is None else msgspec.json.decode(raw, type=str)

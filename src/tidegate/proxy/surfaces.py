@@ -37,10 +37,7 @@ SURFACES = Paths(
         Surface("messages", "POST", b"/v1/messages", "anthropic", pipeline.generate),
         Surface("models", "GET", b"/v1/models", "", listing.models, body=False),
         Surface("count_tokens", "POST", b"/v1/messages/count_tokens", "anthropic", counting.count_tokens),
-        *(
-            Surface(name, "POST", b"/v1/" + name.encode(), "openai_chat", operate.handler(name))
-            for name in ("embeddings", "rerank", "moderations", "completions", "images/generations", "audio/speech")
-        ),
+        *(Surface(name, "POST", b"/v1/" + name.encode(), "openai_chat", operate.handler(name)) for name in operate.JSON_BODIES),
         *(
             Surface(name, "POST", b"/v1/" + name.encode(), "openai_chat", operate_form.handler(name), form=True)
             for name in ("audio/transcriptions", "audio/translations", "images/edits", "images/variations")

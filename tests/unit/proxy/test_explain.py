@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import pytest
 from tests.unit.policy.values import key, row, snapshot, upstream
 from tests.unit.proxy.values import GPT, KEY, WHOLE, Given, Memory
 
@@ -12,6 +13,11 @@ from tidegate.policy.pace import Hedge
 from tidegate.policy.route import Planner
 from tidegate.policy.snapshot import Route, RouteChoice, RouteGroup
 from tidegate.policy.when import When
+from tidegate.providers.spec import OperationRow
+from tidegate.proxy.explainable import EXPLAINABLE
+from tidegate.proxy.facts import GENERATIONS
+from tidegate.proxy.paths import Surface
+from tidegate.proxy.surfaces import SURFACES
 
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
 SEEING = [{"role": "user", "content": [IMAGE]}]
@@ -136,6 +142,100 @@ async def test_explain_tells_of_keys_circuits_and_drained_targets_and_changes_no
     found = await explained(made, GPT)
     assert (found["route"], found["targets"][0]["reason"]) == (None, "drained by its operator")
     assert (made.provider.sent, made.ledger.events) == ([], [])
+
+
+CONVERSE = {"messages": [{"role": "user", "content": [{"text": "Hi"}]}]}
+INVOKE = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 5, "messages": [{"role": "user", "content": "Hi"}]}
+CONTENTS = {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}
+
+
+def all_surfaces() -> dict[str, Surface]:
+    found: dict[str, Surface] = {}
+    for path in SURFACES.paths:
+        for surface in (SURFACES.find(path.replace("{model}", "m").encode()) or ({}, {}))[0].values():
+            found[surface.name] = surface
+    return found
+
+
+def test_every_surface_that_generates_or_embeds_can_be_explained() -> None:
+    surfaces = all_surfaces()
+    assert GENERATIONS | {"embeddings", "embed_content", "batch_embed"} <= EXPLAINABLE.keys() <= surfaces.keys()
+    for name, kind in EXPLAINABLE.items():
+        assert (kind.dialect, kind.stream) == (surfaces[name].dialect, surfaces[name].stream), name
+        assert (kind.head is None) == (kind.stream is not None), name
+
+
+@pytest.mark.parametrize(
+    ("surface", "body"),
+    [
+        ("generate_content", CONTENTS),
+        ("stream_content", CONTENTS),
+        ("stream_content&alt=sse", CONTENTS),
+        ("converse", CONVERSE),
+        ("converse_stream", CONVERSE),
+        ("invoke", INVOKE),
+        ("invoke_stream", INVOKE),
+    ],
+)
+async def test_explain_of_an_api_that_has_the_model_in_its_url(surface: str, body: Any) -> None:
+    made = memory()
+    got = await made.call(f"/v1/tidegate/explain?surface={surface}&model=plain", body)
+    found = got.json()
+    assert (got.status, found["model"], found["route"]) == (200, "plain", "plain"), got.body
+    assert decisions(found) == [("openai/blind", "first"), ("second/gpt-9", "next")]
+    assert (found["targets"][0]["identity"], found["targets"][0]["dialect"]) == (False, "openai_chat")
+    named = surface.partition("&")[0]
+    for query in ("", "&model=", "&model=plain&model=groups"):
+        got = await made.call(f"/v1/tidegate/explain?surface={named}{query}", body)
+        assert (got.status, "&model=NAME" in got.body.decode()) == (400, True)
+    assert made.provider.sent == []
+
+
+async def test_explain_reads_pictures_of_every_api() -> None:
+    picture = {"inlineData": {"mimeType": "image/png", "data": "iVBORw0KGgo="}}
+    body = {"contents": [{"role": "user", "parts": [picture]}]}
+    got = await memory().call("/v1/tidegate/explain?surface=generate_content&model=plain", body)
+    assert decisions(got.json()) == [("second/gpt-9", "first"), ("openai/blind", "skipped")]
+
+
+def embedding(made: Memory) -> Memory:
+    base = upstream("openai")
+    spec = msgspec.structs.replace(base.spec, operations={"embeddings": (OperationRow(shape="titan"),)})
+    cloud = msgspec.structs.replace(base, name="cloud", spec=spec)
+    routes = (Route(name="both", targets=(("cloud", "c"), ("openai", "e"))), Route(name="none", targets=(("anthropic", "claude-big"),)))
+    made.app.live.current = Planner(snapshot(base, cloud, upstream("anthropic"), routes=routes, keys=(key("tests", token=KEY),)))
+    return made
+
+
+async def test_explain_of_embeddings() -> None:
+    made = embedding(Memory())
+    google = {"requests": [{"content": {"parts": [{"text": text}]}} for text in ("a", "b")]}
+    for surface, one, many in (
+        ("embeddings", {"model": "both", "input": "a"}, {"model": "both", "input": ["a", "b"]}),
+        ("batch_embed&model=both", {"requests": google["requests"][:1]}, google),
+    ):
+        found = (await made.call(f"/v1/tidegate/explain?surface={surface}", one)).json()
+        assert decisions(found) == [("cloud/c", "first"), ("openai/e", "next")]
+        found = (await made.call(f"/v1/tidegate/explain?surface={surface}", many)).json()
+        assert decisions(found) == [("cloud/c", "first")]  # vectors of two models cannot be compared
+        assert [loss["kind"] for loss in found["targets"][0]["receipt"]] == ["emulated"]
+    got = await made.call("/v1/tidegate/explain?surface=embed_content&model=both", google["requests"][0])
+    assert decisions(got.json())[0] == ("cloud/c", "first")
+    found = (await made.call("/v1/tidegate/explain?surface=embeddings", {"model": "none", "input": "a"})).json()
+    assert found["targets"][0]["reason"].startswith("`anthropic/claude-big` has no embeddings")
+    assert (made.provider.sent, made.ledger.events) == ([], [])
+
+
+async def test_what_cannot_be_explained_is_refused_with_what_can() -> None:
+    made = memory()
+    for surface in ("count_tokens", "files", "", "what"):
+        got = await made.call(f"/v1/tidegate/explain?surface={surface}", {})
+        assert got.status == 400
+        assert got.json()["error"]["message"].startswith("`surface` is one of chat_completions, responses, messages, generate_content")
+    got = await made.call("/v1/tidegate/explain?surface=messages&model=plain", {"model": "plain", "max_tokens": 5, "messages": []})
+    assert (got.status, "leave `model` out of the query" in got.body.decode()) == (400, True)
+    assert (await made.call("/v1/tidegate/explain?surface=converse&model=no-such", CONVERSE)).status == 404
+    assert (await made.call("/v1/tidegate/explain?surface=embed_content&model=plain", {})).status == 400
 
 
 async def test_explain_of_other_apis_and_of_what_would_be_refused() -> None:
