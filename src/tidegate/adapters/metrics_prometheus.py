@@ -64,16 +64,30 @@ class _Place:
         self.content = _Times(_FIRST)
 
 
-class PrometheusMetrics(Collector):
-    """A registry of its own, so that two gateways can live in one process. `others` stand on the page besides."""
+class _OfWorker(Collector):
+    """The same families with the number of the process on each sample."""
 
-    def __init__(self, *others: Collector) -> None:
+    def __init__(self, one: Collector, worker: int) -> None:
+        self._one = one
+        self._labels = {"worker": str(worker)}
+
+    def collect(self) -> Iterable[Metric]:
+        for family in self._one.collect():
+            family.samples = [sample._replace(labels={**self._labels, **sample.labels}) for sample in family.samples]
+            yield family
+
+
+class PrometheusMetrics(Collector):
+    """A registry of its own, so that two gateways can live in one process. `others` stand on the page besides. `worker` is on every sample
+    where there is one."""
+
+    def __init__(self, *others: Collector, worker: int | None = None) -> None:
         self._places: dict[tuple[str, str], _Place] = {}
         self._refused: dict[tuple[str, int], int] = {}
         self._in_flight: dict[tuple[str, str], int] = {}
         self._registry = CollectorRegistry()
         for collector in (self, *others):
-            self._registry.register(collector)
+            self._registry.register(collector if worker is None else _OfWorker(collector, worker))
 
     def begun(self, surface: str, route: str) -> None:
         """Counts an attempt that begins."""

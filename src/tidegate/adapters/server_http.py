@@ -19,18 +19,28 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 def listener(host: str, port: int, *, shared: bool = False) -> socket.socket:
     """A listening socket. Connections go to one of all those that are `shared`. Raises `OSError` where the address is taken."""
+    sock = _bound(host, port, shared=shared)
+    sock.listen(BACKLOG)
+    sock.setblocking(False)
+    return sock
+
+
+def reservation(host: str, port: int) -> socket.socket:
+    """A socket that keeps the address for those that are `shared`, and takes no connection. Raises `OSError` where the address is taken."""
+    return _bound(host, port, shared=True)
+
+
+def _bound(host: str, port: int, *, shared: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind((host, port))
     except OSError:
         sock.close()
         raise
-    sock.listen(BACKLOG)
-    sock.setblocking(False)
     return sock
 
 

@@ -18,7 +18,7 @@ from tidegate.proxy.surfaces import SURFACES
 @contextlib.asynccontextmanager
 async def running_batches(app: App, settings: Settings) -> AsyncGenerator[None]:
     """Until the context ends; what is under way then goes on with the next process."""
-    name = await asyncio.to_thread(owner, settings.home / SPOOL)
+    name = await asyncio.to_thread(owner, settings.own / SPOOL)
     surface, _ = SURFACES.match("POST", b"/v1/responses")
     runner = BatchRunner(app, LineCaller(app, SURFACES), Answerer(app, surface), name)
     app.late.batched = runner.poke

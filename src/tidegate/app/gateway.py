@@ -92,6 +92,7 @@ async def running(
                 ClockMetrics(lambda: live.clock_offset),
                 OverloadMetrics(lambda: door.standing),
                 DrainMetrics(lambda: (len(drains), drains.begun, drains.refused)),
+                worker=started.settings.worker if started.settings.workers > 1 else None,
             ),
             clock=clock,
             random=SystemRandom(),

@@ -130,10 +130,10 @@ async def _used(
     """Until `closing` is set. `pokes` are called after every change."""
     needs.late.ledger = ledger
     limits = LimitsFile(needs.settings.home, needs.pepper)
-    home = needs.settings.home
-    sink = erasing_sink(ledger, home / USAGE_FILE)
+    own = needs.settings.own
+    sink = erasing_sink(ledger, own / USAGE_FILE)
     async with (
-        erasing(database, sink, needs.spool, home, needs.pepper) as erasures,
+        erasing(database, sink, needs.spool, own, needs.pepper) as erasures,
         draining(needs.spool, sink),
         forgetting(database, lambda: needs.live.snapshot.usage_days),
         keeping(database, sealed, needs.conversations, needs.pepper),

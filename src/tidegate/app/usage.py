@@ -10,13 +10,13 @@ from tidegate.control.settings import Settings
 
 SPOOL = "spool"
 USAGE_FILE = "usage.jsonl"
-"""Both under `TIDEGATE_HOME`: the spool's folder, and one JSON line for each attempt that the ledger has."""
+"""Both under `Settings.own`: the spool's folder, and one JSON line for each attempt that the ledger has."""
 
 
 @contextlib.asynccontextmanager
 async def usage_spool(settings: Settings) -> AsyncGenerator[Spool]:
     """What was emitted is on the disk when the context ends. Raises `SpoolError` and `OSError`."""
-    spool = Spool(settings.home / SPOOL, durability=settings.durability)
+    spool = Spool(settings.own / SPOOL, durability=settings.durability)
     try:
         yield spool
     finally:

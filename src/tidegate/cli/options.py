@@ -28,6 +28,10 @@ Host = Annotated[
 ]
 Port = Annotated[int | None, Parameter(help="The port to listen on; 0 takes a free one. [env var: TIDEGATE_PORT] [default: 8080]")]
 
+Workers = Annotated[
+    int | None, Parameter(help="The processes that serve, best one for each core. [env var: TIDEGATE_WORKERS] [default: 1]")
+]
+
 
 def store(home: Path | None) -> KeyStore:
     """The key store that a gateway with this option would use. Raises `ConfigError`."""

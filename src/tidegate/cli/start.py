@@ -16,10 +16,12 @@ def run(_arguments: Sequence[str]) -> int:
     return start()
 
 
-def start(*, host: str | None = None, port: int | None = None, home: Path | None = None, config: Path | None = None) -> int:
+def start(
+    *, host: str | None = None, port: int | None = None, home: Path | None = None, config: Path | None = None, workers: int | None = None
+) -> int:
     """Serves until a signal ends it, and returns the exit code."""
     try:
-        return serve.serve(settings(os.environ, host=host, port=port, home=home, config=config))
+        return serve.serve(settings(os.environ, host=host, port=port, home=home, config=config, workers=workers))
     except ConfigError as error:
         sys.stderr.writelines(f"error: {problem}\n" for problem in error.problems)
     except KeyStoreError as error:

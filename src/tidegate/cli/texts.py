@@ -10,6 +10,7 @@ Examples
 ```
 tidegate serve
 tidegate serve --port 9000 --config /etc/tidegate.yaml
+tidegate serve --workers 4
 TIDEGATE_HOST=0.0.0.0 tidegate serve
 ```
 """

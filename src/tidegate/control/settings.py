@@ -11,13 +11,17 @@ from tidegate.control.problems import ConfigError, Problem
 Durability = Literal["process", "power_loss"]
 
 DEFAULT_CONFIG = Path("tidegate.yaml")
+WORKERS = "workers"
+"""Under `TIDEGATE_HOME`: a folder for each worker but the first."""
+MOST_WORKERS = 256
 
 _FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`config_path` is a file that must exist; None means `./tidegate.yaml` if there is one. The control API listens on `admin_host` and
-    `admin_port`. With `share_port` other gateways of this machine may listen on `port` too. `durability` is what usage survives before an
+    `admin_port`. With `share_port` other gateways of this machine may listen on `port` too. `workers` are the processes that serve, and
+    `worker` is which of them this one is, from 1. `durability` is what usage survives before an
     answer ends. `auto_migrate` raises the schema of PostgreSQL at a start. Without `model_lists` no provider is asked for its models.
     `pre_stop` and `drain` are seconds: how long calls are still accepted after SIGTERM, and how long open ones may take then. `environ`
     holds secrets."""
@@ -25,6 +29,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8080
     share_port: bool = False
+    workers: int = 1
+    worker: int = 1
     home: Path = Path(".tidegate")
     config_path: Path | None = None
     admin_host: str = "127.0.0.1"
@@ -40,14 +46,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def config_file(self) -> Path:
         return self.config_path or DEFAULT_CONFIG
 
+    @property
+    def own(self) -> Path:
+        """Where this process keeps what it shares with no other one: its spool, and what it drained. The first worker's is `home`, so that
+        a gateway without workers finds it again."""
+        return self.home if self.worker == 1 else self.home / WORKERS / str(self.worker)
+
     def __repr__(self) -> str:
         return f"Settings(host={self.host!r}, port={self.port}, home={str(self.home)!r}, config_file={str(self.config_file)!r})"
 
 
 def settings(
-    environ: Mapping[str, str], *, host: str | None = None, port: int | None = None, home: Path | None = None, config: Path | None = None
+    environ: Mapping[str, str],
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    home: Path | None = None,
+    config: Path | None = None,
+    workers: int | None = None,
 ) -> Settings:
-    """An option, else its variable (`TIDEGATE_HOST`, `_PORT`, `_SHARE_PORT`, `_HOME`, `_CONFIG`, `_ADMIN_HOST`, `_ADMIN_PORT`,
+    """An option, else its variable (`TIDEGATE_HOST`, `_PORT`, `_SHARE_PORT`, `_WORKERS`, `_HOME`, `_CONFIG`, `_ADMIN_HOST`, `_ADMIN_PORT`,
     `_DURABILITY`, `_AUTO_MIGRATE`, `_MODEL_LISTS`, `_PRE_STOP`, `_DRAIN`; an empty one counts as unset), else the default. Raises
     `ConfigError` for a value that is none."""
     config_path = str(config or "") or environ.get("TIDEGATE_CONFIG")
@@ -55,6 +73,7 @@ def settings(
         host=host or environ.get("TIDEGATE_HOST") or "127.0.0.1",
         port=_port("TIDEGATE_PORT or --port", str(port) if port is not None else environ.get("TIDEGATE_PORT") or "8080"),
         share_port=_flag("TIDEGATE_SHARE_PORT", environ.get("TIDEGATE_SHARE_PORT") or "0"),
+        workers=_workers(str(workers) if workers is not None else environ.get("TIDEGATE_WORKERS") or "1"),
         home=home or Path(environ.get("TIDEGATE_HOME") or ".tidegate"),
         config_path=Path(config_path) if config_path else None,
         admin_host=environ.get("TIDEGATE_ADMIN_HOST") or "127.0.0.1",
@@ -86,6 +105,13 @@ def _seconds(name: str, text: str) -> float:
     if not (text.isascii() and text.isdecimal() and len(text) <= 5):
         raise ConfigError((Problem(name, 0, "", f"`{text[:20]}` is not a number of whole seconds below 100000"),))
     return float(text)
+
+
+def _workers(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 3 and 1 <= int(text) <= MOST_WORKERS):
+        reason = f"`{text[:20]}` is not a number of processes from 1 to {MOST_WORKERS}"
+        raise ConfigError((Problem("TIDEGATE_WORKERS or --workers", 0, "", reason),))
+    return int(text)
 
 
 def _port(name: str, text: str) -> int:

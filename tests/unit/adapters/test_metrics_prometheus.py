@@ -67,3 +67,11 @@ def test_two_gateways_in_one_process_count_apart() -> None:
     ended(one)
     assert any(name.startswith("tidegate_attempts_total{") for name in lines(one))
     assert not any(name.startswith("tidegate_attempts_total{") for name in lines(two))
+
+
+def test_the_number_of_a_worker_is_on_every_sample() -> None:
+    metrics = PrometheusMetrics(worker=2)
+    metrics.refused("chat", 429)
+    page = metrics.render()[0].decode()
+    assert 'tidegate_refused_total{status="429",surface="chat",worker="2"} 1.0' in page
+    assert all('worker="2"' in line for line in page.splitlines() if not line.startswith("#"))

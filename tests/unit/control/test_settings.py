@@ -51,3 +51,16 @@ def test_the_phases_of_the_end_are_seconds(name: str) -> None:
     for wrong in ("-1", "soon", "1.5", "100000"):
         with pytest.raises(ConfigError, match=name):
             settings({name: wrong})
+
+
+def test_workers_keep_their_own_below_the_home_and_the_first_one_in_it() -> None:
+    assert (Settings().workers, settings({"TIDEGATE_WORKERS": "3"}).workers, settings({"TIDEGATE_WORKERS": "3"}, workers=2).workers) == (
+        1,
+        3,
+        2,
+    )
+    assert Settings(home=Path("d")).own == Path("d")
+    assert Settings(home=Path("d"), worker=2).own == Path("d/workers/2")
+    for wrong in ("0", "-1", "257", "many", "1.5"):
+        with pytest.raises(ConfigError, match="TIDEGATE_WORKERS"):
+            settings({"TIDEGATE_WORKERS": wrong})
