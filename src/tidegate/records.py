@@ -12,6 +12,7 @@ import msgspec
 from tidegate.ir.json import JsonObject
 
 T = TypeVar("T")
+KeyState = Literal["active", "disabled", "expired", "revoked", "replaced"]
 
 DEFAULT_ORG = "default"
 """The organisation that is always there: what files define belongs to it."""
@@ -262,11 +263,12 @@ class RoleBinding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """`only` is columns and the values they must have, or one of several; `after` is a `Page.cursor`."""
+    """`only` is columns and their values, or one of several; `after` is a `Page.cursor`; `state` is what keys are at a time."""
 
     limit: int = 50
     after: str | None = None
     only: Mapping[str, str | tuple[str, ...]] = {}
+    state: tuple[KeyState, int] | None = None
 
 
 class Remembered(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,21 +1,21 @@
-"""`tidegate keys`: gateway keys made, listed, revoked and checked. A running gateway takes every change within two seconds."""
+"""`tidegate keys`: gateway keys made, revoked and, by modules of their own, listed, checked and imported.
+A running gateway takes every change within two seconds."""
 
-import sys
-from datetime import UTC, datetime
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from tidegate.adapters.keystore import KeyStoreError
 from tidegate.cli import texts
-from tidegate.cli.options import Home, complain, say, store, table
+from tidegate.cli.options import Home, complain, say, store
 from tidegate.control.problems import ConfigError
-from tidegate.policy import keys as form
-from tidegate.policy.keys import KeyEnv, StoredKey
+from tidegate.policy.keys import KeyEnv
 from tidegate.policy.signed import secret_of
 
 app = App(name="keys")
 # These load the database's library, which the other commands of this module do without.
+app.command("tidegate.cli.keys_known:list_", name="list", help=texts.LIST_KEYS)
+app.command("tidegate.cli.keys_known:check", name="check", help=texts.CHECK_KEY)
 app.command("tidegate.cli.keys_import:import_", name="import", help=texts.IMPORT_KEYS)
 app.command("tidegate.cli.kek:rotate_kek", name="rotate-kek", help=texts.ROTATE_KEK)
 app.command("tidegate.cli.kek:forget_kek", name="forget-kek", help=texts.FORGET_KEK)
@@ -50,26 +50,9 @@ def create(*, name: Name = "key", model: Allowed = None, env: Env = "live", home
     try:
         row, token = store(home).create(name, env=env, models=tuple(model or ()))
     except (ConfigError, KeyStoreError, OSError) as error:
-        return _failed(error)
+        return failed(error)
     complain(f"Made the key `{row.name}` with the id {row.id} for {', '.join(row.models) or 'all models'}. It is not shown again:")
     say(token)
-    return 0
-
-
-@app.command(name="list")
-def list_(*, home: Home = None) -> int:
-    """List the keys that were made here, also the revoked ones.
-
-    Keys of the configuration file are shown by `tidegate check`.
-    """
-    try:
-        rows = store(home).peek().keys
-    except (ConfigError, KeyStoreError, OSError) as error:
-        return _failed(error)
-    if not rows:
-        complain("No keys yet: `tidegate keys create` makes one, and so does the first `tidegate serve`.")
-        return 0
-    table([("ID", "NAME", "ENV", "CREATED", "STATE", "MODELS"), *(_row(row) for row in rows)])
     return 0
 
 
@@ -91,46 +74,9 @@ def revoke(id: str, /, *, home: Home = None) -> int:
     try:
         row = store(home).revoke(id)
     except (ConfigError, KeyStoreError, OSError) as error:
-        return _failed(error)
+        return failed(error)
     complain(f"Revoked the key `{row.name}` with the id {row.id}.")
     return 0
-
-
-@app.command
-def check(key: str = "-", /, *, home: Home = None) -> int:
-    """Check a key offline: is it whole, and is it known here? The exit code is 1 if it would not be let in.
-
-    Examples
-
-    ```
-    tidegate keys check < key.txt
-    ```
-
-    Parameters
-    ----------
-    key:
-        The key; `-` reads it from standard input, where no shell history keeps it.
-    """
-    text = (sys.stdin.readline() if key == "-" else key).strip()
-    flaw = form.flaw(text)
-    if flaw is not None:
-        complain(f"This is not a whole gateway key: {flaw}.")
-        return 1
-    try:
-        stored = store(home).peek()
-    except (ConfigError, KeyStoreError, OSError) as error:
-        return _failed(error)
-    public = form.token_id(text)
-    digest = form.token_digest(stored.pepper, text)
-    row = next((row for row in stored.keys if row.id == public and row.digest == digest), None)
-    if row is None:
-        complain(
-            f"The key {public} is whole, and not one of those in keys.json. "
-            f"One of the database is known to the control API: GET /api/v1/orgs/ORG/keys/{public}."
-        )
-        return 1
-    complain(f"The key {public} is `{row.name}`, {_state(row)}, for {', '.join(row.models) or 'all models'}.")
-    return 1 if row.revoked is not None else 0
 
 
 @app.command
@@ -154,7 +100,7 @@ def aws(id: str, /, *, home: Home = None) -> int:
     try:
         stored = store(home).peek()
     except (ConfigError, KeyStoreError, OSError) as error:
-        return _failed(error)
+        return failed(error)
     active = [row for row in stored.keys if row.revoked is None]
     found = [row for row in active if row.id == id] or [row for row in active if row.name == id]
     if len(found) != 1:
@@ -167,18 +113,6 @@ def aws(id: str, /, *, home: Home = None) -> int:
     return 0
 
 
-def _row(row: StoredKey) -> tuple[str, ...]:
-    return row.id, row.name, row.env, _time(row.created), _state(row), ", ".join(row.models) or "all"
-
-
-def _state(row: StoredKey) -> str:
-    return "active" if row.revoked is None else f"revoked {_time(row.revoked)}"
-
-
-def _time(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
-
-
-def _failed(error: Exception) -> int:
+def failed(error: Exception) -> int:
     complain(f"error: {error}")
     return 1

@@ -28,6 +28,30 @@ tidegate check staging.yaml
 ```
 """
 
+LIST_KEYS = """List keys: those that were made here, and an organisation's of the database; also those that have ended.
+
+Keys of the configuration file are shown by `tidegate check`.
+
+Examples
+
+```
+tidegate keys list --state active
+tidegate keys list --org acme --json
+```
+"""
+
+CHECK_KEY = """Check a key offline: is it whole, and is it known here? The exit code is 1 if it would not be let in.
+
+It is looked for in `keys.json` and in the database, also where another gateway made it. Of a key of the database, its owner counts too;
+addresses and times do not.
+
+Examples
+
+```
+tidegate keys check < key.txt
+```
+"""
+
 KEYS = """Make, list, revoke and check gateway keys.
 
 Tokens are kept as digests only: each is shown once, when it is made. A running gateway takes every change within two seconds.

@@ -11,6 +11,33 @@ async def made(api: World, token: str, path: str, body: Any) -> dict[str, Any]:
     return answer.json
 
 
+async def test_keys_are_listed_by_what_they_are_now_page_by_page(each: World) -> None:
+    at = each.services.now()
+    facts: dict[str, list[dict[str, int]]] = {
+        "active": [{}, {"expires_at": at + 1}, {"overlap_until": at + 1}],
+        "expired": [{"expires_at": at}, {"expires_at": at - 1, "overlap_until": at - 2}],
+        "replaced": [{"overlap_until": at}],
+        "disabled": [{"disabled_at": at - 5}, {"disabled_at": at - 5, "expires_at": at - 1}],
+        "revoked": [{"revoked_at": at - 5}, {"revoked_at": at - 5, "disabled_at": at - 5, "expires_at": at - 1, "overlap_until": at}],
+    }
+    wanted = {state: {(await each.key("a", None, env="live", **fields))[0].id for fields in rows} for state, rows in facts.items()}
+    for state, ids in wanted.items():
+        found: list[str] = []
+        query = {"state": state, "env": "live", "limit": "1"}
+        while True:
+            page = (await each.ask("GET", "/orgs/a/keys", each.operator, query=query)).json
+            assert {item["state"] for item in page["items"]} == {state}
+            found += [item["id"] for item in page["items"]]
+            if page["next"] is None:
+                break
+            query["cursor"] = page["next"]
+        assert len(found) == len(ids) and set(found) == ids
+    first = (await each.ask("GET", "/orgs/a/keys", each.operator, query={"state": "active", "limit": "1"})).json["next"]
+    other = await each.ask("GET", "/orgs/a/keys", each.operator, query={"state": "revoked", "cursor": first})
+    assert (other.status, other.json["errors"][0]["field"]) == (400, "cursor")
+    assert (await each.ask("GET", "/orgs/a/keys", each.operator, query={"state": "asleep"})).status == 400
+
+
 async def test_from_the_first_key_to_a_team_with_keys(each: World) -> None:
     api, operator = each, each.operator
     me = (await api.ask("GET", "/me", operator)).json

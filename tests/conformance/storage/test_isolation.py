@@ -246,6 +246,7 @@ def test_all_organisations_are_seen_by_few() -> None:
         "limits_windows.py",  # a process takes of several tenants' limits at once; every statement names whose
         "limit_rules.py",  # a gateway serves all of them
         "limits_past.py",  # what all used of a limit that all share
+        "keys.py",  # whoever checks a key knows nothing but the key
         "kept.py",  # and what the database defines for all of them
         "directory.py",  # the gateway serves the keys of all of them
         "kept_store.py",  # a gateway runs the batches of all of them

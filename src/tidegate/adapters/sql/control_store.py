@@ -12,7 +12,7 @@ from sqlalchemy import and_, delete, insert, or_, select, update
 from tidegate.adapters.sql.changes import Change, Changes, told
 from tidegate.adapters.sql.control_kinds import KINDS, Kept
 from tidegate.adapters.sql.engine import Database, within
-from tidegate.adapters.sql.keys import touch
+from tidegate.adapters.sql.keys import in_state, touch
 from tidegate.adapters.sql.rows import record_of
 from tidegate.adapters.sql.schema import api_key, credential, idempotency_record, organisation, outbox
 from tidegate.adapters.sql.statements import told_when_away
@@ -62,6 +62,8 @@ class SqlView:
         for name, value in query.only.items():
             column = kept.table.c[name]
             statement = statement.where(column == value if isinstance(value, str) else column.in_(value))
+        if query.state is not None:
+            statement = statement.where(in_state(*query.state))
         if query.after is not None:
             statement = statement.where(_after(columns, _place(query.after, len(columns)), descending=kept.newest_first))
         statement = statement.order_by(*(column.desc() if kept.newest_first else column for column in columns))

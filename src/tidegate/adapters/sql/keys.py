@@ -1,12 +1,13 @@
-"""When gateway keys were last used."""
+"""Gateway keys: when they were last used, which are in a state, and the one with a digest."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import bindparam, or_, update
+from sqlalchemy import ColumnElement, and_, bindparam, not_, or_, select, update
 
 from tidegate.adapters.sql.engine import Database, within
+from tidegate.adapters.sql.rows import record_of
 from tidegate.adapters.sql.schema import api_key
-from tidegate.records import Tenant
+from tidegate.records import EVERYONE, ApiKey, KeyState, Tenant
 
 
 async def touch(database: Database, tenant: Tenant, used: Mapping[str, int]) -> None:
@@ -19,3 +20,29 @@ async def touch(database: Database, tenant: Tenant, used: Mapping[str, int]) -> 
     values = [{"key": id, "at": at} for id, at in sorted(used.items())]
     async with database.write(tenant) as connection:
         await connection.execute(statement.values(last_used_at=bindparam("at")), values)
+
+
+def in_state(state: KeyState, at: int) -> ColumnElement[bool]:
+    """Which keys `control.key_state` finds to be in a state at a time in microseconds."""
+    table = api_key.c
+    reasons: dict[KeyState, ColumnElement[bool]] = {
+        "revoked": table.revoked_at.is_not(None),
+        "disabled": table.disabled_at.is_not(None),
+        "expired": and_(table.expires_at.is_not(None), table.expires_at <= at),
+        "replaced": and_(table.overlap_until.is_not(None), table.overlap_until <= at),
+    }
+    earlier: list[ColumnElement[bool]] = []
+    for name, reason in reasons.items():
+        if name == state:
+            return and_(reason, *earlier)
+        earlier.append(not_(reason))
+    return and_(*earlier)
+
+
+async def key_of(database: Database, digests: Sequence[bytes]) -> tuple[Tenant, ApiKey] | None:
+    """The key that has one of the digests, of any organisation."""
+    columns = [api_key.c[name] for name in ApiKey.__struct_fields__]
+    async with database.read(EVERYONE) as connection:
+        found = await connection.execute(select(api_key.c.org_id, *columns).where(api_key.c.digest.in_(digests)))
+        row = found.first()
+    return None if row is None else (Tenant(row[0]), record_of(ApiKey, row[1:]))

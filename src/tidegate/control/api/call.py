@@ -16,7 +16,7 @@ from tidegate.policy.roles import Grant, lacking
 from tidegate.policy.snapshot import Snapshot
 from tidegate.ports import Clock, Ledger, Random, Secrets
 from tidegate.ports.control import Change, ControlStore, Listed, PersonalData, Row, View
-from tidegate.records import Kept, ListQuery, Tenant
+from tidegate.records import Kept, KeyState, ListQuery, Tenant
 
 T = TypeVar("T")
 Revisioned = TypeVar("Revisioned", bound=msgspec.Struct)
@@ -154,13 +154,17 @@ class Call:
         show: Callable[[Listed], T],
         *,
         view: View | None = None,
+        state: KeyState | None = None,
     ) -> Listing[T]:
-        """One page of the list `name`, with those filters that have a value; of another view than the tenant's where one is given."""
+        """One page of the list `name`, with those filters that have a value; of another view than the tenant's where one is given. `state`
+        is what keys are now."""
         filters = {column: value for column, value in only.items() if value is not None}
-        list_name = f"{self.tenant.org_id}/{name}/{msgspec.json.encode(filters, order='sorted').decode()}"
+        named = filters if state is None else {**filters, "state": state}
+        list_name = f"{self.tenant.org_id}/{name}/{msgspec.json.encode(named, order='sorted').decode()}"
         secret = self.services.peppers.secret
         after = open_cursor(secret, list_name, asked.cursor) if asked.cursor is not None else None
-        page = await (view or self.view).page(kind, ListQuery(limit=asked.limit, after=after, only=filters))
+        at = None if state is None else (state, self.now)
+        page = await (view or self.view).page(kind, ListQuery(limit=asked.limit, after=after, only=filters, state=at))
         following = seal(secret, list_name, page.cursor) if page.cursor is not None else None
         return Listing(items=[show(row) for row in page.items], next=following)
 

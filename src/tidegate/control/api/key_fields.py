@@ -12,12 +12,12 @@ from tidegate.control.api.fields import Id, Moment, Name, Short, Text
 from tidegate.control.api.pagination import Paged
 from tidegate.control.api.problem import FieldError, invalid
 from tidegate.policy.bounds import Hours, flaw_of_address, flaw_of_pattern, flaw_of_time_of_day
+from tidegate.records import KeyState
 
 Env = Literal["live", "test", "svc", "adm"]
 AnyEnv = Literal["live", "test", "svc", "adm", "ext"]
 """`ext` is a key that another gateway made and that was imported."""
 OwnerKind = Literal["org", "team", "user", "service_account"]
-State = Literal["active", "disabled", "expired", "revoked", "replaced"]
 
 Names = Annotated[list[Short], Meta(max_length=200)]
 Patterns = Annotated[list[Short], Meta(max_length=500, description="Names, or beginnings with `*`; none is all.")]
@@ -31,7 +31,7 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
     env: AnyEnv
-    state: State
+    state: KeyState
     owner_kind: OwnerKind
     owner_id: str
     team_id: str | None
@@ -100,6 +100,9 @@ class Rotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class KeyQuery(Paged, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`state` is that of the moment in which a page is asked for."""
+
+    state: KeyState | None = None
     team_id: Id | None = None
     env: AnyEnv | None = None
     owner_kind: OwnerKind | None = None

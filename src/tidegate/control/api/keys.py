@@ -14,10 +14,11 @@ from tidegate.control.api import where
 from tidegate.control.api.call import Call
 from tidegate.control.api.fields import in_reach, microseconds, moment, moment_or_none
 from tidegate.control.api.identify import bounds_of, ended, grants_of
-from tidegate.control.api.key_fields import KeyEdit, KeyQuery, KeyView, MadeKey, NewKey, OwnerKind, Rotation, State, check
+from tidegate.control.api.key_fields import KeyEdit, KeyQuery, KeyView, MadeKey, NewKey, OwnerKind, Rotation, check
 from tidegate.control.api.pagination import Listing
 from tidegate.control.api.problem import FieldError, conflict, forbidden, invalid_field
 from tidegate.control.api.table import Nothing, Route
+from tidegate.control.key_state import state_of
 from tidegate.policy.bounds import Hours, wider
 from tidegate.policy.keys import ID_LENGTH, SECRET_LENGTH, format_token, token_digest
 from tidegate.policy.roles import allows, org_scope, team_scope
@@ -49,7 +50,7 @@ async def list_keys(call: Call, asked: KeyQuery) -> Listing[KeyView]:
         "owner_id": asked.owner_id,
         "user_id": asked.user_id,
     }
-    return await call.page("keys", ApiKey, asked, only, lambda row: _show(row, call.now))
+    return await call.page("keys", ApiKey, asked, only, lambda row: _show(row, call.now), state=asked.state)
 
 
 async def create_key(call: Call, asked: NewKey) -> MadeKey:
@@ -269,22 +270,12 @@ def _stored(times: list[Hours]) -> list[dict[str, Any]]:
     return msgspec.to_builtins(times)
 
 
-def _state(row: ApiKey, now: int) -> State:
-    if row.revoked_at is not None:
-        return "revoked"
-    if row.disabled_at is not None:
-        return "disabled"
-    if row.expires_at is not None and row.expires_at <= now:
-        return "expired"
-    return "replaced" if row.overlap_until is not None and row.overlap_until <= now else "active"
-
-
 def _fields(row: ApiKey, now: int) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": row.name,
         "env": row.env,
-        "state": _state(row, now),
+        "state": state_of(row, now),
         "owner_kind": row.owner_kind,
         "owner_id": row.owner_id,
         "team_id": row.team_id,
