@@ -90,7 +90,7 @@ class Seen:
 
     def __init__(self, database: Database) -> None:
         self.statements: list[tuple[Any, Any]] = []
-        event.listen(database.engine.sync_engine, "before_execute", self._take)
+        event.listen(database.engine, "before_execute", self._take)
 
     def _take(self, _connection: Connection, statement: Any, many: Any, single: Any, _options: Any) -> None:
         if isinstance(statement, Select | Insert | Update | Delete):
@@ -281,7 +281,7 @@ async def everything_of(made: Directory, tenant: Tenant) -> None:
 
 
 async def test_without_a_tenant_there_are_no_rows(walled: Database) -> None:
-    async with walled.engine.begin() as connection:
+    async with walled.connect() as connection, connection.begin():
         for name in sorted(TENANT_TABLES):
             assert (await connection.execute(select(METADATA.tables[name]))).all() == [], name
 
@@ -307,5 +307,5 @@ async def test_the_tenant_does_not_outlive_its_transaction(walled: Database) -> 
     for _ in range(3):
         async with walled.read(OWN) as connection:
             assert (await connection.execute(select(team.c.org_id))).scalars().all() == [OWN.org_id]
-        async with walled.engine.begin() as connection:
+        async with walled.connect() as connection, connection.begin():
             assert (await connection.execute(select(team))).all() == []

@@ -4,7 +4,7 @@ import asyncio
 import random
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError
 from tests.support.usage import NOON, usage_event
 
@@ -168,12 +168,12 @@ async def test_a_database_that_is_away_is_no_poison(database: Database) -> None:
     store = LedgerStore(database)
     async with database.write(EVERYONE) as connection:
         await connection.execute(ledger.insert().values(_any_row()))
-        await connection.rollback()
-    async with database.engine.begin() as connection:
+        await connection.run_sync(Connection.rollback)
+    async with database.connect() as connection, connection.begin():
         await connection.exec_driver_sql("ALTER TABLE ledger RENAME TO elsewhere")
     with pytest.raises(DBAPIError):
         await store.post([usage_event(1)])
-    async with database.engine.begin() as connection:
+    async with database.connect() as connection, connection.begin():
         await connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO ledger")
     assert await store.post([usage_event(1)]) == 1
 

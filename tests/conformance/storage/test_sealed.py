@@ -159,7 +159,7 @@ def rewraps(url: URL, step: int) -> None:
 
     async def run() -> None:
         own = Database(url, statement_seconds=10)
-        event.listen(own.engine.sync_engine, "before_cursor_execute", before)
+        event.listen(own.engine, "before_cursor_execute", before)
         await SealedRows(own).rewrap(Changes(own, FixedClock()), EVERYONE, ALICE, sealer(NEWER, KEK))
         await own.aclose()
 

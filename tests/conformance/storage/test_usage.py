@@ -128,7 +128,7 @@ async def test_no_query_reads_the_ledger(database: Database) -> None:
     store = LedgerStore(database)
     await store.post([usage_event(1, tags=["x"])])
     seen: list[str] = []
-    event.listen(database.engine.sync_engine, "before_cursor_execute", lambda _c, _cursor, statement, *_: seen.append(statement))
+    event.listen(database.engine, "before_cursor_execute", lambda _c, _cursor, statement, *_: seen.append(statement))
     buckets: tuple[Bucket | None, ...] = (None, "hour", "day", "month")
     for bucket in buckets:
         asked: tuple[tuple[Dimension, ...], ...] = (

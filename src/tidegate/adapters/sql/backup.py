@@ -6,15 +6,15 @@ they are. `restore` is the way back.
 
 import base64
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, LargeBinary, MetaData, Table, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate import __version__
 from tidegate.adapters.backup_file import Header, Writer, written
+from tidegate.adapters.sql.connection import AsyncConnection
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.schema import limit_lease, limit_owner, limit_window
 from tidegate.adapters.sql.version import require, version_of
@@ -49,7 +49,7 @@ def present(connection: Connection) -> list[Table]:
 @asynccontextmanager
 async def _moment(database: Database) -> AsyncGenerator[AsyncConnection]:
     """A transaction that sees the database as it was at its beginning. SQLite's do so by themselves."""
-    async with database.engine.connect() as connection:
+    async with database.connect() as connection:
         if not database.is_sqlite:
             await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         async with connection.begin():
@@ -63,8 +63,8 @@ async def _write(connection: AsyncConnection, table: Table, writer: Writer) -> N
     writer.table(name, [str(column.name) for column in columns])
     binary = [place for place, column in enumerate(columns) if isinstance(column.type, LargeBinary)]
     held = next((place for place, column in enumerate(columns) if name == limit_window.name and column.name == "held"), None)
-    async with connection.stream(select(*columns).order_by(*table.primary_key.columns)) as found:
-        async for rows in found.partitions(_AT_ONCE):
+    async with aclosing(connection.parts(select(*columns).order_by(*table.primary_key.columns), _AT_ONCE)) as parts:
+        async for rows in parts:
             for row in rows:
                 values: list[Any] = list(row)
                 for place in binary:

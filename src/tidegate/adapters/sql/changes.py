@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 import msgspec
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidegate.adapters.sql.connection import AsyncConnection
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.schema import audit_event, config_generation
 from tidegate.adapters.sql.statements import is_missing_reference

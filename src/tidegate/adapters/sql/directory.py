@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import Table, and_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.adapters.sql.changes import Changes
 from tidegate.adapters.sql.changes import generation as latest
+from tidegate.adapters.sql.connection import AsyncConnection
 from tidegate.adapters.sql.keys import touch
 from tidegate.adapters.sql.rows import record_of
 from tidegate.adapters.sql.schema import api_key, audit_event, organisation, service_account, team, user_account

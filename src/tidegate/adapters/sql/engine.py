@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import URL, ColumnElement, Connection, Table, event, func, select, true
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from tidegate.adapters.sql.address import BadAddress
+from tidegate.adapters.sql.connection import AsyncConnection, async_engine, dispose
 from tidegate.records import Everyone, Scope, Tenant
 
 STATEMENT_SECONDS = 2.0
@@ -42,26 +42,28 @@ class Database:
         self.is_sqlite = url.get_backend_name() == "sqlite"
         options = _sqlite(url, statement_seconds) if self.is_sqlite else _postgres(statement_seconds)
         try:
-            self.engine = create_async_engine(
-                url, json_serializer=_json, json_deserializer=msgspec.json.decode, hide_parameters=True, **options
-            )
+            self.engine = async_engine(url, json_serializer=_json, json_deserializer=msgspec.json.decode, hide_parameters=True, **options)
         except ModuleNotFoundError:
             raise BadAddress("PostgreSQL needs its driver: `pip install 'tidegate[postgres]'`") from None
         if self.is_sqlite:
-            event.listen(self.engine.sync_engine, "connect", _set_up_sqlite)
-            event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+            event.listen(self.engine, "connect", _set_up_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+
+    def connect(self) -> AsyncConnection:
+        """A connection without a transaction, and so without a scope."""
+        return AsyncConnection(self.engine)
 
     @asynccontextmanager
     async def read(self, scope: Scope) -> AsyncGenerator[AsyncConnection]:
         """A transaction that changes nothing."""
-        async with self.engine.connect() as connection, connection.begin():
+        async with self.connect() as connection, connection.begin():
             await self.enter(connection, scope)
             yield connection
 
     @asynccontextmanager
     async def write(self, scope: Scope) -> AsyncGenerator[AsyncConnection]:
         """A transaction that is kept where the block ends well, and undone where it does not."""
-        async with self.engine.connect() as connection:
+        async with self.connect() as connection:
             await connection.execution_options(**{_WRITES: True})
             async with connection.begin():
                 await self.enter(connection, scope)
@@ -75,12 +77,11 @@ class Database:
     async def settle(self) -> None:
         """What was changed is in SQLite's file alone, and no longer in its log: also what was deleted is gone from there."""
         if self.is_sqlite:
-            async with self.engine.connect() as connection:
-                driver: Any = (await connection.get_raw_connection()).driver_connection
-                await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            async with self.connect() as connection:
+                await (await connection.driver()).execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def aclose(self) -> None:
-        await self.engine.dispose()
+        await dispose(self.engine)
 
 
 def setting(scope: Scope) -> str:

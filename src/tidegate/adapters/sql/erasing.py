@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Table, and_, delete, func, or_, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.adapters.sql.changes import Change, Changes
+from tidegate.adapters.sql.connection import AsyncConnection
 from tidegate.adapters.sql.control_kinds import KINDS
 from tidegate.adapters.sql.directory import ERASED
 from tidegate.adapters.sql.engine import Database, within

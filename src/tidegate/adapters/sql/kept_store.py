@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Row, delete, func, or_, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidegate.adapters.sql.connection import AsyncConnection
 from tidegate.adapters.sql.engine import Database, within
 from tidegate.adapters.sql.schema_kept import kept_object, kept_part
 from tidegate.adapters.sql.statements import insert, told_when_away

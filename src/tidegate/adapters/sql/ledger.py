@@ -5,8 +5,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
+from tidegate.adapters.sql.connection import AsyncConnection
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.ledger_rows import Row, Unstorable, row_of
 from tidegate.adapters.sql.limits_post import Spent

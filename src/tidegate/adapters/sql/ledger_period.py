@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidegate.adapters.sql.connection import AsyncConnection
 from tidegate.adapters.sql.engine import Database, within
 from tidegate.adapters.sql.ledger_rows import PRICED
 from tidegate.adapters.sql.schema import organisation

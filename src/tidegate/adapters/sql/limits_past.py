@@ -6,8 +6,8 @@ So a limit that is new, or edited to another period, begins with what the ledger
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidegate.adapters.sql.connection import AsyncConnection
 from tidegate.adapters.sql.engine import within
 from tidegate.adapters.sql.schema_usage import ROLLUPS, ledger
 from tidegate.policy.limits.rules import MEASURE_NAMES, Charge

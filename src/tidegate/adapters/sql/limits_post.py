@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from sqlalchemy import func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidegate.adapters.sql.connection import AsyncConnection
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.ledger_rows import Row
 from tidegate.adapters.sql.limits_windows import LOCK

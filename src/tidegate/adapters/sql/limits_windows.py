@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import func, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidegate.adapters.sql.connection import AsyncConnection
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.limits_past import used_before
 from tidegate.adapters.sql.schema import limit_lease, limit_owner, limit_window

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 from tidegate.adapters.sql.changes import CHANNEL
 from tidegate.adapters.sql.engine import Database
@@ -24,10 +23,9 @@ async def listen(database: Database, heard: Callable[[], None]) -> None:
     told = False
     while True:
         try:
-            async with database.engine.connect() as connection:
+            async with database.connect() as connection:
                 await connection.execution_options(isolation_level="AUTOCOMMIT")
-                raw = await connection.get_raw_connection()
-                driver: Any = raw.driver_connection
+                driver = await connection.driver()
                 await driver.add_listener(CHANNEL, notified)
                 heard()
                 told = False

@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Table, and_, or_, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.adapters.sql.columns import METADATA
+from tidegate.adapters.sql.connection import AsyncConnection
 from tidegate.adapters.sql.engine import within
 from tidegate.adapters.sql.schema import (
     api_key,

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import JSON, Column, LargeBinary, Table
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidegate.adapters.sql.connection import AsyncConnection
 from tidegate.adapters.sql.ledger_rows import Row
 
 _ENCODE = msgspec.json.Encoder().encode

@@ -9,11 +9,11 @@ from itertools import groupby, islice
 from typing import Any
 
 from sqlalchemy import JSON, LargeBinary, Table, delete, func, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.adapters.backup_file import BadBackup, Reader
 from tidegate.adapters.sql import migrate
 from tidegate.adapters.sql.backup import present
+from tidegate.adapters.sql.connection import AsyncConnection
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.schema import config_generation, organisation
 from tidegate.adapters.sql.version import HEAD, current

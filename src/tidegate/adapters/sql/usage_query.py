@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Row, Select, Table, case, cast, func, literal, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.adapters.sql.buckets import Cut, cut
+from tidegate.adapters.sql.connection import AsyncConnection
 from tidegate.adapters.sql.engine import within
 from tidegate.adapters.sql.percentiles import percentile
 from tidegate.adapters.sql.schema_usage import COUNTS, END_USER_ROLLUPS, FIRST_BYTE, KINDS, LATENCY, MEASURES, ROLLUPS
