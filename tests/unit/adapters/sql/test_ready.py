@@ -22,7 +22,10 @@ async def test_sqlite_is_migrated_by_itself(tmp_path: Path) -> None:
     ("modules", "absent"),
     [
         ("tidegate.adapters.sql.ready, tidegate.adapters.sql.ledger, tidegate.adapters.sql.keys", {"alembic"}),
-        ("tidegate.app.serve, tidegate.app.storage", {"alembic", "uvicorn", "sqlalchemy.dialects.postgresql", "sqlalchemy.orm", "rich", "splintr"}),
+        (
+            "tidegate.app.serve, tidegate.app.storage",
+            {"alembic", "uvicorn", "sqlalchemy.dialects.postgresql", "sqlalchemy.orm", "rich", "splintr"},
+        ),
         ("tidegate.cli.start", {"sqlalchemy"}),
     ],
 )
