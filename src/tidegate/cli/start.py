@@ -1,4 +1,4 @@
-"""Starts the gateway. Imports nothing that reads options: `tidegate serve` without any comes straight here."""
+"""Starts the gateway. Imports nothing that reads options: `tidegate serve` comes straight here where its options are plain."""
 
 import os
 import sys
@@ -11,9 +11,16 @@ from tidegate.control.problems import ConfigError
 from tidegate.control.settings import settings
 
 
-def run(_arguments: Sequence[str]) -> int:
-    """`tidegate serve` without options."""
-    return start()
+def run(arguments: Sequence[str]) -> int:
+    """`tidegate serve` with options that are written `--name value`."""
+    given = dict(zip(arguments[1::2], arguments[2::2], strict=True))
+    port, home, config = given.get("--port"), given.get("--home"), given.get("--config")
+    return start(
+        host=given.get("--host"),
+        port=None if port is None else int(port),
+        home=None if home is None else Path(home),
+        config=None if config is None else Path(config),
+    )
 
 
 def start(

@@ -1,10 +1,11 @@
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from tidegate import __version__
+from tidegate import __version__, cli
 from tidegate.app import serve as process
 from tidegate.cli import main
 from tidegate.control.settings import Settings
@@ -44,6 +45,7 @@ def test_misuse_ends_with_2(arguments: list[str]) -> None:
         (["serve"], {}, Settings()),
         (["serve"], {"TIDEGATE_HOST": "::1", "TIDEGATE_PORT": "9"}, Settings(host="::1", port=9)),
         (["serve", "--port", "7"], {"TIDEGATE_PORT": "9"}, Settings(port=7)),
+        (["serve", "--port=7", "--host=::1"], {"TIDEGATE_PORT": "9"}, Settings(host="::1", port=7)),
         (["serve", "--port", "0", "--host", "0.0.0.0"], {}, Settings(host="0.0.0.0", port=0)),
         (["serve", "--config", "c.yaml", "--home", "h"], {}, Settings(config_path=Path("c.yaml"), home=Path("h"))),
         (["serve"], {"TIDEGATE_CONFIG": "", "TIDEGATE_PORT": "", "TIDEGATE_HOME": "h"}, Settings(home=Path("h"))),
@@ -67,6 +69,36 @@ def test_serve_starts_with_options_then_variables(
     assert {name: chosen.environ[name] for name in environ} == environ
 
 
+@pytest.mark.parametrize(
+    ("arguments", "module"),
+    [
+        ("serve", "start"),
+        ("serve --port 8080 --host :: --config a.yaml --home ./state", "start"),
+        ("serve --port=8080", "commands"),
+        ("serve --port 1e3", "commands"),
+        ("serve --port " + "9" * 5000, "commands"),
+        ("serve --port 1 --port 2", "commands"),
+        ("serve --port", "commands"),
+        ("serve --host --port 1", "commands"),
+        ("serve --host --help", "commands"),
+        ("serve --nonsense 1", "commands"),
+        ("check --home h", "commands"),
+        ("", "commands"),
+    ],
+)
+def test_serve_with_plain_options_waits_for_no_library_that_reads_others(
+    monkeypatch: pytest.MonkeyPatch, arguments: str, module: str
+) -> None:
+    loaded: list[str] = []
+
+    def load(name: str) -> SimpleNamespace:
+        loaded.append(name)
+        return SimpleNamespace(run=lambda _given: 4)
+
+    monkeypatch.setattr(cli, "import_module", load)
+    assert (main(arguments.split()), loaded) == (4, [f"tidegate.cli.{module}"])
+
+
 @pytest.mark.parametrize("arguments", [["serve"], ["serve", "--host", "127.0.0.1"], ["keys", "list"], ["check"], ["models"]])
 def test_a_wrong_port_in_the_environment_is_told(monkeypatch: pytest.MonkeyPatch, capsys: Capture, arguments: list[str]) -> None:
     monkeypatch.setenv("TIDEGATE_PORT", "http")
@@ -74,7 +106,8 @@ def test_a_wrong_port_in_the_environment_is_told(monkeypatch: pytest.MonkeyPatch
     assert "`http` is not a port" in capsys.readouterr().err
 
 
-def test_serve_with_a_damaged_key_store_is_told(capsys: Capture, clean_place: Path) -> None:
+def test_serve_with_a_damaged_key_store_is_told(monkeypatch: pytest.MonkeyPatch, capsys: Capture, clean_place: Path) -> None:
+    monkeypatch.setenv("TIDEGATE_ADMIN_PORT", "0")  # the usual one may be taken
     (clean_place / ".tidegate").mkdir()
     (clean_place / ".tidegate/keys.json").write_text("{")
     assert main(["serve", "--port", "0"]) == 1
