@@ -38,7 +38,7 @@ endif
 help: ## show what there is
 	@echo "Tidegate. Commands:"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@echo "ARGS=... is passed on by run, unit, test, faults, faults-versus, fuzz and bench."
+	@echo "ARGS=... is passed on by run, unit, test, faults, faults-versus, bugs, fuzz and bench."
 
 run: $(STAMPS)/project ## install what is missing into .venv and serve on http://127.0.0.1:8080
 	@exec $(BIN)/tidegate serve $(ARGS)
@@ -69,13 +69,13 @@ faults-long: install servers ## run them at nightly size and write docs/reliabil
 	@$(PYTHON_IN_VENV) -m tests.faults.rig.page docs/reliability.md
 	@for file in tests/faults/test_*.py; do TIDEGATE_FAULTS=long TIDEGATE_VERDICT=docs/reliability.md $(BIN)/pytest $$file $(ARGS); done
 	@TIDEGATE_FAULTS=long TIDEGATE_VERDICT=docs/reliability.md $(BIN)/pytest -m programme tests --ignore tests/faults $(ARGS)
-	@TIDEGATE_VERDICT=docs/reliability.md $(PYTHON_IN_VENV) scripts/bugs.py
+	@PYTHONPATH=. TIDEGATE_VERDICT=docs/reliability.md $(PYTHON_IN_VENV) scripts/bugs.py
 
 faults-versus: install servers ## run them on LiteLLM's proxy too and write both figures into docs/reliability.md
 	@$(PYTHON_IN_VENV) -m tests.faults.versus $(ARGS)
 
 bugs: install servers ## put known defects back one by one: the test that each names must fail
-	@$(PYTHON_IN_VENV) scripts/bugs.py
+	@PYTHONPATH=. $(PYTHON_IN_VENV) scripts/bugs.py $(ARGS)
 
 fuzz: $(STAMPS)/fuzz ## fuzz every parser for 30 s each (ARGS="60 sse head": for 60 s those two); what is found joins tests/fuzz/corpus
 	@PYTHONPATH=. $(PYTHON_IN_VENV) scripts/fuzz.py $(ARGS)

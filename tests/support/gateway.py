@@ -1,7 +1,8 @@
 """A real gateway in a process of its own, for tests that speak to it over HTTP.
 
 `GatewayProcess` writes a configuration into a directory of its own, makes a key, starts `python -m tidegate serve` on a free port and waits
-until it is ready. Nothing of the caller's environment but PATH reaches it, so that no provider is configured by accident.
+until it is ready. Nothing of the caller's environment but PATH reaches it, so that no provider is configured by accident, and PYTHONPATH,
+which says whose code it is.
 """
 
 import contextlib
@@ -35,7 +36,7 @@ class GatewayProcess:
     """`with GatewayProcess(tmp_path, config) as gateway:`, then `gateway.url` (without `/v1`), `gateway.key`, `gateway.usage()`.
 
     `config` is the text of a tidegate.yaml, or a mapping that becomes one; None starts without a file. `environ` is what the process gets
-    besides PATH; unless it says so, no provider is asked for its models, because many tests look at each request that a
+    besides; unless it says so, no provider is asked for its models, because many tests look at each request that a
     provider gets. `around` is a command that runs another, `source` another checkout whose gateway it is. `directory` holds
     `tidegate.yaml`, `home/` (TIDEGATE_HOME) and `gateway.log`.
     """
@@ -101,6 +102,8 @@ class GatewayProcess:
             "TIDEGATE_PRE_STOP": "0",
             "TIDEGATE_MODEL_LISTS": "0",
         }
+        if "PYTHONPATH" in os.environ:
+            environ["PYTHONPATH"] = os.environ["PYTHONPATH"]
         environ |= self._environ
         if self.source is not None:
             environ["PYTHONPATH"] = str(self.source / "src")

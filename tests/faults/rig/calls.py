@@ -24,13 +24,15 @@ FIRST_NUMBER = 1000
 
 
 class Call(msgspec.Struct, frozen=True):
-    """`script` orders the provider's behaviour (docs/sandbox.md). `leave_after`: the client resets its connection after so many bytes."""
+    """`script` orders the provider's behaviour (docs/sandbox.md). `leave_after`: the client resets its connection after so many bytes.
+    `most` are the tokens that a call of Chat allows."""
 
     number: int
     client: Client = "openai_chat"
     model: str = "openai/gpt-4o"
     script: dict[str, Any] = {}
     stream: bool = True
+    most: int | None = None
     leave_after: int | None = None
     patience: float = 30.0
 
@@ -40,6 +42,8 @@ class Call(msgspec.Struct, frozen=True):
         match self.client:
             case "openai_chat":
                 asked |= {"messages": [{"role": "user", "content": order}]}
+                if self.most is not None:
+                    asked["max_tokens"] = self.most
             case "anthropic":
                 asked |= {"messages": [{"role": "user", "content": order}], "max_tokens": 8000}
             case "openai_responses":
