@@ -31,8 +31,13 @@ async def empty(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerato
         await database.aclose()
 
 
+LEAVING = frozenset({"end_user"})
+"""Tables that the code no longer uses, and the version before still reads: they go when that one does (docs/storage.md)."""
+
+
 def differences(connection: Connection) -> list[object]:
-    return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), METADATA))
+    options = {"compare_type": True, "include_name": lambda name, kind, _parents: kind != "table" or name not in LEAVING}
+    return list(compare_metadata(MigrationContext.configure(connection, opts=options), METADATA))
 
 
 async def test_migrated_is_what_the_code_states(database: Database) -> None:
@@ -76,5 +81,5 @@ async def test_every_tenant_table_has_its_wall(postgres_database: Database) -> N
         )
         walls = {row["relname"]: (row["forced"], row["policies"]) for row in found.mappings()}
     walls.pop("alembic_version")
-    assert walls.keys() == METADATA.tables.keys()
+    assert walls.keys() == METADATA.tables.keys() | LEAVING
     assert {name for name, wall in walls.items() if wall == (True, 1)} == walls.keys() - set(TENANT_FREE)

@@ -19,7 +19,6 @@ from tidegate.adapters.sql.engine import within
 from tidegate.adapters.sql.schema import (
     api_key,
     audit_event,
-    end_user,
     erasure,
     idempotency_record,
     limit_lease,
@@ -94,9 +93,7 @@ class Person(msgspec.Struct, frozen=True):
             return self.is_user and row["id"] == self.subject.id
         if table is team_member or table is role_binding:
             return self.is_user and self.subject.id in (row.get("user_id"), row.get("subject_id"))
-        if table is api_key:
-            return self.is_user and row["id"] in self.keys
-        return table is end_user and not self.is_user and row["id"] == self.subject.id
+        return table is api_key and self.is_user and row["id"] in self.keys
 
     def _event(self, told: Row, row: Row) -> Row:
         """An event about them, or by them, says that there was one, and no more."""

@@ -131,19 +131,6 @@ api_key = Table(
     Index(None, "org_id", "created_at", "id"),
 )
 
-end_user = Table(
-    "end_user",
-    METADATA,
-    text("org_id"),
-    text("id"),
-    moment("first_seen_at"),
-    moment("last_seen_at"),
-    moment("blocked_at", optional=True),
-    owned("id"),
-    _of_organisation(),
-    Index(None, "org_id", "last_seen_at"),
-)
-
 limit_rule = Table(
     "limit_rule",
     METADATA,
