@@ -31,7 +31,8 @@ def carries_foreign(body: bytes) -> bool:
     """Whether the body carries reasoning in one of the gateway's own envelopes. A mention in a text counts too: the price is only a
     translation within the dialect."""
     first, second, third, fourth = _MARKS
-    return first in body or second in body or third in body or fourth in body
+    find = body.find  # where `in` takes bytes for a number first, and makes an error of that (CPython 3.11, bytes_methods.c)
+    return find(first) >= 0 or find(second) >= 0 or find(third) >= 0 or find(fourth) >= 0
 
 
 def spoken(client: str, provider: Sequence[str], model: Sequence[str]) -> str:

@@ -75,12 +75,12 @@ def mentions(fields: Fields, dialect: str) -> bool:
     mark = _MARKS.get(dialect)
     if mark is None:
         return False
-    if mark in body or any(name in fields.raw for name in _TOP.get(dialect, ())):
+    if body.find(mark) >= 0 or any(name in fields.raw for name in _TOP.get(dialect, ())):
         return True
     tools = fields.raw.get("tools") if dialect in _TOOL_MARKS else None
     if tools is not None and any(mark in bytes(tools) for mark in _TOOL_MARKS[dialect]):
         return True
-    return _ESCAPE in body and _ESCAPED.search(body) is not None
+    return body.find(_ESCAPE) >= 0 and _ESCAPED.search(body) is not None
 
 
 def references(body: JsonObject, dialect: str) -> list[Reference]:
