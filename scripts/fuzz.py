@@ -40,7 +40,7 @@ def fuzzed(name: str, seconds: int) -> bool:
         inputs = [file.read_bytes() for file in found.iterdir()]
     last = ran.stderr.splitlines()[-1:]
     print(f"{name}: {'FOUND' if ran.returncode else 'nothing'}; {''.join(last)}", flush=True)
-    _noted(name, seconds, FAILED if ran.returncode else "", ran.stderr)
+    _noted(name, seconds, FAILED if inputs else "", ran.stderr)
     if ran.returncode:
         keep(name, inputs)
         print("\n".join([*ran.stdout.splitlines()[-_TOLD:], *ran.stderr.splitlines()[-_TOLD:]]), flush=True)
@@ -50,7 +50,7 @@ def fuzzed(name: str, seconds: int) -> bool:
 def _noted(name: str, seconds: int, failed: str, said: str) -> None:
     """A line of the page, where `TIDEGATE_VERDICT` names one."""
     page, runs = os.environ.get("TIDEGATE_VERDICT"), _RUNS.search(said)
-    if page:
+    if page and (runs is not None or failed):
         date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
         tried = f"{runs[1]} inputs in {runs[2]} s" if runs is not None else "broken off"
         own(Path(page), [("T-FZ-1", f"parser {name}", f"{seconds} s", date, f"{failed}{tried}, {'one' if failed else 'none'} fails")])
