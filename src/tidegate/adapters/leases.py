@@ -2,7 +2,8 @@
 
 Each process spends what the store granted to it, in memory, and asks for more when that is used up (`leases_desk`). What calls used comes
 to the store with the ledger's rows. Requests and tokens per minute or hour, and calls at the same time, are counted for all processes by
-`rates` where there are some, else each process has its share of them (`policy.limits.share`).
+`rates` where there are some, else each process has its share of them (`policy.limits.share`), or a part of each that follows demand
+(`leases_parts`) where it is given who keeps parts.
 """
 
 import asyncio
@@ -12,8 +13,9 @@ from typing import Any
 
 from tidegate.adapters.counters_memory import LEASE as RESERVED
 from tidegate.adapters.counters_memory import MemoryCounters
-from tidegate.adapters.leases_charges import Sorter, claim_of, told
+from tidegate.adapters.leases_charges import Charges, Sorter, claim_of, told, with_rest
 from tidegate.adapters.leases_desk import LEASE, Away, Desk
+from tidegate.adapters.leases_parts import PartDesk
 from tidegate.logs import Log
 from tidegate.policy.limits.cells import Cell, alert_level, by_calendar, calendar_of, new_cell
 from tidegate.policy.limits.leased import Leased, Slice
@@ -21,7 +23,7 @@ from tidegate.policy.limits.rates import Rated, Told, ToldCell, tightest
 from tidegate.policy.limits.refuse import refusal
 from tidegate.policy.limits.rules import Actual, Alert, Charge, Claim, Limit, Refusal, Reservation, Standing, asked
 from tidegate.ports import Clock
-from tidegate.ports.limits import BudgetsAway, Moved, Rates, RatesAway, Windows
+from tidegate.ports.limits import BudgetsAway, Moved, Parts, Rates, RatesAway, Windows
 
 HEARTBEAT = 10.0
 _RETRY = 1.0
@@ -39,6 +41,7 @@ class LeasedCounters:
         *,
         rates: Rates | None = None,
         lease: float = RESERVED,
+        by_parts: bool = False,
         on_alert: Callable[[Alert], None] | None = None,
     ) -> None:
         self._clock = clock
@@ -50,25 +53,31 @@ class LeasedCounters:
         self._memory = MemoryCounters(clock, lease=lease, cells=self._cell_of, on_expired=self._expired)
         self._sorter = Sorter(earns=rates is None)
         self._desk = Desk(clock, self._memory)
+        if by_parts and rates is None:
+            self._sorter.parts = PartDesk(clock, self._memory, self._sorter.changed)
         self._task: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
 
     @property
     def redis_up(self) -> bool | None:
         """Whether rates are counted for all processes; None where they never are."""
         return None if self._rates is None else not self._rates.is_open
 
-    def start(self, windows: Windows, recovered: Awaitable[object] | None = None) -> None:
-        """Money is granted once `recovered` has ended: what an earlier process of this name used is in the ledger then. Needs the
-        running loop."""
+    def start(self, windows: Windows, recovered: Awaitable[object] | None = None, parts: Parts | None = None) -> None:
+        """`parts` are needed where limits are counted by parts. Money is granted once `recovered` has ended: what an earlier process of
+        this name used is in the ledger then. Needs the running loop."""
         self._windows = windows
         self._task = asyncio.create_task(self._run(windows, recovered))
+        if self._sorter.parts is not None and parts is not None:
+            self._looking = asyncio.create_task(self._sorter.parts.run(parts))
 
     async def abandon(self) -> None:
         """Ends as if the process died: nothing is given back."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        for task in (self._task, self._looking):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
         await self._desk.aclose()
         if self._rates is not None:
             await self._rates.aclose()
@@ -82,6 +91,8 @@ class LeasedCounters:
         try:
             await self._desk.give_back(0)
             await self._windows.leave()
+            if self._sorter.parts is not None:
+                await self._sorter.parts.leave()
         except Exception as error:
             _LOG.warning("what was left of limits could not be given back", error=f"{type(error).__name__}: {error}"[:500])
 
@@ -120,7 +131,29 @@ class LeasedCounters:
         charges = self._sorter.sort(claim.charges, apart=False)
         if charges.same:
             return await self._take(claim)
+        if charges.parts and self._sorter.parts is not None:
+            return await self._reserve_of_parts(claim, charges, self._sorter.parts)
         return told(await self._take(claim_of(claim, charges.local)), claim.charges)
+
+    async def _reserve_of_parts(self, claim: Claim, charges: Charges, desk: PartDesk) -> Reservation | Refusal:
+        for part, measure in charges.parts:
+            part.asked += claim.amounts[measure]
+        answer = await self._take_of_parts(claim, charges)
+        if isinstance(answer, Refusal) and await desk.more(claim, charges.parts):
+            answer = await self._take_of_parts(claim, self._sorter.sort(claim.charges, apart=False))
+        if isinstance(answer, Refusal):
+            answer = desk.answered(answer)
+        return told(with_rest(answer, charges.parts), claim.charges)
+
+    async def _take_of_parts(self, claim: Claim, charges: Charges) -> Reservation | Refusal:
+        while True:
+            answer = await self._take(claim_of(claim, charges.local))
+            now = self._sorter.sort(claim.charges, apart=False)
+            if now is charges or isinstance(answer, Refusal):
+                return answer
+            # Parts have moved while a budget was asked for.
+            self._memory.void(claim.request_id, claim.attempt)
+            charges = now
 
     async def _take(self, local: Claim) -> Reservation | Refusal:
         answer = self._memory.take(local)

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from tidegate.adapters.leases_parts import PartDesk, limit_of
 from tidegate.policy.limits.cells import by_calendar
 from tidegate.policy.limits.crowd import crowded
+from tidegate.policy.limits.part import Part
 from tidegate.policy.limits.rules import Charge, Claim, Left, Refusal, Reservation
 from tidegate.policy.limits.share import Share
 
@@ -16,18 +18,22 @@ _REMEMBERED = 16_384
 
 
 class Charges(msgspec.Struct, frozen=True, gc=False):
-    """`local` are counted in this process, `rates` by those who count for all; `same` says that `local` are the call's own."""
+    """`local` are counted in this process, `rates` by those who count for all; `same` says that `local` are the call's own.
+    `parts` are those of local limits that the process has a part of, with the measure of each."""
 
     own: tuple[Charge, ...]
     local: tuple[Charge, ...]
     rates: tuple[Charge, ...]
     same: bool
+    parts: tuple[tuple[Part, int], ...] = ()
 
 
 class Sorter:
-    """Sorts charges. Rates that nobody counts for all processes are shared by them; `earns` says that nobody ever does."""
+    """Sorts charges. Rates that nobody counts for all processes are shared by them; `earns` says that nobody ever does. With
+    `parts` this process has a part of each that follows demand, while the desk can be asked."""
 
     def __init__(self, *, earns: bool) -> None:
+        self.parts: PartDesk | None = None
         self._share = Share(earns=earns)
         self._known: dict[tuple[int, bool], Charges] = {}
 
@@ -35,6 +41,10 @@ class Sorter:
         """So many share now; a monotonic clock in microseconds. Called again and again, because a share that grows is earned by and by."""
         if self._share.meet(processes, now):
             self._known.clear()
+
+    def changed(self) -> None:
+        """A part is another one."""
+        self._known.clear()
 
     def sort(self, own: tuple[Charge, ...], *, apart: bool) -> Charges:
         """`apart` = rates are counted elsewhere. What is given is remembered by the tuple itself, which the book makes once."""
@@ -49,15 +59,21 @@ class Sorter:
     def _sorted(self, own: tuple[Charge, ...], *, apart: bool) -> Charges:
         local: list[Charge] = []
         rates: list[Charge] = []
+        parts: list[tuple[Part, int]] = []
+        desk = None if self.parts is None or self.parts.is_away else self.parts
         for charge in own:
             if by_calendar(charge.limit):
                 local.append(crowded(charge) if charge.open else charge)
             elif apart:
                 rates.append(crowded(charge) if charge.open else charge)
+            elif desk is not None and charge.enforced:
+                part = desk.part(crowded(charge) if charge.open else charge)
+                parts.append((part, charge.measure))
+                local.append(msgspec.structs.replace(part.charge, limit=limit_of(part)))
             else:
                 local.append(self._shared(charge))
         same = all(one is other for one, other in zip(own, local, strict=False)) and not rates
-        return Charges(own, own if same else tuple(local), tuple(rates), same)
+        return Charges(own, own if same else tuple(local), tuple(rates), same, tuple(parts))
 
     def _shared(self, charge: Charge) -> Charge:
         amount = self._share.of(charge.limit)
@@ -85,3 +101,15 @@ def told(answer: Reservation | Refusal, own: Sequence[Charge]) -> Reservation | 
         observed = tuple(known(charge) for charge in answer.observed)
         return Reservation(answer.request_id, answer.attempt, left(answer.requests), left(answer.tokens), observed)
     return msgspec.structs.replace(answer, charge=known(answer.charge), requests=left(answer.requests), tokens=left(answer.tokens))
+
+
+def with_rest(answer: Reservation | Refusal, parts: Sequence[tuple[Part, int]]) -> Reservation | Refusal:
+    """What is left with what no process has."""
+    free = {part.charge.limit.id: part.free for part, _ in parts}
+
+    def left(found: Left | None) -> Left | None:
+        return None if found is None else Left(found.charge, found.left + free.get(found.charge.limit.id, 0), found.reset)
+
+    if isinstance(answer, Reservation):
+        return Reservation(answer.request_id, answer.attempt, left(answer.requests), left(answer.tokens), answer.observed)
+    return msgspec.structs.replace(answer, requests=left(answer.requests), tokens=left(answer.tokens))

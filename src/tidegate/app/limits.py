@@ -59,7 +59,7 @@ async def counters(
 ) -> AsyncGenerator[LeasedCounters]:
     """`on_alert` is told of budgets that pass a threshold; `failed` where Redis can never work."""
     rates = await _rates(settings, clock, failed)
-    made = LeasedCounters(clock, rates=rates, on_alert=on_alert)
+    made = LeasedCounters(clock, rates=rates, by_parts=settings.is_one_of_several, on_alert=on_alert)
     try:
         yield made
     finally:

@@ -5,6 +5,7 @@
 import asyncio
 import contextlib
 import random
+import secrets
 import socket
 from collections.abc import Callable
 
@@ -22,6 +23,7 @@ from tidegate.adapters.sql.installation import VARIABLE as REPLACE_PEPPER
 from tidegate.adapters.sql.installation import check_pepper
 from tidegate.adapters.sql.ledger import LedgerStore
 from tidegate.adapters.sql.limit_rules import SqlLimitRules
+from tidegate.adapters.sql.limits_parts import SqlParts
 from tidegate.adapters.sql.limits_post import Spent
 from tidegate.adapters.sql.limits_windows import SqlWindows
 from tidegate.adapters.sql.personal_export import SqlPersonal
@@ -142,7 +144,7 @@ async def _used(
         alerting(database, needs.live, needs.noticed, deliveries),
     ):
         pokes.append(erasures.poke)
-        needs.counters.start(windows, caught_up(needs.spool))
+        needs.counters.start(windows, caught_up(needs.spool), SqlParts(database, secrets.token_hex(8), SystemClock()))
         async with watching_limits(SqlLimitRules(database), needs.live.rows, limits) as limit_watcher:
             pokes.append(limit_watcher.poke)
             await greet(made, needs.admin)

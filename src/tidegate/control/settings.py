@@ -47,6 +47,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.config_path or DEFAULT_CONFIG
 
     @property
+    def is_one_of_several(self) -> bool:
+        """Whether others of this machine serve on its port too."""
+        return self.workers > 1 or self.share_port
+
+    @property
     def own(self) -> Path:
         """Where this process keeps what it shares with no other one: its spool, and what it drained. The first worker's is `home`, so that
         a gateway without workers finds it again."""

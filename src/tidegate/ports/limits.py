@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import msgspec
 
 from tidegate.policy.limits.leased import Figures
+from tidegate.policy.limits.part import PartAsk, PartStand
 from tidegate.policy.limits.rates import Rated, Told
 from tidegate.policy.limits.rules import Actual, Charge, Claim, Limit, Refusal, Reservation, Standing
 from tidegate.records import LimitRule
@@ -108,6 +109,15 @@ class Windows(Protocol):
 
     async def leave(self) -> None:
         """This process ends."""
+        ...
+
+
+class Parts(Protocol):
+    """Which part of limits each process may admit: never more than the limit together, also where one has died, for as long as what it
+    admitted counts."""
+
+    async def exchange(self, asks: Mapping[str, PartAsk]) -> dict[str, PartStand]:
+        """This process's parts from now on, by key, in one step: what it wants, or what is left. Raises what the store raises."""
         ...
 
 

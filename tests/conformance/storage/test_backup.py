@@ -192,4 +192,4 @@ async def test_an_older_schema_is_raised(kind: str, request: pytest.FixtureReque
 
 
 def test_what_is_left_out_belongs_to_processes() -> None:
-    assert {"limit_lease", "limit_owner", "alembic_version"} == LEFT_OUT
+    assert {"limit_lease", "limit_owner", "limit_part", "alembic_version"} == LEFT_OUT

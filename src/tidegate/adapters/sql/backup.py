@@ -16,11 +16,11 @@ from tidegate import __version__
 from tidegate.adapters.backup_file import Header, Writer, written
 from tidegate.adapters.sql.connection import AsyncConnection
 from tidegate.adapters.sql.engine import Database
-from tidegate.adapters.sql.schema import limit_lease, limit_owner, limit_window
+from tidegate.adapters.sql.schema import limit_lease, limit_owner, limit_part, limit_window
 from tidegate.adapters.sql.version import require, version_of
 from tidegate.records import EVERYONE
 
-LEFT_OUT = frozenset({limit_lease.name, limit_owner.name, "alembic_version"})
+LEFT_OUT = frozenset({limit_lease.name, limit_owner.name, limit_part.name, "alembic_version"})
 _AT_ONCE = 200
 
 

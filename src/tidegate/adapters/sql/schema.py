@@ -4,7 +4,20 @@ Every table in `TENANT_TABLES` has `org_id` first in its key. References between
 another tenant's. What a column may hold is decided above; the database holds the keys, the references and the uniqueness.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKeyConstraint, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, true
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    true,
+)
 
 from tidegate.adapters.sql.columns import METADATA, document, lifetime, moment, number, owned, text
 
@@ -194,6 +207,18 @@ limit_lease = Table(
 
 limit_owner = Table("limit_owner", METADATA, Column("owner", Text, primary_key=True), moment("alive_until"))
 """The processes that share limits."""
+
+limit_part = Table(
+    "limit_part",
+    METADATA,
+    text("key"),
+    text("owner"),
+    number("granted"),
+    number("wanted"),
+    moment("counts_until"),
+    PrimaryKeyConstraint("key", "owner"),
+)
+"""What each process may admit of a limit by the minute or hour or at the same time. It counts until what was admitted under it is over."""
 
 credential = Table(
     "credential",

@@ -102,5 +102,5 @@ WRITTEN = (*ROLLUPS, *END_USER_ROLLUPS)
 PASSING = (*(table for seconds, table in ROLLUPS if seconds < 86400), *(table for _, table in END_USER_ROLLUPS))
 """The rollups that go with the rows of the ledger; days without end users stay."""
 
-TENANT_FREE = ("config_generation", "limit_owner", "installation")
+TENANT_FREE = ("config_generation", "limit_owner", "limit_part", "installation")
 """Tables that belong to no tenant."""

@@ -3,7 +3,7 @@ CREATE TABLE alembic_version (
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO "alembic_version" VALUES('0011');
+INSERT INTO "alembic_version" VALUES('0012');
 
 CREATE TABLE api_key (
 	org_id TEXT NOT NULL, 
@@ -346,6 +346,15 @@ CREATE TABLE limit_owner (
 	owner TEXT NOT NULL, 
 	alive_until BIGINT NOT NULL, 
 	CONSTRAINT pk_limit_owner PRIMARY KEY (owner)
+);
+
+CREATE TABLE limit_part (
+	"key" TEXT NOT NULL, 
+	owner TEXT NOT NULL, 
+	granted BIGINT NOT NULL, 
+	wanted BIGINT NOT NULL, 
+	counts_until BIGINT NOT NULL, 
+	CONSTRAINT pk_limit_part PRIMARY KEY ("key", owner)
 );
 
 CREATE TABLE "limit_rule" (

@@ -34,6 +34,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     `observe` counts and never refuses. For spend: `hard` refuses what could pass the amount, soft only tells `alerts` (in percent of the
     amount); `strict` says that a call reserves what it cannot exceed, else what is likely; `ceiling` is what a call may cost at most
     where nothing else bounds it, in nano-dollars, and `output_cap` the most output tokens of one. `zone` is that of days, weeks and months.
+    Where `amount` is this process's part of the limit, `whole` is that of all.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     ceiling: int | None = None
     output_cap: int | None = None
     zone: datetime.tzinfo = datetime.UTC
+    whole: int | None = None
 
     @property
     def enforced(self) -> bool:
@@ -115,7 +117,8 @@ def asked(claim: Claim, charge: Charge) -> int:
     goes when nothing else was used; what the call needs in any case must fit."""
     amount = claim.amounts[charge.measure]
     if charge.measure == TOKENS and amount > charge.limit.amount:
-        return max(claim.least_tokens, charge.limit.amount)
+        whole = charge.limit.amount if charge.limit.whole is None else charge.limit.whole
+        return max(claim.least_tokens, whole) if amount > whole else amount
     return amount
 
 
