@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from tests.support.gateway import GatewayError, GatewayProcess
 from tests.support.waiting import until
 
 CALLS = 12
+RPM = 20
+LIMITED = "a-limited-key-of-24-chars"
 
 
 def children(pid: int) -> set[int]:
@@ -31,6 +34,19 @@ def asked(gateway: GatewayProcess, number: int) -> int:
     return call(f"{gateway.url}/v1/chat/completions", "POST", gateway.headers, body).status
 
 
+def admitted(gateway: GatewayProcess, enough: float) -> int:
+    """How many calls of the limited key go through until there are `enough`, at either worker; never more than its limit."""
+    began, count = time.monotonic(), 0
+    headers = {**gateway.headers, "authorization": f"Bearer {LIMITED}"}
+    body = {"model": "openai/gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
+    while count < enough:
+        status = call(f"{gateway.url}/v1/chat/completions", "POST", headers, body).status
+        assert status in (200, 429)
+        count += status == 200
+        assert count <= RPM + (time.monotonic() - began) * RPM / 60
+    return count
+
+
 def streamed(gateway: GatewayProcess, connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
     """A stream that has begun and runs for a while."""
     order = json.dumps({"sandbox": {"n": 100, "gap_ms": 10}})
@@ -45,11 +61,15 @@ def ledger(home: Path) -> list[str]:
 
 
 def test_two_workers_are_one_gateway(tmp_path: Path, provider: Provider) -> None:
-    configuration = {"providers": {"openai": {"base_url": f"{provider.url}/v1", "api_key": "env:UPSTREAM_KEY"}}}
-    gateway = GatewayProcess(tmp_path, configuration, {"UPSTREAM_KEY": "secret", "TIDEGATE_WORKERS": "2"})
+    configuration = {
+        "providers": {"openai": {"base_url": f"{provider.url}/v1", "api_key": "env:UPSTREAM_KEY"}},
+        "keys": [{"name": "limited", "value": "env:LIMITED_KEY", "limits": {"requests_per_minute": RPM}}],
+    }
+    gateway = GatewayProcess(tmp_path, configuration, {"UPSTREAM_KEY": "secret", "LIMITED_KEY": LIMITED, "TIDEGATE_WORKERS": "2"})
     with gateway, ThreadPoolExecutor(4) as threads:
         until(lambda: workers(gateway), {b"1", b"2"}.__eq__, within=60)
         assert list(threads.map(lambda number: asked(gateway, number), range(CALLS))) == [200] * CALLS
+        limited = admitted(gateway, 0.9 * RPM)
 
         both = children(gateway.pid)
         victim = min(both)
@@ -71,7 +91,7 @@ def test_two_workers_are_one_gateway(tmp_path: Path, provider: Provider) -> None
     printed = gateway.log()
     assert (printed.count("Tidegate serves on"), printed.count("a worker has ended")) == (1, 1)
     found = ledger(gateway.home)
-    assert (len(found), len(set(found))) == (2 * CALLS + 1, 2 * CALLS + 1)
+    assert (len(found), len(set(found))) == (2 * CALLS + limited + 1, 2 * CALLS + limited + 1)
 
 
 def test_workers_that_cannot_start_end_with_the_reason(tmp_path: Path) -> None:
