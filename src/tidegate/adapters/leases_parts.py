@@ -19,6 +19,8 @@ EVERY = 1.0
 """Seconds between two looks at what calls wanted."""
 PATIENCE = 5.0
 """Seconds that a call waits for the store at a start, and for its answer."""
+_AT_ONCE = 500
+"""Parts in one transaction."""
 
 _LOG = Log("tidegate.limits")
 
@@ -84,8 +86,9 @@ class PartDesk:
         """Asks for what calls wanted since the last look. Raises what the store raises."""
         async with self._lock:
             asks = {part: part.look(self._level(part)) for part in self._parts.values()}
-            if asks or self.is_away:
-                await self._exchange(asks)
+            looked = list(asks.items())
+            for at in range(0, max(len(looked), int(self.is_away)), _AT_ONCE):
+                await self._exchange(dict(looked[at : at + _AT_ONCE]))
             for part, want in asks.items():
                 if not want and not part.has and not part.asked:
                     del self._parts[part.charge.key]
@@ -97,8 +100,9 @@ class PartDesk:
             asks = {part: self._level(part) for part in self._parts.values()}
             for part, level in asks.items():
                 part.cap = min(part.cap, level)
-            if asks:
-                await self._exchange(asks)
+            left = list(asks.items())
+            for at in range(0, len(left), _AT_ONCE):
+                await self._exchange(dict(left[at : at + _AT_ONCE]))
 
     def answered(self, answer: Refusal) -> Refusal:
         """A part that is too small now may be larger soon: such a call is not refused for ever."""
