@@ -33,6 +33,8 @@ KINDS: tuple[Mapping[str, object], ...] = (
     {"n": 60, "mode": "rst", "die_at": 20},
 )
 """Of twenty calls three are streams that end, three clients leave theirs, and of one the provider dies."""
+ROOMY = 100 * CLIENTS * CALLS
+"""Calls a minute: limits whose parts the processes pass around, and that refuse nobody."""
 LEASE = 30.0
 """Seconds after which a gateway gives back what it holds and does not need."""
 Record = Callable[[str, object], None]
@@ -69,7 +71,8 @@ async def crowd(replicas: Replicas, clients: int, calls: int) -> list[int]:
 async def test_a_hard_budget_over_four_processes_is_used_up_and_never_passed(
     profile: Stores, tmp_path: Path, record_property: Record
 ) -> None:
-    with Replicas(tmp_path, profile, 4, budget(CAP)) as replicas:
+    limits = {**budget(CAP), "limits": {"requests_per_minute": ROOMY, "tokens_per_minute": ROOMY * 1000}}
+    with Replicas(tmp_path, profile, 4, limits, environ={"TIDEGATE_SHARE_PORT": "1"}) as replicas:
         replicas.warm()
         statuses = await crowd(replicas, CLIENTS, CALLS)
         assert {200, 429} <= set(statuses) <= {200, 429, 503}
