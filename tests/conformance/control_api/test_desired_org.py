@@ -303,3 +303,19 @@ async def test_what_a_document_can_say_is_said_by_the_export_of_it(api: World, t
 async def test_an_amount_is_exact(api: World, usd: object) -> None:
     await changes(api, "apply", {"budgets": [{**BUDGET, "usd": usd}]})
     assert await changes(api, "plan", {"budgets": [{**BUDGET, "usd": usd}]}) == []
+
+
+async def test_a_webhook_is_known_by_its_address_so_another_may_take_its_name(api: World) -> None:
+    def hook(name: str, place: int) -> dict[str, str]:
+        return {"name": name, "url": f"https://{place}.example.com"}
+
+    await changes(api, "apply", {"webhooks": [hook("one", 0)]})
+    wanted = {"webhooks": [hook("two", 0), hook("one", 1)]}
+    assert await changes(api, "apply", wanted) == [("update", "webhook", "one"), ("create", "webhook", "one")]
+    assert await changes(api, "plan", wanted) == []
+    swapped = {"webhooks": [hook("one", 0), hook("two", 1)]}
+    assert [change[0] for change in await changes(api, "apply", swapped)] == ["update", "update"]
+    assert await changes(api, "plan", swapped) == []
+    moved = {"webhooks": [hook("one", 2), hook("three", 0)]}
+    assert [change[0] for change in await changes(api, "apply", moved)] == ["delete", "update", "create"]
+    assert await changes(api, "plan", moved) == []

@@ -16,6 +16,7 @@ from tidegate.policy.roles import GATEWAY, Grant, org_scope
 from tidegate.policy.webhooks import MOST, origin_of
 from tidegate.records import DEFAULT_ORG, StoredWebhook
 
+_ORDER = {"delete": 0, "update": 1, "create": 2}
 _NEEDED = frozenset(f"webhooks:{verb}" for verb in ("create", "edit", "delete"))
 
 
@@ -36,9 +37,8 @@ def webhook_steps(call: Call, wanted: Sequence[DesiredWebhook], secrets: Mapping
     whole = [msgspec.structs.replace(entry, url=secrets.get(entry.url) or known.get(entry.url) or entry.url) for entry in wanted]
     _check(call, wanted, whole)
     steps: list[Step] = []
-    found = pairs(list(rows), whole, _says, lambda said, entry: (said.name, said.shared) == (entry.name, entry.shared))
     is_shared = False
-    for row, entry in found:
+    for row, entry in _pairs(rows, whole):
         step = _step(call, row, entry)
         if step is not None:
             steps.append(step)
@@ -46,8 +46,18 @@ def webhook_steps(call: Call, wanted: Sequence[DesiredWebhook], secrets: Mapping
     if steps:
         scope = GATEWAY if is_shared else org_scope(call.tenant.org_id)
         call.require_held((Grant(scope, _NEEDED),), "A change of webhooks")
-    steps.sort(key=lambda step: step.shown.action != "delete")
+    # An address belongs to one webhook at a time: whoever leaves one goes before whoever comes to it.
+    steps.sort(key=lambda step: _ORDER[step.shown.action])
     return steps
+
+
+def _pairs(rows: Sequence[StoredWebhook], whole: list[DesiredWebhook]) -> list[tuple[StoredWebhook | None, DesiredWebhook | None]]:
+    """What is sent to an address is signed for who reads it there, so a webhook is known by its address, and then by its name."""
+    found = pairs(list(rows), whole, _says, lambda said, entry: (said.url, said.shared) == (entry.url, entry.shared))
+    old = [row for row, entry in found if row is not None and entry is None]
+    new = [entry for row, entry in found if entry is not None and row is None]
+    both = [(row, entry) for row, entry in found if row is not None and entry is not None]
+    return [*both, *pairs(old, new, _says, lambda said, entry: (said.name, said.shared) == (entry.name, entry.shared))]
 
 
 def _says(row: StoredWebhook) -> DesiredWebhook:
@@ -85,7 +95,10 @@ def _step(call: Call, row: StoredWebhook | None, entry: DesiredWebhook | None) -
         updated_at=call.now,
     )
     after = msgspec.structs.replace(
-        base, url=base.url if is_reference(entry.url) else entry.url, disabled_at=disabled if entry.disabled else None
+        base,
+        name=entry.name,
+        url=base.url if is_reference(entry.url) else entry.url,
+        disabled_at=disabled if entry.disabled else None,
     )
     if row is None:
         return Step(shown("webhook", after.name, None, told(_short(_says(after)))), adding(call, after))
