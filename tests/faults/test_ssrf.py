@@ -38,7 +38,7 @@ from tidegate.records import Kept, Message, StoredProvider, StoredWebhook, Tenan
 Record = Callable[[str, object], None]
 ROOT = Path(__file__).parents[2]
 LAB = {"kind": "custom", "dialect": "openai_chat"}
-ADDRESSES = {"NewWebhook.url", "WebhookEdit.url", "NewCredential.origin"}
+ADDRESSES = {"NewWebhook.url", "WebhookEdit.url", "DesiredWebhook.url", "NewCredential.origin"}
 """Fields of the control API that hold an address: `origin` is compared with the provider's and reached by nobody."""
 OF_ENTRIES = {"base_url", "settings", "headers", "proxy", "ca_file", "api_key"}
 """Fields of a provider's entry that hold what its sender chose: `proxy`, `ca_file` and `api_key` are for the file alone, and no header says
@@ -129,6 +129,13 @@ async def moved_webhook(api: World, made: dict[str, str], url: str) -> int:
     return (await api.ask("PATCH", made["webhook"], api.operator, {"url": url}, headers={"if-match": "*"})).status
 
 
+async def desired_webhook(api: World, made: dict[str, str], url: str) -> int:
+    """By a document, where it may also be behind a reference."""
+    hooks = [{"name": "plain", "url": url}], [{"name": "referred", "url": "env:HOOK"}]
+    bodies = [{"webhooks": given, "secrets": {"env:HOOK": url}} for given in hooks]
+    return min([(await api.ask("POST", "/orgs/b/configuration/apply", api.operator, body)).status for body in bodies])
+
+
 async def provider(api: World, made: dict[str, str], url: str) -> int:
     body = {"name": "given", "entry": {**LAB, "base_url": url}}
     return (await api.ask("POST", "/providers", api.operator, body)).status
@@ -145,7 +152,7 @@ async def setting(api: World, made: dict[str, str], url: str) -> int:
     return (await api.ask("POST", "/providers", api.operator, {"name": "vertex", "entry": {"settings": settings}})).status
 
 
-WAYS = (webhook, moved_webhook, provider, moved_provider, setting)
+WAYS = (webhook, moved_webhook, desired_webhook, provider, moved_provider, setting)
 
 
 @pytest.fixture
