@@ -15,6 +15,7 @@ from tests.e2e.conftest import usage_of
 from tests.e2e.wire import Provider, call
 from tests.support.gateway import GatewayProcess
 
+pytestmark = pytest.mark.programme("T-ST-2", of="clients of each kind leave in each phase")
 SECONDS = 1.0
 IN_FLIGHT = b'tidegate_in_flight{route="openai/gpt-4o",surface="chat_completions"}'
 SLOW = {"n": 5000, "gap_ms": 10}

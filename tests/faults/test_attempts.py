@@ -18,6 +18,7 @@ EVENTS = 7
 """Of an answer of three tokens: its beginning, its tokens, its end, its usage and its terminator, in either dialect, and one more."""
 CUTS: tuple[dict[str, Any], ...] = ({"mode": "rst"}, {"mode": "fin"}, {"mode": "garbage"}, {"error_in_stream": True})
 DIALECTS = {"/v1/chat/completions": (b"[DONE]",), "/v1/messages": (b"message_stop",), "/v1/responses": (b"response.completed",)}
+pytestmark = pytest.mark.programme("T-ST-3", of="a provider that dies at every event")
 ERRORS = (b'"error"', b"response.failed")
 
 

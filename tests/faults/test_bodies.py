@@ -18,6 +18,8 @@ from tests.support.gateway import GatewayProcess
 from tidegate.wire.inflate import zstd
 
 Record = Callable[[str, object], None]
+
+pytestmark = pytest.mark.programme("T-NET-3")
 CAP = 1 << 20
 ENCODED = {400, 413, 415}
 BOMB = bytes(64 << 20)
@@ -134,6 +136,7 @@ async def test_bodies_that_lie_are_refused_and_cost_little(gateway: GatewayProce
     assert not provider.requests()
 
 
+@pytest.mark.programme("T-NET-2")
 async def test_clients_that_trickle_are_cut_in_time_and_harm_nobody(gateway: GatewayProcess, record_property: Record) -> None:
     """T-NET-2: a byte now and then puts no end off. Half of them send a head, the others have sent one, and send its body."""
     count = sizes().tricklers

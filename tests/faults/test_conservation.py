@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import URL, select
 from tests.faults.rig.sizes import sizes
 from tests.support.databases import opened
@@ -31,6 +32,8 @@ MODEL = "claude-sonnet-4-5"
 TEXT = " the water and the wind turn grey as small old boats lean into the bread of a winter morning"
 """A token of the vocabulary for each word, which is a token of the sandbox, and a delta."""
 Record = Callable[[str, object], None]
+
+pytestmark = pytest.mark.programme("T-LG-4")
 KINDS = (*("whole",) * 9, *("stream",) * 6, *("leaves",) * 3, "refused", "cut")
 """Fifteen of a hundred clients leave, five of a hundred first attempts are refused, and as many streams are cut."""
 

@@ -31,6 +31,8 @@ from tidegate.adapters.sql.schema_usage import ROLLUPS
 from tidegate.records import EVERYONE
 
 Record = Callable[[str, object], None]
+
+pytestmark = pytest.mark.programme("T-PG-1")
 LIMITS = {"limits": {"requests_per_minute": 1_000_000, "tokens_per_minute": 1_000_000_000}}
 EACH = 7
 """Events of a transaction."""
@@ -50,6 +52,7 @@ async def sums(database: Database) -> set[tuple[int, int]]:
     return {(int(requests), int(nano)) for requests, nano in found}
 
 
+@pytest.mark.programme("T-PG-3")
 async def test_a_commit_that_nobody_answered_for_loses_and_doubles_nothing(shared: Path, tmp_path: Path, record_property: Record) -> None:
     """Every second one was committed, every other one never came: whoever asked cannot know."""
     faults = (Fault("unanswered", "up", word=b"COMMIT"), Fault("reset", "up", word=b"COMMIT"))

@@ -19,6 +19,8 @@ from tidegate.proxy.failure import DRAINING
 
 Record = Callable[[str, object], None]
 
+pytestmark = pytest.mark.programme("T-KL-2")
+
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
@@ -61,6 +63,7 @@ async def test_a_gateway_that_is_killed_again_and_again_loses_no_attempt(stage: 
     assert {one.call.number for one in served if one.end == "complete" and one.status == 200} <= settled
 
 
+@pytest.mark.programme("T-DR-1")
 async def test_open_streams_end_well_when_the_gateway_is_asked_to_end(tmp_path: Path, record_property: Record) -> None:
     count = sizes().streams
     with staged(tmp_path, environ={"TIDEGATE_PRE_STOP": "2"}) as stage:
@@ -81,6 +84,7 @@ async def test_open_streams_end_well_when_the_gateway_is_asked_to_end(tmp_path: 
         assert verdict.figures["answered"] == len(rows) == len(transcripts)
 
 
+@pytest.mark.programme("T-DR-2")
 async def test_streams_that_outlast_the_end_are_told_so_and_settled(tmp_path: Path, record_property: Record) -> None:
     """T-DR-2: the time for open calls is too short. Each client speaks another dialect than its provider, or the same."""
     with staged(tmp_path, environ={"TIDEGATE_DRAIN": "1"}) as stage:
@@ -104,6 +108,7 @@ async def test_streams_that_outlast_the_end_are_told_so_and_settled(tmp_path: Pa
         assert len(stage.rows()) == len(stage.truth()) == len(calls)
 
 
+@pytest.mark.programme("T-DR-1")
 async def test_an_idle_connection_does_not_hold_the_end_up(stage: Stage) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", stage.gateway.port)
     assert (await make(stage.gateway.port, stage.gateway.key, Call(FIRST_NUMBER, script={"n": 1}))).status == 200

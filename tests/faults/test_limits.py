@@ -26,6 +26,8 @@ LATER = 0.5
 """Seconds that may pass between a call's admission and its begin at the provider, whose clock this goes by."""
 Record = Callable[[str, object], None]
 
+pytestmark = pytest.mark.programme("T-LG-3")
+
 
 @pytest.fixture
 async def opened(tmp_path: Path) -> AsyncGenerator[Stores]:
@@ -81,6 +83,7 @@ async def test_an_estimated_budget_is_passed_by_what_calls_in_flight_lack_and_no
     assert sum(each) >= 0.9 * cap
 
 
+@pytest.mark.programme("T-LG-7")
 async def test_tokens_per_minute_hold_in_any_minute_and_are_used_up(opened: Stores, tmp_path: Path, record_property: Record) -> None:
     """Three times as many as may be, of answers whose length nobody knows: all at once, or for as long as the size says. One gateway that
     counts by itself: of several, one for which Redis is too slow has its share besides, which is another drill's."""

@@ -25,12 +25,15 @@ from tests.faults.rig.storm import COST
 from tests.support.waiting import soon
 
 Record = Callable[[str, object], None]
+
+pytestmark = pytest.mark.programme("T-SP-2")
 ROOT = Path(__file__).parents[2]
 DISK = "100m"
 """Room for a segment and the reserve, and a little more."""
 SMALL_DISK = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", f'mount -t tmpfs -o size={DISK} none "$0" && exec "$@"')
 
 
+@pytest.mark.programme("T-SP-4")
 def test_a_drainer_that_is_killed_again_and_again_posts_each_event_once(tmp_path: Path, record_property: Record) -> None:
     events, kills = sizes().spooled, sizes().drainer_kills
     command = [sys.executable, "-m", "tests.faults.rig.storm", str(tmp_path), str(events), str(kills)]

@@ -36,6 +36,8 @@ from tidegate.ports.delivery import NotDelivered
 from tidegate.records import Kept, Message, StoredProvider, StoredWebhook, Tenant
 
 Record = Callable[[str, object], None]
+
+pytestmark = pytest.mark.programme("T-SSRF-1")
 ROOT = Path(__file__).parents[2]
 LAB = {"kind": "custom", "dialect": "openai_chat"}
 ADDRESSES = {"NewWebhook.url", "WebhookEdit.url", "DesiredWebhook.url", "NewCredential.origin"}

@@ -18,6 +18,8 @@ TOKENS = 8
 MODELS = {"openai_chat": "openai/gpt-4o", "anthropic": "anthropic/claude-sonnet-4-5"}
 Record = Callable[[str, object], None]
 
+pytestmark = pytest.mark.programme("T-ST-3")
+
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
@@ -90,6 +92,7 @@ def _said(transcript: Transcript) -> str | None:
     return None if transcript.answer is None else transcript.answer.text
 
 
+@pytest.mark.programme("T-ST-1")
 @pytest.mark.parametrize("size", [1, 3, 1460])
 @pytest.mark.parametrize("client", CLIENTS)
 async def test_other_pieces_change_nothing(
@@ -138,6 +141,7 @@ def _flaws(answer: Answer) -> list[str]:
     return answer.flaws if answer.error is None else []
 
 
+@pytest.mark.programme("T-ST-2")
 async def test_clients_that_leave_anywhere_are_settled_and_their_provider_is_let_go(
     stage: Stage, numbers: Iterator[int], record_property: Record
 ) -> None:
@@ -164,6 +168,7 @@ def _levels(log: str) -> set[str]:
     return {level for level in ("WARNING", "ERROR") if f'"level": "{level.lower()}"' in log}
 
 
+@pytest.mark.programme("T-ST-2")
 async def test_a_client_that_loses_patience_with_a_silent_network_lets_the_provider_go(stage: Stage, numbers: Iterator[int]) -> None:
     stage.proxy.fault = Fault("stall")
     try:

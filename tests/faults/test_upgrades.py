@@ -28,7 +28,7 @@ REPLICAS = 3
 SETTINGS = {"TIDEGATE_AUTO_MIGRATE": "1", "TIDEGATE_PRE_STOP": "4", "TIDEGATE_DRAIN": "5"}
 LIMITS = {"limits": {"requests_per_minute": 1_000_000, "tokens_per_minute": 1_000_000_000}, "budget": {"usd": "1000", "per": "total"}}
 
-pytestmark = nightly("two minutes of replicas that come and go")
+pytestmark = [nightly("two minutes of replicas that come and go"), pytest.mark.programme("T-DR-3")]
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ SENT = re.compile(
     r"host|content-(type|length)|user-agent|accept|accept-encoding|authorization|x-api-key|anthropic-(version|beta)|openai-[\w-]+|x-stainless-[\w-]+"
 )
 _USAGE = re.compile(rb',?\s*"stream_options"\s*:\s*\{\s*"include_usage"\s*:\s*true\s*\},?\s*')
+pytestmark = pytest.mark.programme("T-ST-1", of="recorded answers, whole, in random pieces and byte by byte")
 _EVENT = re.compile(rb".*?(?:\r\n\r\n|\n\n|\Z)", re.DOTALL)
 
 
