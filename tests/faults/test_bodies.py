@@ -122,7 +122,11 @@ async def test_bodies_that_lie_are_refused_and_cost_little(gateway: GatewayProce
     before = memory(gateway)
     for name, (sent, more, ends, expected) in cases.items():
         began = spent(gateway)
-        found = await status(gateway.port, sent, more, ends=ends)
+        try:
+            found = await status(gateway.port, sent, more, ends=ends)
+        except ConnectionResetError:
+            # A client that gets no CPU while its answer lies there finds it gone at the end of the connection, two seconds later.
+            found = await status(gateway.port, sent, more, ends=ends)
         cost = spent(gateway) - began
         most = max(most, cost)
         if found not in expected or cost > 0.2:

@@ -105,13 +105,15 @@ async def test_in_a_storm_of_503_attempts_stay_few_and_do_not_come_together(
 ) -> None:
     transcripts = await open_loop(gateway, "only", status=503)
     times = sorted(attempt["time"] for attempt in provider.attempts())
-    in_one_second = Counter(int(at - times[0]) for at in times[3:])
+    # Those of the first second came, or were under way, before enough failures had come back for the circuit to open.
+    opening = [at for at in times if at - times[0] < 1]
+    in_one_second = Counter(int(at - times[0]) for at in times[len(opening) :])
     assert {transcript.status for transcript in transcripts} == {503}
     assert len(times) <= 1.2 * len(transcripts) + 3
-    # Past the failures that opened the circuit, one call at a time tries it.
+    # Once it is open, one call at a time tries it.
     assert max(in_one_second.values(), default=0) <= 2
     record_property(
         "verdict",
-        f"storm of 503 for {sizes().storm:.0f} s: {len(transcripts)} calls, {len(times)} attempts, at most "
-        f"{max(in_one_second.values(), default=0)} in a second once the circuit had opened",
+        f"storm of 503 for {sizes().storm:.0f} s: {len(transcripts)} calls, {len(times)} attempts, {len(opening)} of them in the first "
+        f"second, at most {max(in_one_second.values(), default=0)} in a second once the circuit had opened",
     )

@@ -25,7 +25,7 @@ from tidegate.adapters.keystore import KeyStore
 
 START_LIMIT = 60.0
 """Seconds until the gateway must be ready, on a machine that is busy with other tests."""
-STOP_LIMIT = 10.0
+STOP_LIMIT = 30.0
 
 
 class GatewayError(Exception):
@@ -138,7 +138,7 @@ class GatewayProcess:
                 raise TimeoutError(f"no control API after {within} s:\n{self.log()}")
             time.sleep(0.05)
 
-    def usage(self, count: int = 0, within: float = 5.0) -> list[dict[str, Any]]:
+    def usage(self, count: int = 0, within: float = 30.0) -> list[dict[str, Any]]:
         """The usage events written so far; waits until there are `count` of them. Raises `TimeoutError`."""
         until = time.monotonic() + within
         while True:
