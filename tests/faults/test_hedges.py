@@ -35,6 +35,9 @@ def test_the_quick_one_answers(gateway: GatewayProcess, provider: Provider, slow
         "one/gpt-4o": (499, "hedge_lost"),
         "two/gpt-4o": (200, None),
     }
+    lost = next(row for row in found if row["estimated"] == "hedge_lost")
+    assert lost["usage"]["input"] > 10
+    assert lost["usage"]["output"] == 0
     assert sorted(attempt["end"] == "client_gone" for attempt in provider.attempts(2)) == [False, True]
     assert provider.open() == 0
 

@@ -22,7 +22,7 @@ from tidegate.ports import RawHeaders, UsageEvent
 from tidegate.proxy.admission import Admitted, end_user
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
-from tidegate.proxy.delivered import Delivered
+from tidegate.proxy.delivered import Delivered, nothing_delivered
 from tidegate.proxy.failure import DRAINING, UNRECORDED
 from tidegate.proxy.headers import header_value
 from tidegate.proxy.prepare import Prepared
@@ -155,16 +155,19 @@ class Attempt:
 
     @property
     def is_cut(self) -> bool:
-        """Its stream has not come to its end, and something of it had come, or the client would not wait for it."""
-        return self.delivered is not None and not self._settled and (self.gone or self.delivered.has_begun)
+        """Its stream has not come to its end, and something of it had come, or the client would not wait for it; or another attempt was
+        faster, whose provider had the same prompt."""
+        if self._settled:
+            return False
+        return self.has_lost or (self.delivered is not None and (self.gone or self.delivered.has_begun))
 
     async def count(self) -> None:
-        """Of a stream that was cut: what its provider has not told of its usage is counted, in a thread."""
+        """Of an answer that was cut: what its provider has not told of its usage is counted, in a thread."""
         delivered, call = self.delivered, self.call
-        if delivered is None:
+        if delivered is None and not self.has_lost:
             return
         self.usage = await asyncio.to_thread(
-            delivered.usage,
+            nothing_delivered if delivered is None else delivered.usage,
             self.usage,
             self.app.tokens,
             self.target.model,

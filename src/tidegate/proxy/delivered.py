@@ -60,11 +60,7 @@ class Delivered:
         output = -(-counter.count(text, model) * (self._kept + self._rest) // max(1, self._kept))
         if told is not None and told.input is not None:
             return msgspec.structs.replace(told, output=max(output, told.output or 0))
-        try:
-            prompt = estimate(asked(), counter, model)
-        except GatewayError:
-            prompt = size // _BYTES_PER_TOKEN + 1
-        return msgspec.structs.replace(told or Usage(), input=prompt, output=output)
+        return msgspec.structs.replace(told or Usage(), input=_prompt(counter, model, asked, size), output=output)
 
     def _read(self) -> tuple[str, int | None]:
         """The text of all deltas, and what was told of the output before the first of them (Anthropic's `message_start`)."""
@@ -85,3 +81,17 @@ class Delivered:
         except FrameError:
             pass
         return "".join(texts), announced
+
+
+def nothing_delivered(told: Usage | None, counter: TokenCounter, model: str, asked: Callable[[], Request], size: int) -> Usage:
+    """As `Delivered.usage`, of an attempt of whose answer nothing had come but what was `told`: it had the prompt."""
+    if told is not None and told.input is not None:
+        return told if told.output is not None else msgspec.structs.replace(told, output=0)
+    return msgspec.structs.replace(told or Usage(), input=_prompt(counter, model, asked, size), output=(told.output if told else 0) or 0)
+
+
+def _prompt(counter: TokenCounter, model: str, asked: Callable[[], Request], size: int) -> int:
+    try:
+        return estimate(asked(), counter, model)
+    except GatewayError:
+        return size // _BYTES_PER_TOKEN + 1

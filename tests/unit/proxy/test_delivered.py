@@ -12,7 +12,7 @@ from tidegate.ir.content import Origin, Text
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.ir.request import Message, Request
 from tidegate.ir.usage import Usage
-from tidegate.proxy.delivered import KEPT, Delivered
+from tidegate.proxy.delivered import KEPT, Delivered, nothing_delivered
 from tidegate.wire.framings import FRAMINGS
 from tidegate.wire.framings import SSE as EVENTS
 
@@ -68,6 +68,16 @@ def test_what_was_told_at_the_end_stands_also_where_the_beginning_alone_is_kept(
 def test_nothing_is_less_than_was_told_and_nothing_is_nothing() -> None:
     assert counted("anthropic", MESSAGE, Usage(input=0, output=50)) == Usage(input=0, output=50)
     assert counted("openai_chat", b"", None) == Usage(input=9, output=0)
+
+
+def test_of_an_answer_of_which_nothing_came_the_prompt_is_counted() -> None:
+    def alone(told: Usage | None) -> Usage:
+        return nothing_delivered(told, Letters(), "m", lambda: ASKED, 100)
+
+    assert alone(None) == Usage(input=9, output=0)
+    assert alone(Usage(output=3)) == Usage(input=9, output=3)
+    assert alone(Usage(input=7)) == Usage(input=7, output=0)
+    assert alone(Usage(input=7, output=4)) == Usage(input=7, output=4)
 
 
 def test_bytes_that_are_no_stream_end_the_count() -> None:

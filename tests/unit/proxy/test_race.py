@@ -92,6 +92,17 @@ async def test_the_first_that_commits_answers_and_the_other_is_cancelled(winner:
     assert [event.attempt for event in scene.memory.ledger.events] != [1, 1]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_of_a_loser_that_told_nothing_the_prompt_is_counted(stream: bool) -> None:
+    scene = Scene(Given(), Given(*STREAM, headers=SSE) if stream else Given(WHOLE))
+    task = scene.begin(stream=stream)
+    await scene.both_run()
+    scene.doors.open_doors["second"].set()
+    assert (await task).status == 200
+    lost = next(event for event in scene.memory.ledger.events if event.provider == "openai")
+    assert (lost.estimated, lost.usage) == ("hedge_lost", {"input": 6, "output": 0})
+
+
 async def test_both_answer_at_once_and_one_is_heard() -> None:
     scene = Scene(Given(WHOLE), Given(OTHER))
     task = scene.begin()
