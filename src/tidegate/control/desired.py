@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from tidegate.control import forms
 from tidegate.control.config import LimitsEntry, PriceEntry, ProviderEntry, RouteEntry
 from tidegate.control.entries import told
 from tidegate.control.load import Loaded
@@ -23,8 +24,8 @@ ORG_SECTIONS = ("keys", "limits", "budgets", "webhooks")
 """Of an organisation; those of `default` stand in the document of the gateway."""
 _NOT_OF_A_NAME = re.compile(r"[^A-Z0-9]+")
 
-Reference = Annotated[str, Meta(min_length=5, max_length=300, pattern=r"^(env|file):.+$", description="`env:NAME` or `file:/path`.")]
-Words = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Reference = Annotated[str, Meta(min_length=5, max_length=300, pattern=forms.REFERENCE, description="`env:NAME` or `file:/path`.")]
+Words = Annotated[str, Meta(min_length=1, max_length=200, pattern=forms.SOME_LINE)]
 
 
 class CredentialEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):

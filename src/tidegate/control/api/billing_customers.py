@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from tidegate.control import forms
 from tidegate.control.api import where
 from tidegate.control.api.billing_plans import External
 from tidegate.control.api.call import Call
@@ -20,7 +21,7 @@ from tidegate.ir.json import JsonObject
 from tidegate.records import DEFAULT_ORG, EVERYONE, Adjustment, Customer, ListQuery, Message, Organisation, Plan, Subscription, Team
 
 Kind = Literal["organisation", "team", "end_user"]
-Day = Annotated[str, Meta(pattern=r"^20\d\d-\d\d-\d\d$", description="A day, like `2026-06-01`.")]
+Day = Annotated[str, Meta(pattern=forms.DAY, description="A day, like `2026-06-01`.")]
 
 
 class CustomerView(msgspec.Struct, frozen=True, kw_only=True):

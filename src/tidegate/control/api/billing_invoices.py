@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from tidegate.control import billing
+from tidegate.control import billing, forms
 from tidegate.control.api import where
 from tidegate.control.api.call import Call
 from tidegate.control.api.fields import Id, moment, moment_or_none
@@ -21,7 +21,7 @@ from tidegate.records import Customer, Invoice, Payment
 from tidegate.usage_report import csv_line
 
 State = Literal["draft", "final"]
-Month = Annotated[str, msgspec.Meta(pattern=r"^20\d\d-(0[1-9]|1[0-2])$", description="A month, like `2026-06`.")]
+Month = Annotated[str, msgspec.Meta(pattern=forms.MONTH, description="A month, like `2026-06`.")]
 _COLUMNS = ("number", "invoice", "customer", "period", "state", "kind", "text", "quantity", "unit_nano", "per", "nano")
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from tidegate.control import forms
 from tidegate.control.api import where
 from tidegate.control.api.call import Call
 from tidegate.control.api.fields import Name, Short, moment, moment_or_none
@@ -17,7 +18,7 @@ from tidegate.policy.billing import Rate
 from tidegate.records import Plan
 
 Nano = Annotated[int, Meta(ge=0, le=10**15, description="Nano-dollars.")]
-External = Annotated[str, Meta(max_length=200, pattern=r"^[0-9A-Za-z_.:-]*$", description="Its id at the payment provider.")]
+External = Annotated[str, Meta(max_length=200, pattern=forms.EXTERNAL_ID, description="Its id at the payment provider.")]
 
 
 class RateFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from tidegate.control import forms
 from tidegate.control.api.fields import Moment, Name, Text, moment_or_none
 from tidegate.control.api.key_fields import Names, Networks, Patterns, Schedule
 from tidegate.control.desired import Reference, reference_of_key
@@ -27,7 +28,7 @@ NAMED_SCOPES = ("team", "user", "key")
 
 Scope = Literal["organisation", "team", "user", "key", "end_user", "route", "model", "tag"]
 OwnerKind = Literal["org", "team", "user", "service_account"]
-Subject = Annotated[str, Meta(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Subject = Annotated[str, Meta(max_length=256, pattern=forms.ONE_LINE)]
 Zone = Annotated[str, Meta(min_length=1, max_length=64)]
 Dollars = Annotated[str, Meta(max_length=40)] | Annotated[int, Meta(ge=0, le=9_000_000)] | Annotated[float, Meta(ge=0, le=9_000_000)]
 

@@ -5,16 +5,16 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from tidegate.control import forms
 from tidegate.control.api.problem import invalid_field
 
-_NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=_NO_CONTROLS, description="For people; not empty.")]
-Text = Annotated[str, Meta(max_length=2000, pattern=_NO_CONTROLS)]
-Short = Annotated[str, Meta(min_length=1, max_length=200, pattern=_NO_CONTROLS)]
-Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^\x00-\x20\x7f@]+@[^\x00-\x20\x7f@]+$")]
-Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[0-9A-Za-z_-]+$")]
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=forms.ONE_LINE, description="For people; not empty.")]
+Text = Annotated[str, Meta(max_length=2000, pattern=forms.ONE_LINE)]
+Short = Annotated[str, Meta(min_length=1, max_length=200, pattern=forms.ONE_LINE)]
+Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=forms.EMAIL)]
+Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=forms.ID)]
 Moment = Annotated[datetime, Meta(tz=True)]
 
 

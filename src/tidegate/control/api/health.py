@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from tidegate.control import forms
 from tidegate.control.api import where
 from tidegate.control.api.call import Call
 from tidegate.control.api.problem import invalid_field
@@ -17,9 +18,7 @@ from tidegate.policy.health import MOST_DRAINED, Place
 _LOG = Log("tidegate.health")
 TargetName = Annotated[
     str,
-    msgspec.Meta(
-        min_length=3, max_length=600, pattern=r"^[^/\x00-\x20\x7f]+/[^\x00-\x20\x7f]+$", description="`provider/model`, or `provider/*`."
-    ),
+    msgspec.Meta(min_length=3, max_length=600, pattern=forms.TARGET, description="`provider/model`, or `provider/*`."),
 ]
 
 

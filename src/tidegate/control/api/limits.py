@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from tidegate.control import forms
 from tidegate.control.api import where
 from tidegate.control.api.call import Call
 from tidegate.control.api.fields import Name, moment, moment_or_none
@@ -23,9 +24,7 @@ from tidegate.records import ApiKey, LimitRule, Team, User
 ScopeName = Literal["organisation", "team", "user", "key", "end_user", "route", "model", "tag"]
 Mode = Literal["enforce", "observe"]
 Reserve = Literal["strict", "estimate"]
-Subject = Annotated[
-    str, msgspec.Meta(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$", description="Its id or name; empty = each one of its kind.")
-]
+Subject = Annotated[str, msgspec.Meta(max_length=256, pattern=forms.ONE_LINE, description="Its id or name; empty = each one of its kind.")]
 Amount = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
 Nano = Annotated[int, msgspec.Meta(ge=0, le=9 * 10**15, description="Nano-dollars.")]
 Alerts = Annotated[list[Annotated[int, msgspec.Meta(ge=1, le=1000)]], msgspec.Meta(max_length=20, description="Percent of the amount.")]

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 
+from tidegate.control import forms
 from tidegate.control.api import where
 from tidegate.control.api.call import Call
 from tidegate.control.api.fields import Name, moment, moment_or_none
@@ -15,7 +16,7 @@ from tidegate.control.api.table import Nothing, Route
 from tidegate.policy.roles import GATEWAY, allows
 from tidegate.records import DEFAULT_ORG, EVERYONE, Organisation
 
-OrgId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$", description="Small letters, digits and dashes.")]
+OrgId = Annotated[str, msgspec.Meta(pattern=forms.ORG_ID, description="Small letters, digits and dashes.")]
 
 
 class OrgView(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from tidegate.control import forms
 from tidegate.control.api import where
 from tidegate.control.api.call import Call
 from tidegate.control.api.fields import moment, moment_or_none
@@ -23,7 +24,7 @@ from tidegate.records import Erasure, Subject, User
 
 SubjectKind = Literal["user", "end_user"]
 SubjectName = Annotated[
-    str, Meta(min_length=1, max_length=500, pattern=r"^[^\x00]+$", description="The user's id, or the end user's name as clients send it.")
+    str, Meta(min_length=1, max_length=500, pattern=forms.NO_NUL, description="The user's id, or the end user's name as clients send it.")
 ]
 LongCursor = Annotated[str, Meta(min_length=1, max_length=8192, description="`next` of the answer before.")]
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from tidegate.control import forms
 from tidegate.control.api import where
 from tidegate.control.api.call import Call
 from tidegate.control.api.configured import configuration
@@ -26,7 +27,7 @@ from tidegate.records import StoredPrice, StoredProvider
 
 Amounts = Annotated[dict[str, Any], Meta(description="Dollars by kind of usage, as under `prices` in tidegate.yaml, without `from`.")]
 Priced = Annotated[
-    str, Meta(min_length=3, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$", description="`provider/model`, or all that begin so: `lab/*`.")
+    str, Meta(min_length=3, max_length=300, pattern=forms.SOME_LINE, description="`provider/model`, or all that begin so: `lab/*`.")
 ]
 
 

@@ -5,10 +5,16 @@ from http import HTTPStatus
 
 import msgspec
 
+from tidegate.control import forms
+
 CONTENT_TYPE = "application/problem+json"
 
 _PATH = re.compile(r"^(?P<why>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown field `(?P<name>[^`]*)`")
+_FORM = re.compile(r"^Expected `str` matching regex ")
+_BY_TOLD = {repr(form): words for form, words in forms.WORDS.items()}
+"""As msgspec tells a pattern: in Python's quotes."""
+_OF_NO_WORDS = "a text of another form, which the API's document says"
 
 
 class FieldError(msgspec.Struct, frozen=True):
@@ -87,7 +93,7 @@ def conflict(detail: str) -> Problem:
 
 
 def of_validation(error: Exception) -> Problem:
-    """msgspec's message with its path, as one field's error."""
+    """msgspec's message with its path, as one field's error; for a pattern, what it allows in words."""
     found = _PATH.match(str(error))
     why = found["why"] if found else str(error)
     path = ((found["path"] if found else "") or "").removeprefix(".")
@@ -95,4 +101,7 @@ def of_validation(error: Exception) -> Problem:
     if unknown:
         path = f"{path}.{unknown['name']}" if path else unknown["name"]
         why = "there is no such field"
+    form = _FORM.match(why)
+    if form:
+        why = f"it is to be {_BY_TOLD.get(why[form.end() :], _OF_NO_WORDS)}"
     return invalid_field(path, why)

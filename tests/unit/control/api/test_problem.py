@@ -2,11 +2,15 @@
 
 import json
 from http import HTTPStatus
+from typing import Annotated, Any
 
 import msgspec
 import pytest
 
+from tidegate.control.api.fields import Email, Id, Name
+from tidegate.control.api.orgs import OrgId
 from tidegate.control.api.problem import FieldError, invalid, not_found, of_validation, unauthenticated
+from tidegate.control.desired import Reference
 
 
 class Inner(msgspec.Struct, forbid_unknown_fields=True):
@@ -41,6 +45,26 @@ def test_the_path_of_a_mistake(text: str, field: str) -> None:
     assert [error.field for error in problem.errors] == [field]
     assert problem.errors[0].message
     assert "$" not in problem.errors[0].message
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "words"),
+    [
+        (Id, "a b", "it is to be an id: letters, digits, `_` and `-`"),
+        (Email, "nobody", "it is to be an e-mail address, like `name@example.com`"),
+        (Name, "a\u0001", "it is to be a text of one line, without control characters"),
+        (OrgId, "Harbour_1", "it is to be 1 to 40 small letters, digits and dashes, with no dash at either end"),
+        (Reference, "the value", "it is to be where a value is read from: `env:NAME` or `file:/path`"),
+        (Annotated[str, msgspec.Meta(pattern="^it's$")], "x", "it is to be a text of another form"),
+    ],
+)
+def test_a_text_of_another_form_is_told_what_is_allowed(kind: Any, text: str, words: str) -> None:
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.convert([text], list[kind])
+    (error,) = of_validation(caught.value).errors
+    assert error.field == "[0]"
+    assert error.message.startswith(words)
+    assert "regex" not in error.message
 
 
 def test_the_document() -> None:
