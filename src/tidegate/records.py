@@ -95,13 +95,12 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """A key without what could be used: the digest is there for the snapshot and never leaves the process.
 
     `models` are names or beginnings with `*`; `routes` names of routes; `addresses` CIDRs; `times` are `{"days", "from", "to",
-    "time_zone"}`; empty means all. A key that `rotated_from` another replaces it; the old one ends at its `overlap_until`.
+    "time_zone"}`; empty means all. A key that `rotated_from` another replaces it; the old one ends at its `overlap_until`. `ext`: imported.
     """
 
     id: str
     name: str
     env: Literal["live", "test", "svc", "adm", "ext"] = "live"
-    """`ext` is one that another gateway made and that was imported."""
     digest: bytes = b""
     pepper_version: int = 1
     owner_kind: Literal["org", "team", "user", "service_account"] = "org"
@@ -114,6 +113,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     addresses: list[str] = []
     times: list[JsonObject] = []
     tags: list[str] = []
+    priority: Literal["interactive", "background", "batch"] = "interactive"
     expires_at: int | None = None
     disabled_at: int | None = None
     revoked_at: int | None = None

@@ -12,6 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from tests.support.gateway import GatewayError, GatewayProcess
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,39 @@ def test_a_key_that_was_made_here_signs_for_clients_of_aws(gateway: GatewayProce
     with pytest.raises(ClientError, match="was disabled"):
         while time.monotonic() < until:
             client.converse(**asked)
+
+
+def turned_away(gateway: GatewayProcess, priority: str) -> int:
+    """Calls that were refused because their turn did not come."""
+    found = re.search(
+        rf'tidegate_turned_away_total{{priority="{priority}",short="limit"}} (\d+)', httpx2.get(f"{gateway.url}/metrics").text
+    )
+    return 0 if found is None else int(found[1])
+
+
+def test_how_important_a_key_is_reaches_the_queue_without_a_restart(gateway: GatewayProcess, admin: tuple[str, str]) -> None:
+    url, key = admin
+    made = ask(f"{url}/orgs/default/keys", key, method="POST", json={"name": "nightly", "priority": "batch"}).json()
+    of_key = f"{url}/orgs/default/keys/{made['id']}"
+
+    def edit(priority: str) -> httpx2.Response:
+        headers = {"authorization": f"Bearer {key}", "if-match": ask(of_key, key).headers["etag"]}
+        return httpx2.patch(of_key, headers=headers, json={"priority": priority})
+
+    limit = {"name": "one", "scope": "key", "scope_id": made["id"], "measure": "concurrent", "per": "moment", "amount": 1}
+    assert ask(f"{url}/orgs/default/limits", key, method="POST", json=limit).status_code == 201
+    until(lambda: ask(f"{gateway.url}/v1/tidegate/quota", made["token"]).json().get("limits"))
+    chat = f"{gateway.url}/v1/chat/completions"
+    slow = {"model": "sandbox/echo", "stream": True, "messages": [{"role": "user", "content": '{"sandbox": {"n": 2, "gap_ms": 60000}}'}]}
+    quick = {"model": "sandbox/echo", "messages": [{"role": "user", "content": "Hi"}]}
+    with httpx2.stream("POST", chat, headers={"authorization": f"Bearer {made['token']}"}, json=slow, timeout=60) as running:
+        assert running.status_code == 200
+        assert ask(chat, made["token"], method="POST", json=quick).status_code == 429
+        assert (turned_away(gateway, "batch"), turned_away(gateway, "background")) == (1, 0)
+        assert edit("background").json()["priority"] == "background"
+        until(lambda: ask(chat, made["token"], method="POST", json=quick).status_code == 429 and turned_away(gateway, "background"))
+    assert edit("urgent").status_code == 400
+    assert ask(f"{of_key}/revoke", key, method="POST").status_code == 200
 
 
 def test_the_admin_key_is_shown_once(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from tidegate.adapters.keystore import KeyStoreError
 from tidegate.adapters.system_secrets import SystemSecrets
 from tidegate.cli.directory import NotThere, Org, actor, attempt, now
 from tidegate.cli.options import Home, complain, say, store
+from tidegate.control.config import PriorityName
 from tidegate.control.foreign_keys import ForeignKey, read_keys
 from tidegate.control.problems import ConfigError
 from tidegate.policy.keys import ID_LENGTH, digest_of_hash, token_digest
@@ -22,8 +23,10 @@ _TOLD = 20
 File = Annotated[Path, Parameter(allow_leading_hyphen=True, help="A CSV or JSON file; `-` is standard input.")]
 TeamId = Annotated[str | None, Parameter(name="--team", help="The team whose keys they become; else they are the organisation's.")]
 
+Importance = Annotated[PriorityName, Parameter(name="--priority", help="How important their calls are where there is too little room.")]
 
-def import_(file: File, /, *, org: Org = DEFAULT_ORG, team: TeamId = None, home: Home = None) -> int:
+
+def import_(file: File, /, *, org: Org = DEFAULT_ORG, team: TeamId = None, priority: Importance = "interactive", home: Home = None) -> int:
     """See `texts.IMPORT_KEYS`."""
     try:
         text = sys.stdin.read(_LARGEST) if str(file) == "-" else file.read_text(encoding="utf-8")
@@ -37,7 +40,7 @@ def import_(file: File, /, *, org: Org = DEFAULT_ORG, team: TeamId = None, home:
     if wrong:
         complain(f"{len(wrong)} keys cannot be taken over: nothing was imported")
         return 1
-    ids = attempt(home, lambda control: _stored(control, Tenant(org), team, found, pepper))
+    ids = attempt(home, lambda control: _stored(control, Tenant(org), team, priority, found, pepper))
     if ids is None:
         return 1
     for id in ids:
@@ -46,7 +49,9 @@ def import_(file: File, /, *, org: Org = DEFAULT_ORG, team: TeamId = None, home:
     return 0
 
 
-async def _stored(control: ControlStore, tenant: Tenant, team: str | None, found: list[ForeignKey], pepper: bytes) -> list[str]:
+async def _stored(
+    control: ControlStore, tenant: Tenant, team: str | None, priority: PriorityName, found: list[ForeignKey], pepper: bytes
+) -> list[str]:
     """The ids of the new keys."""
     by, at = actor(), now()
     digests = [token_digest(pepper, key.value) if key.value else digest_of_hash(pepper, key.sha256) for key in found]
@@ -71,6 +76,7 @@ async def _stored(control: ControlStore, tenant: Tenant, team: str | None, found
                 team_id=team,
                 models=key.models,
                 tags=key.tags,
+                priority=priority,
                 expires_at=key.expires_at,
                 created_by=f"{by.kind}/{by.id}",
                 created_at=at,

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from tidegate.control import forms
-from tidegate.control.config import LimitsEntry, PriceEntry, ProviderEntry, RouteEntry
+from tidegate.control.config import LimitsEntry, PriceEntry, PriorityName, ProviderEntry, RouteEntry
 from tidegate.control.entries import told
 from tidegate.control.load import Loaded
 from tidegate.control.secrets import is_reference
@@ -75,6 +75,7 @@ class KeyInFile(msgspec.Struct, frozen=True, kw_only=True):
     addresses: list[str] = []
     times: list[dict[str, Any]] = []
     tags: list[str] = []
+    priority: PriorityName = "interactive"
     expires_at: str | None = None
     disabled: bool = False
 

@@ -13,6 +13,7 @@ from tidegate.control.looking import Looking
 from tidegate.logs import Log
 from tidegate.policy.bounds import Hours
 from tidegate.policy.directory import Delta, Directory, Listed, Owner, State
+from tidegate.policy.overload.queue import Priority
 from tidegate.policy.reach import Reach
 from tidegate.policy.snapshot import Key
 from tidegate.ports import StorageUnavailable
@@ -48,6 +49,7 @@ def listed(org: str, row: ApiKey) -> Listed:
         tags=tuple(row.tags),
         routes=tuple(row.routes),
         revision=row.revision,
+        priority=Priority[row.priority.upper()],
         reach=Reach(
             ends_at=min(ends) / _MICROS if ends else None,
             addresses=tuple(row.addresses),

@@ -8,6 +8,8 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from tidegate.policy.overload.queue import Priority
+
 T = TypeVar("T")
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -32,6 +34,8 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     times: tuple[Hours, ...] = ()
     expires_at: int | None = None
     budget_nano: int | None = None
+    priority: Priority = Priority.INTERACTIVE
+    """The highest."""
 
 
 def wider(granter: Bounds, granted: Bounds) -> list[str]:
@@ -45,6 +49,7 @@ def wider(granter: Bounds, granted: Bounds) -> list[str]:
             ("times", _inside(granter.times, granted.times, _hours_inside)),
             ("expires_at", _at_most(granter.expires_at, granted.expires_at)),
             ("budget_nano", _at_most(granter.budget_nano, granted.budget_nano)),
+            ("priority", granted.priority >= granter.priority),
         )
         if not fits
     ]

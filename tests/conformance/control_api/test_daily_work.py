@@ -59,7 +59,14 @@ async def test_from_the_first_key_to_a_team_with_keys(each: World) -> None:
     await made(api, owner, f"/orgs/acme/teams/{team['id']}/members", {"user_id": person["id"]})
     account = await made(api, owner, "/orgs/acme/service-accounts", {"name": "indexer", "team_id": team["id"]})
     hours = {"days": ["mon"], "from": "08:00", "to": "18:00", "time_zone": "Europe/Berlin"}
-    fields = {"models": ["claude-*"], "routes": ["smart"], "addresses": ["10.0.0.0/8"], "times": [hours], "tags": ["night"]}
+    fields = {
+        "models": ["claude-*"],
+        "routes": ["smart"],
+        "addresses": ["10.0.0.0/8"],
+        "times": [hours],
+        "tags": ["night"],
+        "priority": "background",
+    }
     sent = {"name": "index", "env": "svc", "owner_kind": "service_account", "owner_id": account["id"], "purpose": "to index", **fields}
     key = await made(api, owner, "/orgs/acme/keys", sent)
     assert {name: key[name] for name in (*fields, "team_id", "owner_id", "purpose")} == {

@@ -77,7 +77,7 @@ async def test_a_key_that_gets_another_value_is_replaced_and_one_that_is_not_nam
     assert await changes(api, "plan", {"keys": [KEY]}, again) == []
     rows = (await api.ask("GET", "/orgs/a/keys", api.operator, query={"env": "live"})).json["items"]
     assert [(row["id"], row["state"]) for row in rows] == [("000000000000", "revoked"), ("000000000001", "active")]
-    edited = {**KEY, "addresses": ["10.0.0.0/8"], "disabled": True}
+    edited = {**KEY, "addresses": ["10.0.0.0/8"], "priority": "batch", "disabled": True}
     assert await changes(api, "apply", {"keys": [edited]}) == [("update", "key", "indexer")]
     assert (await export(api))["keys"] == [edited]
     assert await changes(api, "apply", {"keys": []}) == [("delete", "key", "indexer")]
@@ -221,6 +221,7 @@ def budgets(draw: st.DrawFn) -> dict[str, Any]:
 def key_entries(draw: st.DrawFn) -> dict[str, Any]:
     rules = {"models": draw(st.sampled_from([[], ["gpt-*"]])), "addresses": draw(st.sampled_from([[], ["10.0.0.0/8"]]))}
     more = {"times": draw(TIMES), "expires_at": draw(ENDS), "tags": draw(st.sampled_from([[], ["blue"]])), "disabled": draw(st.booleans())}
+    more["priority"] = draw(st.sampled_from(["interactive", "background", "batch"]))
     return {"purpose": draw(st.sampled_from(["", "for tests"])), **rules, **more, **draw(OWNERS)}
 
 

@@ -14,6 +14,7 @@ from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.listen import listen
 from tidegate.control.directory import KeyWatcher, listed
 from tidegate.policy.directory import Directory
+from tidegate.policy.overload.queue import Priority
 from tidegate.records import ApiKey, Organisation, Team, Tenant
 
 DEFAULT = Tenant("default")
@@ -73,6 +74,21 @@ async def test_a_start_reads_all_that_may_call(database: Database) -> None:
     assert (found.key.digest, found.key.models, found.key.org) == (b"defaultk4", ("a*",), "default")
     assert not await replica.watcher.step()
     assert replica.kept == 1
+
+
+async def test_how_important_a_key_is_follows_an_edit(database: Database) -> None:
+    await add(database, "k1")
+    await add(database, "k2", priority="batch")
+    replica = Replica(database)
+    await replica.watcher.step()
+
+    def priorities() -> list[Priority]:
+        return [found.key.priority for id in ("k1", "k2") if (found := replica.directory.find(id)) is not None]
+
+    assert priorities() == [Priority.INTERACTIVE, Priority.BATCH]
+    await edit(database, "k1", priority="background")
+    assert await replica.watcher.step()
+    assert priorities() == [Priority.BACKGROUND, Priority.BATCH]
 
 
 async def test_an_edit_reads_what_it_changed(database: Database) -> None:

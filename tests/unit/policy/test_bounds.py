@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidegate.policy.bounds import Bounds, Hours, admits, flaw_of_address, flaw_of_pattern, flaw_of_time_of_day, wider
+from tidegate.policy.overload.queue import Priority
 
 NAMES = ("claude-a", "claude-b", "gpt-x", "anthropic/claude-a")
 PATTERNS = (*NAMES, "claude-*", "anthropic/*", "c*", "*")
@@ -27,6 +28,8 @@ OFFICE = Hours(days=("mon", "tue", "wed"), from_="08:00", to="18:00", time_zone=
         (Bounds(models=("a",)), Bounds(models=("a*",)), ["models"]),
         (Bounds(routes=("smart",)), Bounds(routes=("smart", "fast")), ["routes"]),
         (Bounds(addresses=("10.0.0.0/8",)), Bounds(addresses=("10.2.0.0/16",)), []),
+        (Bounds(priority=Priority.BACKGROUND), Bounds(priority=Priority.BATCH), []),
+        (Bounds(priority=Priority.BACKGROUND), Bounds(), ["priority"]),
         (Bounds(addresses=("10.0.0.0/8",)), Bounds(addresses=("0.0.0.0/0",)), ["addresses"]),
         (Bounds(addresses=("10.0.0.0/8",)), Bounds(addresses=("::/0",)), ["addresses"]),
         (Bounds(addresses=("::/0",)), Bounds(addresses=("10.0.0.0/8",)), ["addresses"]),

@@ -135,6 +135,7 @@ api_key = Table(
     moment("overlap_until", optional=True),
     text("created_by"),
     *lifetime(),
+    Column("priority", Text, nullable=False, server_default="interactive"),
     owned("id"),
     _of_organisation(),
     ForeignKeyConstraint(["org_id", "team_id"], ["team.org_id", "team.id"]),

@@ -15,6 +15,7 @@ from msgspec import Meta
 from tidegate.control import forms
 from tidegate.control.api.fields import Moment, Name, Text, moment_or_none
 from tidegate.control.api.key_fields import Names, Networks, Patterns, Schedule
+from tidegate.control.config import PriorityName
 from tidegate.control.desired import Reference, reference_of_key
 from tidegate.ir.json import JsonObject
 from tidegate.policy.bounds import Hours
@@ -82,6 +83,7 @@ class KeyEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     addresses: Networks = []
     times: Schedule = []
     tags: Names = []
+    priority: PriorityName = "interactive"
     expires_at: Moment | None = None
     disabled: bool = False
 
@@ -178,6 +180,7 @@ def key_entry(row: ApiKey, called: Mapping[str, Called]) -> KeyEntry:
         addresses=row.addresses,
         times=msgspec.convert(row.times, list[Hours]),
         tags=row.tags,
+        priority=row.priority,
         expires_at=moment_or_none(row.expires_at),
         disabled=row.disabled_at is not None,
     )

@@ -215,6 +215,7 @@ def _rules(call: Call, entry: KeyEntry, row: ApiKey | None, where_it_is: str) ->
         "addresses": entry.addresses,
         "times": msgspec.to_builtins(entry.times),
         "tags": entry.tags,
+        "priority": entry.priority,
         "expires_at": ends,
         "disabled_at": disabled if entry.disabled else None,
     }

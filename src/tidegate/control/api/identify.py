@@ -14,6 +14,7 @@ import msgspec
 from tidegate.control.api.problem import Problem, unauthenticated
 from tidegate.policy import keys
 from tidegate.policy.bounds import Bounds, Hours, admits
+from tidegate.policy.overload.queue import Priority
 from tidegate.policy.roles import GATEWAY, Grant, grant, org_scope, within
 from tidegate.ports.control import ControlStore, View
 from tidegate.records import DEFAULT_ORG, EVERYONE, ApiKey, ListQuery, Organisation, RoleBinding, ServiceAccount, Tenant, User
@@ -115,6 +116,7 @@ def bounds_of(key: ApiKey) -> Bounds:
         addresses=tuple(key.addresses),
         times=msgspec.convert(key.times, tuple[Hours, ...]),
         expires_at=key.expires_at,
+        priority=Priority[key.priority.upper()],
     )
 
 

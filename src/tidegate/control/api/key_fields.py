@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 from tidegate.control.api.fields import Id, Moment, Name, Short, Text
 from tidegate.control.api.pagination import Paged
 from tidegate.control.api.problem import FieldError, invalid
+from tidegate.control.config import PriorityName
 from tidegate.policy.bounds import Hours, flaw_of_address, flaw_of_pattern, flaw_of_time_of_day
 from tidegate.records import KeyState
 
@@ -42,6 +43,7 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True):
     addresses: list[str]
     times: list[Hours]
     tags: list[str]
+    priority: PriorityName
     expires_at: datetime | None
     disabled_at: datetime | None
     revoked_at: datetime | None
@@ -77,6 +79,7 @@ class NewKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     addresses: Networks = []
     times: Schedule = []
     tags: Names = []
+    priority: PriorityName = "interactive"
     expires_at: Moment | UnsetType | None = UNSET
 
 
@@ -90,6 +93,7 @@ class KeyEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     addresses: Networks | UnsetType = UNSET
     times: Schedule | UnsetType = UNSET
     tags: Names | UnsetType = UNSET
+    priority: PriorityName | UnsetType = UNSET
     expires_at: Moment | UnsetType | None = UNSET
 
 

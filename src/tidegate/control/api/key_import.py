@@ -12,6 +12,7 @@ from tidegate.control.api.key_fields import Names, Patterns, check
 from tidegate.control.api.keys import require_within
 from tidegate.control.api.problem import FieldError, invalid, invalid_field
 from tidegate.control.api.table import Route
+from tidegate.control.config import PriorityName
 from tidegate.control.foreign_keys import ForeignKey, flaw_of
 from tidegate.policy.keys import ID_LENGTH, digest_of_hash, token_digest
 from tidegate.policy.roles import team_scope
@@ -28,6 +29,7 @@ class ImportedKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     sha256: Annotated[str, Meta(max_length=64)] = ""
     models: Patterns = []
     tags: Names = []
+    priority: PriorityName = "interactive"
     expires_at: Moment | None = None
 
 
@@ -81,6 +83,7 @@ async def import_keys(call: Call, asked: KeyImport) -> ImportDone:
             purpose=asked.purpose,
             models=key.models,
             tags=key.tags,
+            priority=key.priority,
             expires_at=None if key.expires_at is None else microseconds(in_reach("expires_at", key.expires_at)),
             created_by=call.actor_name,
             created_at=call.now,
