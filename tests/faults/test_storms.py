@@ -95,7 +95,7 @@ async def test_in_a_storm_of_429_nobody_comes_before_the_provider_said(
     assert all(transcript.refused and "retry-after" in transcript.headers for transcript in transcripts)
     record_property(
         "verdict",
-        f"storm of 429 with `retry-after: {wait}` for {sizes().storm:.0f} s: {len(transcripts)} calls, {len(times)} attempts, "
+        f"storm of 429 with a `retry-after` of {wait} s for {sizes().storm:.0f} s: {len(transcripts)} calls, {len(times)} attempts, "
         "none before its time",
     )
 
