@@ -32,7 +32,7 @@ KILLS = 300
 BACK = 2.0
 """Seconds within which half of those that were killed are ready again."""
 REPLICAS = 3
-LIMITS = {"limits": {"requests_per_minute": 1_000_000, "tokens_per_minute": 1_000_000_000}, "budget": {"usd": "1000", "per": "total"}}
+LIMITS = {"limits": {"requests_per_minute": 1_000_000, "tokens_per_minute": 1_000_000_000}, "budget": {"usd": "1000000", "per": "total"}}
 
 pytestmark = [nightly("minutes of kills"), pytest.mark.programme("T-KL-1")]
 
