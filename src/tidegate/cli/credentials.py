@@ -11,7 +11,7 @@ from tidegate.adapters.sql.control_store import SqlControlStore
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.system import SystemClock
 from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, attempt_on, everything, new_id, now
-from tidegate.cli.options import ConfigPath, Home, complain, say, table
+from tidegate.cli.options import ConfigPath, Home, complain, said, say, table
 from tidegate.cli.vault import read_secret, running, vault
 from tidegate.policy.credentials import provider_origin
 from tidegate.policy.secret import Secret
@@ -110,7 +110,7 @@ def create(
             await change.add(opened.seal(org, row, given))
         return row.id
 
-    return _said(attempt_on(home, work))
+    return said(attempt_on(home, work))
 
 
 @app.command
@@ -138,7 +138,7 @@ def rotate(id: str, /, *, source: SecretFrom = "-", org: Org = DEFAULT_ORG, conf
             await change.replace(opened.seal(org, row, given), "credential.rotate")
         return id
 
-    return _said(attempt_on(home, work))
+    return said(attempt_on(home, work))
 
 
 @app.command
@@ -194,7 +194,7 @@ def _changed(home: Home, org: str, id: str, work: Callable[[Change], Awaitable[N
             await work(change)
         return id
 
-    return _said(attempt(home, run))
+    return said(attempt(home, run))
 
 
 async def _load(change: Change, id: str) -> Credential:
@@ -218,10 +218,3 @@ def _secret(source: str) -> Secret | None:
 
 def _state(row: Credential) -> str:
     return "active" if row.disabled_at is None else "disabled"
-
-
-def _said(line: str | None) -> int:
-    if line is None:
-        return 1
-    say(line)
-    return 0

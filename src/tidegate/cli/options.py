@@ -52,6 +52,14 @@ def say(line: str = "") -> None:
     sys.stdout.write(line + "\n")
 
 
+def said(line: str | None) -> int:
+    """Tells what was done and returns the exit code; None is what failed, and was told by whoever met it."""
+    if line is None:
+        return 1
+    say(line)
+    return 0
+
+
 def complain(line: str) -> None:
     """To where it does not mix with what a script reads."""
     sys.stderr.write(line + "\n")

@@ -11,7 +11,7 @@ from tidegate.adapters.sql.control_store import SqlControlStore
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.system import SystemClock
 from tidegate.cli.directory import AsJson, NotThere, actor, attempt, attempt_on, everything, new_id, now
-from tidegate.cli.options import ConfigPath, Home, say, table
+from tidegate.cli.options import ConfigPath, Home, said, say, table
 from tidegate.cli.vault import running
 from tidegate.control.entries import plain
 from tidegate.control.kept import PLACE
@@ -113,7 +113,7 @@ def set_(
             await change.replace(msgspec.structs.replace(present, price=fresh.price, source=read_at or present.source), "price.update")
             return present.id
 
-    return _said(attempt_on(home, work))
+    return said(attempt_on(home, work))
 
 
 @app.command
@@ -134,7 +134,7 @@ def delete(id: str, /, *, home: Home = None) -> int:
             await change.remove(row)
         return id
 
-    return _said(attempt(home, work))
+    return said(attempt(home, work))
 
 
 def _decoded(entry: str | None) -> dict[str, Any]:
@@ -172,10 +172,3 @@ def _cells(row: StoredPrice) -> tuple[str, ...]:
     others = [kind for kind in row.price if kind not in ("input", "output")]
     amounts = (str(row.price.get(kind, "-")) for kind in ("input", "output"))
     return (row.id, row.name, day_of(row.valid_from // _MICROSECONDS) or "always", *amounts, ", ".join(others) or "-", row.source or "-")
-
-
-def _said(line: str | None) -> int:
-    if line is None:
-        return 1
-    say(line)
-    return 0

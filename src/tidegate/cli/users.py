@@ -9,7 +9,7 @@ from tidegate.adapters.keystore import KeyStoreError
 from tidegate.adapters.system_secrets import SystemSecrets
 from tidegate.cli import texts
 from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, everything, new_id, now
-from tidegate.cli.options import Home, complain, say, store, table
+from tidegate.cli.options import Home, complain, said, say, store, table
 from tidegate.control.problems import ConfigError
 from tidegate.policy.keys import ID_LENGTH, SECRET_LENGTH, format_token, token_digest
 from tidegate.policy.roles import GATEWAY, flaw_of_scope, org_scope, within
@@ -64,7 +64,7 @@ def create(name: str, /, *, email: str | None = None, org: Org = DEFAULT_ORG, ho
             await change.add(row)
         return row.id
 
-    return _said(attempt(home, work))
+    return said(attempt(home, work))
 
 
 @app.command
@@ -103,7 +103,7 @@ def grant(user: str, role: RoleName, /, *, scope: str | None = None, org: Org = 
             await change.add(row)
         return id
 
-    return _said(attempt(home, work))
+    return said(attempt(home, work))
 
 
 @app.command
@@ -151,15 +151,8 @@ def admin_key(user: str, /, *, name: str = "admin", org: Org = DEFAULT_ORG, home
     made = attempt(home, work)
     if made is not None:
         complain(f"Made the admin key {public}. It is not shown again:")
-    return _said(made)
+    return said(made)
 
 
 def _nobody(user: str) -> NotThere:
     return NotThere(f"there is no user `{user}` here: `tidegate users list` shows them")
-
-
-def _said(line: str | None) -> int:
-    if line is None:
-        return 1
-    say(line)
-    return 0

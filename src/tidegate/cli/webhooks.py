@@ -18,7 +18,7 @@ from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.installation import OtherPepper, require_pepper
 from tidegate.adapters.system import SystemClock
 from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt_on, everything, new_id, now
-from tidegate.cli.options import ConfigPath, Home, complain, load, say, store, table
+from tidegate.cli.options import ConfigPath, Home, complain, load, said, say, store, table
 from tidegate.policy.egress import place_of
 from tidegate.policy.secret import Secret
 from tidegate.policy.snapshot import Webhook
@@ -118,7 +118,7 @@ def create(
             await change.add(row)
         return row.id
 
-    return _said(attempt_on(home, work))
+    return said(attempt_on(home, work))
 
 
 @app.command
@@ -153,7 +153,7 @@ def edit(
             row = msgspec.structs.replace(row, disabled_at=None if enabled else row.disabled_at or now())
         await change.replace(row, "webhook.update")
 
-    return _said(_changed(home, org, id, work))
+    return said(_changed(home, org, id, work))
 
 
 @app.command
@@ -168,7 +168,7 @@ def secret(id: Id, /, *, org: Org = DEFAULT_ORG, home: Home = None) -> int:
             row = _there(await view.get(StoredWebhook, id), id)
         return webhook_secret(await _pepper(database, home), org, row.id, row.version)
 
-    return _said(attempt_on(home, work))
+    return said(attempt_on(home, work))
 
 
 @app.command
@@ -182,7 +182,7 @@ def rotate(id: Id, /, *, org: Org = DEFAULT_ORG, home: Home = None) -> int:
             row = await change.replace(msgspec.structs.replace(row, version=row.version + 1), "webhook.rotate")
         return webhook_secret(pepper, org, row.id, row.version)
 
-    return _said(attempt_on(home, work))
+    return said(attempt_on(home, work))
 
 
 @app.command
@@ -201,7 +201,7 @@ def test(id: Id, /, *, org: Org = DEFAULT_ORG, config: ConfigPath = None, home: 
             raise ValueError(f"{origin_of(row.url)} did not take it: {failure}") from None
         return f"{origin_of(row.url)} took the message."
 
-    return _said(attempt_on(home, work))
+    return said(attempt_on(home, work))
 
 
 @app.command
@@ -211,7 +211,7 @@ def delete(id: Id, /, *, org: Org = DEFAULT_ORG, home: Home = None) -> int:
     async def work(change: Change) -> None:
         await change.remove(await _load(change, id))
 
-    return _said(_changed(home, org, id, work))
+    return said(_changed(home, org, id, work))
 
 
 def _changed(home: Home, org: str, id: str, work: Callable[[Change], Awaitable[None]]) -> str | None:
@@ -268,10 +268,3 @@ def _whose(row: StoredWebhook, org: str) -> str:
 
 def _state(row: StoredWebhook) -> str:
     return "active" if row.disabled_at is None else "disabled"
-
-
-def _said(line: str | None) -> int:
-    if line is None:
-        return 1
-    say(line)
-    return 0

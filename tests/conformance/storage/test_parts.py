@@ -1,7 +1,7 @@
 """Limits by the minute of several processes that share a machine, over one database: exact wherever the calls come."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
@@ -12,7 +12,7 @@ from tidegate.adapters.leases import LeasedCounters
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.limits_parts import GRACE, SqlParts
 from tidegate.adapters.sql.limits_windows import SqlWindows
-from tidegate.policy.limits.part import PartAsk
+from tidegate.policy.limits.part import PartAsk, PartStand
 from tidegate.policy.limits.rules import Limit, Refusal, Reservation, charge, claim
 from tidegate.ports.limits import Parts
 
@@ -96,7 +96,7 @@ class Away:
         self.is_away = True
         self.asked = 0
 
-    async def exchange(self, asks: object) -> dict[str, object]:
+    async def exchange(self, asks: Mapping[str, PartAsk]) -> dict[str, PartStand]:
         self.asked += 1
         if self.is_away:
             raise OSError
@@ -106,7 +106,7 @@ class Away:
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_without_the_database_each_has_its_share(database: Database) -> None:
     clock, away = FixedClock(), Away()
-    async with process(database, "a", clock, away) as only:  # type: ignore[arg-type]  # it answers nothing that is read
+    async with process(database, "a", clock, away) as only:
         answers = await asked(only, "a", 61)
         assert admitted(answers) == 60
         away.is_away = False

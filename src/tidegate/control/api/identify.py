@@ -12,17 +12,24 @@ from typing import Never
 import msgspec
 
 from tidegate.control.api.problem import Problem, unauthenticated
+from tidegate.control.key_state import state_of
 from tidegate.policy import keys
 from tidegate.policy.bounds import Bounds, Hours, admits
 from tidegate.policy.overload.queue import Priority
 from tidegate.policy.roles import GATEWAY, Grant, grant, org_scope, within
 from tidegate.ports.control import ControlStore, View
-from tidegate.records import DEFAULT_ORG, EVERYONE, ApiKey, ListQuery, Organisation, RoleBinding, ServiceAccount, Tenant, User
+from tidegate.records import DEFAULT_ORG, EVERYONE, ApiKey, KeyState, ListQuery, Organisation, RoleBinding, ServiceAccount, Tenant, User
 
 PREFIX = "tgk_adm_"
 _TOUCH_AFTER = 60_000_000
 """Microseconds between two notes of a key's last use."""
 _MOST_BINDINGS = 500
+_WHY_ENDED: Mapping[KeyState, str] = {
+    "revoked": "was revoked",
+    "disabled": "is disabled",
+    "expired": "has expired",
+    "replaced": "was replaced by another one",
+}
 
 
 class Peppers:
@@ -98,15 +105,7 @@ async def identify(store: ControlStore, peppers: Peppers, token: str, now: int, 
 
 def ended(key: ApiKey, now: int) -> str | None:
     """Why a key no longer works; None if it does."""
-    if key.revoked_at is not None:
-        return "was revoked"
-    if key.disabled_at is not None:
-        return "is disabled"
-    if key.expires_at is not None and key.expires_at <= now:
-        return "has expired"
-    if key.overlap_until is not None and key.overlap_until <= now:
-        return "was replaced by another one"
-    return None
+    return _WHY_ENDED.get(state_of(key, now))
 
 
 def bounds_of(key: ApiKey) -> Bounds:
