@@ -16,7 +16,7 @@ from tidegate.adapters.http_dial import Dialer, Origin
 from tidegate.adapters.http_upload import send_upload
 from tidegate.policy.egress import Egress
 from tidegate.policy.snapshot import Upstream as UpstreamConfig
-from tidegate.ports import Upload, UpstreamFailure
+from tidegate.ports import Unsent, Upload, UpstreamFailure
 
 KEEP_ALIVE = 30.0
 """Seconds that an idle connection is kept: shorter than the load balancers in front of the providers (60 s and more) keep theirs."""
@@ -63,7 +63,10 @@ class HttpUpstream:
             connection = None if upload is not None else self._pooled(origin)
             if connection is None:
                 connection = Connection(self._loop, self._forget, self._room)
-                await self._dialer.dial(origin, connection, min(times.connect, within))
+                try:
+                    await self._dialer.dial(origin, connection, min(times.connect, within))
+                except asyncio.CancelledError:
+                    raise Unsent from None
             self._open[connection] = origin.key
             sent = self._loop.time()
             connection.until, connection.within = until, within

@@ -134,6 +134,8 @@ class Protocol(asyncio.Protocol):
         if self._call is not None:
             self._hub.drop(self._call)
         self._hub.changed()
+        # It holds the methods that it calls: without it, what is closed is free at once and waits for no collector.
+        del self._parser
 
     def pause_writing(self) -> None:
         self.is_congested = True

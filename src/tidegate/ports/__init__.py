@@ -3,6 +3,7 @@
 All times are in seconds; `Clock.now` is Unix time, `Clock.monotonic` is for intervals.
 """
 
+import asyncio
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias
@@ -25,6 +26,10 @@ class UpstreamFailure(Exception):
         super().__init__(message)
         self.phase = phase
         self.timeout = timeout
+
+
+class Unsent(asyncio.CancelledError):
+    """A call to a provider was cancelled before anything of it was sent."""
 
 
 class SlowBody(Exception):
@@ -166,7 +171,7 @@ class Upstream(Protocol):
     ) -> Awaitable[UpstreamAnswer]:
         """Sends a request and waits for the head of the answer, within the provider's `timeouts`. Raises `UpstreamFailure`. An upload is
         left where it stands when the provider answers before its end. `within` so many seconds all of it must have come, whatever comes
-        in between; else what waits for it gets the failure."""
+        in between; else what waits for it gets the failure. Who is cancelled before anything was sent gets `Unsent`."""
         ...
 
     async def aclose(self) -> None: ...

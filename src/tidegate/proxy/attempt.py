@@ -5,7 +5,7 @@ Filled while it runs, told to the client in headers, and emitted once as a usage
 
 import asyncio
 from asyncio import TimerHandle
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Protocol
 
 import msgspec
@@ -55,6 +55,8 @@ class Attempt:
     status = 0
     error: Error | None = None
     gone = False
+    was_sent = True
+    """Something of it may have reached the provider."""
     has_lost = False
     """Another attempt of the call was faster."""
     race: Race | None = None
@@ -155,19 +157,23 @@ class Attempt:
 
     @property
     def is_cut(self) -> bool:
-        """Its stream has not come to its end, and something of it had come, or the client would not wait for it; or another attempt was
-        faster, whose provider had the same prompt."""
+        """Its answer has not come to its end, and something of a stream had come, or nobody waits for it any more: its provider had the
+        prompt. Of files nothing is counted."""
         if self._settled:
             return False
-        return self.has_lost or (self.delivered is not None and (self.gone or self.delivered.has_begun))
+        if self.gone or self.has_lost or self.error is DRAINING:
+            return self.was_sent and self.upstream_status in (None, OK) and self.prepared.upload is None
+        return self.delivered is not None and self.delivered.has_begun
 
     async def count(self) -> None:
         """Of an answer that was cut: what its provider has not told of its usage is counted, in a thread."""
         delivered, call = self.delivered, self.call
-        if delivered is None and not self.has_lost:
+        if delivered is None and not self.is_cut:
             return
+        # Of a whole answer that had begun nobody knows how long it is.
+        unseen = None if self.upstream_status == OK and not call.head.stream else 0
         self.usage = await asyncio.to_thread(
-            nothing_delivered if delivered is None else delivered.usage,
+            partial(nothing_delivered, unseen) if delivered is None else delivered.usage,
             self.usage,
             self.app.tokens,
             self.target.model,

@@ -83,11 +83,14 @@ class Delivered:
         return "".join(texts), announced
 
 
-def nothing_delivered(told: Usage | None, counter: TokenCounter, model: str, asked: Callable[[], Request], size: int) -> Usage:
-    """As `Delivered.usage`, of an attempt of whose answer nothing had come but what was `told`: it had the prompt."""
-    if told is not None and told.input is not None:
-        return told if told.output is not None else msgspec.structs.replace(told, output=0)
-    return msgspec.structs.replace(told or Usage(), input=_prompt(counter, model, asked, size), output=(told.output if told else 0) or 0)
+def nothing_delivered(
+    unseen: int | None, told: Usage | None, counter: TokenCounter, model: str, asked: Callable[[], Request], size: int
+) -> Usage:
+    """As `Delivered.usage`, of an attempt of whose answer nothing had come but what was `told`: it had the prompt. `unseen` stands for the
+    output that was not told, None where nobody knows."""
+    told = told or Usage()
+    prompt = _prompt(counter, model, asked, size) if told.input is None else told.input
+    return msgspec.structs.replace(told, input=prompt, output=unseen if told.output is None else told.output)
 
 
 def _prompt(counter: TokenCounter, model: str, asked: Callable[[], Request], size: int) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.policy.attempts import Stage
-from tidegate.ports import UpstreamAnswer, UpstreamFailure
+from tidegate.ports import Unsent, UpstreamAnswer, UpstreamFailure
 from tidegate.proxy.attempt import Attempt
 from tidegate.proxy.failure import DRAINING, BrokenOff, Failure, failure_of, no_content
 from tidegate.proxy.headers import returned, without_secrets
@@ -43,7 +43,8 @@ async def run(attempt: Attempt) -> Failure | None:
         if attempt.reply.status:
             raise
         failure = Failure(unreadable.error)
-    except asyncio.CancelledError:
+    except asyncio.CancelledError as cancelled:
+        attempt.was_sent = not isinstance(cancelled, Unsent)
         failure = _too_slow(attempt, Stage.SENT if answer is None else Stage.HELD)
         if failure is None:
             raise

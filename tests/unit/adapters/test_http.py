@@ -7,12 +7,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.support.waiting import soon
 from tests.unit.adapters.values import pieces_of
 
 from tidegate.adapters import http, http_connection
 from tidegate.adapters.http import HttpUpstream
+from tidegate.adapters.http_dial import Dialer
 from tidegate.policy.snapshot import Timeouts, Upstream
-from tidegate.ports import UpstreamFailure
+from tidegate.ports import Unsent, UpstreamFailure
 from tidegate.providers.spec import ProviderSpec
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -133,6 +135,32 @@ async def test_nobody_listens() -> None:
         await upstream.open(config(), server.url, {}, b"", stream=True)
     await upstream.aclose()
     assert (failure.value.phase, failure.value.timeout) == ("connect", False)
+
+
+async def test_who_is_cancelled_before_it_is_connected_has_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def forever(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    async def silent(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
+
+    async with serving(silent) as (server, upstream):
+        sent = asyncio.ensure_future(upstream.open(config(), server.url, {}, b"x", stream=False))
+        await soon(lambda: server.heads)
+        sent.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await sent
+        assert not isinstance(caught.value, Unsent)
+        monkeypatch.setattr(Dialer, "dial", forever)
+
+        async def opened() -> None:
+            with pytest.raises(Unsent):
+                await upstream.open(config(), server.url, {}, b"x", stream=False)
+
+        calling = asyncio.create_task(opened())
+        await asyncio.sleep(0)
+        calling.cancel()
+        await calling
 
 
 async def test_a_name_that_does_not_exist() -> None:

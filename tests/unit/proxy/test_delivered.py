@@ -2,16 +2,19 @@
 
 import asyncio
 import json
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
-from tests.unit.proxy.values import CLAUDE, SSE, STREAM, Given, Letters, Memory, Slow, silence
+from tests.support.waiting import soon
+from tests.unit.proxy.values import CLAUDE, SSE, STREAM, WHOLE, Given, Got, Letters, Memory, Provider, Slow, silence
 
 from tidegate.dialects.table import DIALECTS
 from tidegate.ir.content import Origin, Text
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.ir.request import Message, Request
 from tidegate.ir.usage import Usage
+from tidegate.ports import Unsent, UsageEvent
 from tidegate.proxy.delivered import KEPT, Delivered, nothing_delivered
 from tidegate.wire.framings import FRAMINGS
 from tidegate.wire.framings import SSE as EVENTS
@@ -72,12 +75,13 @@ def test_nothing_is_less_than_was_told_and_nothing_is_nothing() -> None:
 
 def test_of_an_answer_of_which_nothing_came_the_prompt_is_counted() -> None:
     def alone(told: Usage | None) -> Usage:
-        return nothing_delivered(told, Letters(), "m", lambda: ASKED, 100)
+        return nothing_delivered(0, told, Letters(), "m", lambda: ASKED, 100)
 
     assert alone(None) == Usage(input=9, output=0)
     assert alone(Usage(output=3)) == Usage(input=9, output=3)
     assert alone(Usage(input=7)) == Usage(input=7, output=0)
     assert alone(Usage(input=7, output=4)) == Usage(input=7, output=4)
+    assert nothing_delivered(None, None, Letters(), "m", lambda: ASKED, 100) == Usage(input=9), "an output that nobody knows"
 
 
 def test_bytes_that_are_no_stream_end_the_count() -> None:
@@ -123,6 +127,69 @@ async def test_a_client_that_leaves_pays_for_what_had_come(monkeypatch: pytest.M
         await running
     (event,) = memory.ledger.events
     assert (event.status, event.estimated, event.usage, given.closed) == (499, "client_disconnect", {"input": 6, "output": 5}, True)
+
+
+async def leaver(memory: Memory, calling: Coroutine[Any, Any, Got]) -> UsageEvent:
+    """The row of a client that leaves once the provider has its call and, where it answers, the head of its answer has come."""
+    running = asyncio.create_task(calling)
+    await soon(lambda: memory.provider.sent)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    (event,) = memory.ledger.events
+    assert (event.status, event.estimated) == (499, "client_disconnect")
+    return event
+
+
+class Silent(Provider):
+    """Takes a call and says nothing; `raises` once it is cancelled."""
+
+    raises: BaseException | None = None
+
+    async def open(self, *args: Any, **more: Any) -> Given:
+        await super().open(*args, **more)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            if self.raises is not None:
+                raise self.raises
+        raise AssertionError
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_client_that_leaves_before_the_answer_pays_for_its_prompt(stream: bool) -> None:
+    memory = Memory(provider=Silent(Given()))
+    event = await leaver(memory, memory.chat(stream=stream))
+    assert (event.upstream_status, event.usage) == (None, {"input": 6, "output": 0})
+
+
+async def test_of_a_whole_answer_that_had_begun_nobody_knows_the_length() -> None:
+    memory = Memory(Slow(WHOLE))
+    event = await leaver(memory, memory.chat())
+    assert (event.upstream_status, event.usage) == (200, {"input": 6})
+
+
+async def test_of_a_call_that_was_never_sent_nothing_is_charged() -> None:
+    provider = Silent(Given())
+    provider.raises = Unsent()
+    memory = Memory(provider=provider)
+    event = await leaver(memory, memory.chat())
+    assert (event.usage, event.cost_nano) == (None, None)
+
+
+async def test_an_error_that_was_on_its_way_costs_nothing() -> None:
+    memory = Memory(Slow(b"{}", status=429))
+    event = await leaver(memory, memory.chat())
+    assert (event.upstream_status, event.usage) == (429, None)
+
+
+async def test_what_is_no_generation_counts_by_its_bytes() -> None:
+    memory = Memory(Slow(b"{}"))
+    body = {"model": "openai/text-embedding-3-small", "input": "Hello"}
+    event = await leaver(memory, memory.call("/v1/embeddings", body))
+    assert event.usage == {"input": len(memory.provider.sent[0].body) // 4 + 1}
 
 
 async def test_a_stream_that_ends_well_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,6 +174,7 @@ async def test_a_client_that_leaves_ends_both() -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert scene.rows() == {"openai": (499, "client_disconnect"), "second": (499, "client_disconnect")}
+    assert [event.usage for event in scene.memory.ledger.events] == [{"input": 6, "output": 0}] * 2, "both providers had the prompt"
     assert scene.in_flight() == 0
 
 

@@ -209,13 +209,13 @@ class Got(msgspec.Struct):
 class Memory:
     """A gateway and everything around it."""
 
-    def __init__(self, *given: Given | Exception, server: ServerSettings | None = None) -> None:
+    def __init__(self, *given: Given | Exception, server: ServerSettings | None = None, provider: Provider | None = None) -> None:
         made = snapshot(
             upstream("anthropic"), upstream("openai"), upstream("second", "openai"), routes=ROUTES, keys=(key("tests", token=KEY),)
         )
         if server is not None:
             made = msgspec.structs.replace(made, server=server)
-        self.provider = Provider(*given)
+        self.provider = provider or Provider(*given)
         self.ledger = Kept()
         self.access = Tokens()
         self.kept = MemoryKept(Ticks())
