@@ -7,11 +7,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.support.living import collecting_nothing, living
 from tests.support.waiting import soon
 from tests.unit.adapters.values import pieces_of
 
 from tidegate.adapters import http, http_connection
 from tidegate.adapters.http import HttpUpstream
+from tidegate.adapters.http_connection import Connection
 from tidegate.adapters.http_dial import Dialer
 from tidegate.policy.snapshot import Timeouts, Upstream
 from tidegate.ports import Unsent, UpstreamFailure
@@ -286,6 +288,19 @@ async def test_the_head_of_a_stream_may_take_longer_than_its_pieces() -> None:
             assert [piece async for piece in pieces_of(answer)] == [b"one"]
             answer.close()
         assert server.connections == 1
+
+
+async def test_a_closed_connection_is_free_without_the_collector() -> None:
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok")
+
+    async with serving(answer) as (server, upstream):
+        with collecting_nothing():
+            given = await upstream.open(config(), server.url, {}, b"", stream=False)
+            assert living(Connection) == 1
+            assert await given.read(10) == b"ok"
+            given.close()
+            await soon(lambda: living(Connection) == 0)
 
 
 async def test_a_stream_that_is_cut() -> None:

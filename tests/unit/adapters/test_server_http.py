@@ -8,10 +8,13 @@ import threading
 from typing import Any
 
 import pytest
+from tests.support.living import collecting_nothing, living
+from tests.support.waiting import soon
 from tests.unit.adapters.serving import serving
 
 from tidegate.adapters import server_http
 from tidegate.adapters.server_hub import Times
+from tidegate.adapters.server_protocol import Protocol
 from tidegate.ports import Client
 
 
@@ -46,6 +49,19 @@ async def test_a_connection_lasts_for_many_calls() -> None:
                 assert b"server:" not in head.lower()
         for _, writer in pairs:
             writer.close()
+
+
+async def test_a_closed_connection_is_free_without_the_collector() -> None:
+    async def handle(client: Client) -> None:
+        client.whole(200, [], b"ok")
+
+    async with serving(handle) as port:
+        with collecting_nothing():
+            reader, writer = await asked(port)
+            await asyncio.wait_for(reader.readuntil(b"ok"), 5)
+            assert living(Protocol) == 1
+            writer.close()
+            await soon(lambda: living(Protocol) == 0)
 
 
 async def test_the_first_signal_closes_idle_connections_and_lets_calls_end() -> None:
