@@ -32,7 +32,7 @@ async def decode_asked(route: Route, request: Request) -> tuple[bytes, Any]:
     try:
         return body, msgspec.json.decode(body or b"{}", type=route.asked)
     except msgspec.ValidationError as error:
-        raise of_validation(error) from None
+        raise of_validation(error, route.asked) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise invalid_field("", "the body is not JSON") from None
 
@@ -76,7 +76,7 @@ def _of_query(kind: type[msgspec.Struct], request: Request) -> Any:
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise of_validation(error) from None
+        raise of_validation(error, kind) from None
 
 
 def _is_list(kind: Any) -> bool:

@@ -6,11 +6,13 @@ from http import HTTPStatus
 import msgspec
 
 from tidegate.control import forms
+from tidegate.control.api.allowed import allowed
 
 CONTENT_TYPE = "application/problem+json"
 
 _PATH = re.compile(r"^(?P<why>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown field `(?P<name>[^`]*)`")
+_NO_SUCH_WORD = re.compile(r"^Invalid enum value (?P<sent>.*)$", re.DOTALL)
 _FORM = re.compile(r"^Expected `str` matching regex ")
 _BY_TOLD = {repr(form): words for form, words in forms.WORDS.items()}
 """As msgspec tells a pattern: in Python's quotes."""
@@ -92,8 +94,9 @@ def conflict(detail: str) -> Problem:
     return Problem(HTTPStatus.CONFLICT, "conflict", detail)
 
 
-def of_validation(error: Exception) -> Problem:
-    """msgspec's message with its path, as one field's error; for a pattern, what it allows in words."""
+def of_validation(error: Exception, kind: type) -> Problem:
+    """msgspec's message with its path, as one field's error. It says in words what a pattern allows, and which words
+    there are in `kind`, the type that was asked for."""
     found = _PATH.match(str(error))
     why = found["why"] if found else str(error)
     path = ((found["path"] if found else "") or "").removeprefix(".")
@@ -104,4 +107,8 @@ def of_validation(error: Exception) -> Problem:
     form = _FORM.match(why)
     if form:
         why = f"it is to be {_BY_TOLD.get(why[form.end() :], _OF_NO_WORDS)}"
+    wrong = _NO_SUCH_WORD.match(why)
+    words = allowed(kind, path) if wrong else []
+    if wrong and words:
+        why = f"{wrong['sent']} is not possible: it must be one of {', '.join(words)}"
     return invalid_field(path, why)

@@ -8,8 +8,10 @@ import msgspec
 import pytest
 
 from tidegate.control.api.fields import Email, Id, Name
+from tidegate.control.api.key_fields import KeyEdit, NewKey, OwnerKind
 from tidegate.control.api.orgs import OrgId
 from tidegate.control.api.problem import FieldError, invalid, not_found, of_validation, unauthenticated
+from tidegate.control.api.routes import ROUTES
 from tidegate.control.desired import Reference
 
 
@@ -40,7 +42,7 @@ class Outer(msgspec.Struct, forbid_unknown_fields=True):
 def test_the_path_of_a_mistake(text: str, field: str) -> None:
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.json.decode(text, type=Outer)
-    problem = of_validation(caught.value)
+    problem = of_validation(caught.value, Outer)
     assert problem.status == HTTPStatus.BAD_REQUEST
     assert [error.field for error in problem.errors] == [field]
     assert problem.errors[0].message
@@ -61,10 +63,45 @@ def test_the_path_of_a_mistake(text: str, field: str) -> None:
 def test_a_text_of_another_form_is_told_what_is_allowed(kind: Any, text: str, words: str) -> None:
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.convert([text], list[kind])
-    (error,) = of_validation(caught.value).errors
+    (error,) = of_validation(caught.value, list[kind]).errors
     assert error.field == "[0]"
     assert error.message.startswith(words)
     assert "regex" not in error.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent", "field", "words"),
+    [
+        (NewKey, {"name": "a", "env": "prod"}, "env", ("'prod'", "one of adm, live, svc, test")),
+        (KeyEdit, {"priority": "high"}, "priority", ("'high'", "one of background, batch, interactive")),
+        (
+            NewKey,
+            {"name": "a", "times": [{"days": ["mon", "monday"], "from": "08:00", "to": "09:00"}]},
+            "times[0].days[1]",
+            ("'monday'", "thu, tue"),
+        ),
+        (dict[str, OwnerKind], {"a": "nobody"}, "[...]", ("'nobody'", "org, service_account, team, user")),
+    ],
+)
+def test_a_word_that_is_not_possible_is_told_which_are(kind: Any, sent: Any, field: str, words: tuple[str, ...]) -> None:
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.convert(sent, kind)
+    (error,) = of_validation(caught.value, kind).errors
+    assert error.field == field
+    assert all(word in error.message for word in words)
+
+
+def test_the_words_of_every_request_are_told() -> None:
+    seen = 0
+    for route in ROUTES:
+        for field in msgspec.structs.fields(route.asked):
+            try:
+                msgspec.convert({field.encode_name: "no-such-word"}, route.asked, strict=False)
+            except msgspec.ValidationError as error:
+                if "enum" in str(error):
+                    assert "must be one of" in of_validation(error, route.asked).detail, (route.name, field.name)
+                    seen += 1
+    assert seen > 20
 
 
 def test_the_document() -> None:
