@@ -10,16 +10,18 @@ from typing import Annotated, TypeVar
 
 from cyclopts import Parameter
 
+from tidegate.adapters.keystore import KeyStoreError
 from tidegate.adapters.sql.address import BadAddress
 from tidegate.adapters.sql.changes import Changes
 from tidegate.adapters.sql.control_store import SqlControlStore
 from tidegate.adapters.sql.engine import Database
+from tidegate.adapters.sql.installation import OtherPepper, require_pepper
 from tidegate.adapters.sql.ready import ready
 from tidegate.adapters.sql.version import Behind
 from tidegate.adapters.system import SystemClock
 from tidegate.adapters.system_secrets import SystemSecrets
 from tidegate.cli.database import Unusable, with_database
-from tidegate.cli.options import complain
+from tidegate.cli.options import complain, store
 from tidegate.control.problems import ConfigError
 from tidegate.ports.control import ControlStore, Listed
 from tidegate.records import Actor, ListQuery, Scope
@@ -55,10 +57,14 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{SystemSecrets().base62(_ID_LENGTH)}"
 
 
+def control_store(database: Database) -> ControlStore:
+    return SqlControlStore(Changes(database, SystemClock()))
+
+
 def attempt(home: Path | None, work: Callable[[ControlStore], Awaitable[T]]) -> T | None:
     """What `work` gives; None where it could not be done, which has been said."""
 
-    return attempt_on(home, lambda database: work(SqlControlStore(Changes(database, SystemClock()))))
+    return attempt_on(home, lambda database: work(control_store(database)))
 
 
 def attempt_on(home: Path | None, work: Callable[[Database], Awaitable[T]]) -> T | None:
@@ -75,13 +81,23 @@ def attempt_on(home: Path | None, work: Callable[[Database], Awaitable[T]]) -> T
         return None
 
 
+async def pepper_of(database: Database, home: Path | None) -> bytes:
+    """What digests of keys are made with. Raises `ValueError` where the one that is here is not the gateways'."""
+    keys = store(home)
+    try:
+        await require_pepper(database, keys.peek().pepper)
+        return keys.read().pepper
+    except (KeyStoreError, OtherPepper, OSError) as error:
+        raise ValueError(str(error)) from None
+
+
 async def everything(
-    store: ControlStore, scope: Scope, kind: type[Listed], only: dict[str, str | tuple[str, ...]] | None = None
+    control: ControlStore, scope: Scope, kind: type[Listed], only: dict[str, str | tuple[str, ...]] | None = None
 ) -> list[Listed]:
     """All rows of a kind, over all pages."""
     found: list[Listed] = []
     after: str | None = None
-    async with store.view(scope) as view:
+    async with control.view(scope) as view:
         while True:
             page = await view.page(kind, ListQuery(limit=_PAGE, after=after, only=only or {}))
             found += page.items

@@ -1,4 +1,4 @@
-"""`tidegate keys`: gateway keys made, revoked and, by modules of their own, listed, checked and imported.
+"""`tidegate keys`: gateway keys made and, by modules of their own, listed, checked, changed and imported.
 A running gateway takes every change within two seconds."""
 
 from typing import Annotated
@@ -10,12 +10,16 @@ from tidegate.cli import texts
 from tidegate.cli.options import Home, complain, say, store
 from tidegate.control.problems import ConfigError
 from tidegate.policy.keys import KeyEnv
-from tidegate.policy.signed import secret_of
 
 app = App(name="keys")
 # These load the database's library, which the other commands of this module do without.
 app.command("tidegate.cli.keys_known:list_", name="list", help=texts.LIST_KEYS)
 app.command("tidegate.cli.keys_known:check", name="check", help=texts.CHECK_KEY)
+app.command("tidegate.cli.keys_change:revoke", name="revoke", help=texts.REVOKE_KEY)
+app.command("tidegate.cli.keys_change:disable", name="disable", help=texts.DISABLE_KEY)
+app.command("tidegate.cli.keys_change:enable", name="enable", help=texts.ENABLE_KEY)
+app.command("tidegate.cli.keys_change:rotate", name="rotate", help=texts.ROTATE_KEY)
+app.command("tidegate.cli.keys_change:aws", name="aws", help=texts.AWS_KEY)
 app.command("tidegate.cli.keys_import:import_", name="import", help=texts.IMPORT_KEYS)
 app.command("tidegate.cli.kek:rotate_kek", name="rotate-kek", help=texts.ROTATE_KEK)
 app.command("tidegate.cli.kek:forget_kek", name="forget-kek", help=texts.FORGET_KEK)
@@ -53,63 +57,6 @@ def create(*, name: Name = "key", model: Allowed = None, env: Env = "live", home
         return failed(error)
     complain(f"Made the key `{row.name}` with the id {row.id} for {', '.join(row.models) or 'all models'}. It is not shown again:")
     say(token)
-    return 0
-
-
-@app.command
-def revoke(id: str, /, *, home: Home = None) -> int:
-    """Revoke a key for ever. Calls that have begun are finished.
-
-    Examples
-
-    ```
-    tidegate keys revoke 4fGh71kLmN0p
-    ```
-
-    Parameters
-    ----------
-    id:
-        The key's id, or its name where only one key has it.
-    """
-    try:
-        row = store(home).revoke(id)
-    except (ConfigError, KeyStoreError, OSError) as error:
-        return failed(error)
-    complain(f"Revoked the key `{row.name}` with the id {row.id}.")
-    return 0
-
-
-@app.command
-def aws(id: str, /, *, home: Home = None) -> int:
-    """Print the access key and the secret with which clients of AWS use a key: those that sign their requests.
-
-    The secret is made from what the gateway keeps of the key, so it can be printed again. Clients that send a bearer key need none: they
-    take the key itself as `AWS_BEARER_TOKEN_BEDROCK`.
-
-    Examples
-
-    ```
-    tidegate keys aws 4fGh71kLmN0p
-    ```
-
-    Parameters
-    ----------
-    id:
-        The key's id, or its name where only one active key has it.
-    """
-    try:
-        stored = store(home).peek()
-    except (ConfigError, KeyStoreError, OSError) as error:
-        return failed(error)
-    active = [row for row in stored.keys if row.revoked is None]
-    found = [row for row in active if row.id == id] or [row for row in active if row.name == id]
-    if len(found) != 1:
-        complain(
-            f"error: {'no active key has' if not found else 'several keys have'} the id or the name `{id}`: `tidegate keys list` shows them"
-        )
-        return 1
-    say(f"AWS_ACCESS_KEY_ID={found[0].id}")
-    say(f"AWS_SECRET_ACCESS_KEY={secret_of(stored.pepper, found[0].digest)}")
     return 0
 
 

@@ -6,13 +6,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tidegate.adapters.keystore import KeyStoreError
+from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.system_secrets import SystemSecrets
-from tidegate.cli.directory import NotThere, Org, actor, attempt, now
-from tidegate.cli.options import Home, complain, say, store
+from tidegate.cli.directory import NotThere, Org, actor, attempt_on, control_store, now, pepper_of
+from tidegate.cli.options import Home, complain, say
 from tidegate.control.config import PriorityName
 from tidegate.control.foreign_keys import ForeignKey, read_keys
-from tidegate.control.problems import ConfigError
 from tidegate.policy.keys import ID_LENGTH, digest_of_hash, token_digest
 from tidegate.ports.control import ControlStore
 from tidegate.records import DEFAULT_ORG, ApiKey, Organisation, Team, Tenant
@@ -31,8 +30,7 @@ def import_(file: File, /, *, org: Org = DEFAULT_ORG, team: TeamId = None, prior
     try:
         text = sys.stdin.read(_LARGEST) if str(file) == "-" else file.read_text(encoding="utf-8")
         found, wrong = read_keys(text)
-        pepper = store(home).read().pepper
-    except (OSError, UnicodeDecodeError, ValueError, ConfigError, KeyStoreError) as error:
+    except (OSError, ValueError) as error:
         complain(f"error: {error}")
         return 1
     for line in wrong[:_TOLD]:
@@ -40,7 +38,12 @@ def import_(file: File, /, *, org: Org = DEFAULT_ORG, team: TeamId = None, prior
     if wrong:
         complain(f"{len(wrong)} keys cannot be taken over: nothing was imported")
         return 1
-    ids = attempt(home, lambda control: _stored(control, Tenant(org), team, priority, found, pepper))
+
+    async def work(database: Database) -> list[str]:
+        pepper = await pepper_of(database, home)
+        return await _stored(control_store(database), Tenant(org), team, priority, found, pepper)
+
+    ids = attempt_on(home, work)
     if ids is None:
         return 1
     for id in ids:

@@ -11,12 +11,9 @@ from cyclopts import Parameter
 
 from tidegate.adapters.keystore import KeyStoreError
 from tidegate.adapters.sql.address import BadAddress, address
-from tidegate.adapters.sql.changes import Changes
-from tidegate.adapters.sql.control_store import SqlControlStore
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.keys import key_of
-from tidegate.adapters.system import SystemClock
-from tidegate.cli.directory import AsJson, attempt_on, everything, now
+from tidegate.cli.directory import AsJson, attempt_on, control_store, everything, now
 from tidegate.cli.keys import failed
 from tidegate.cli.options import Home, complain, say, store, table
 from tidegate.control.key_state import state_of
@@ -49,11 +46,11 @@ def list_(*, state: State = None, org: Org = DEFAULT_ORG, json: AsJson = False, 
     """See `texts.LIST_KEYS`."""
     try:
         lines = [_of_file(row) for row in store(home).peek().keys] if org == DEFAULT_ORG else []
-        is_there = _has_database(home)
+        is_there = has_database(home)
     except (BadAddress, ConfigError, KeyStoreError, OSError) as error:
         return failed(error)
     if is_there:
-        rows = attempt_on(home, lambda database: everything(_store(database), Tenant(org), ApiKey))
+        rows = attempt_on(home, lambda database: everything(control_store(database), Tenant(org), ApiKey))
         if rows is None:
             return 1
         at = now()
@@ -78,7 +75,7 @@ def check(key: Key = "-", /, *, home: Home = None) -> int:
         return 1
     try:
         stored = store(home).peek()
-        is_there = _has_database(home)
+        is_there = has_database(home)
     except (BadAddress, ConfigError, KeyStoreError, OSError) as error:
         return failed(error)
     digest = form.token_digest(stored.pepper, text)
@@ -106,7 +103,7 @@ async def _told(database: Database, stored: StoredKeys, text: str) -> tuple[bool
         return False, ""
     tenant, row = found
     state = state_of(row, now())
-    async with _store(database).view(tenant) as view:
+    async with control_store(database).view(tenant) as view:
         stopped = await _stopped(view, row)
     is_good = state == "active" and not stopped
     what = "an admin key of the control API" if row.env == "adm" else f"for {_models(row.models)}"
@@ -126,14 +123,10 @@ async def _stopped(view: View, row: ApiKey) -> str:
     return next((f"its {name} is disabled" for name, found in named if found is not None and found.disabled_at is not None), "")
 
 
-def _has_database(home: Path | None) -> bool:
+def has_database(home: Path | None) -> bool:
     """A look at keys makes none. Raises `BadAddress` and `ConfigError`."""
     url = address(os.environ, settings(os.environ, home=home).home)
     return not url.drivername.startswith("sqlite") or (url.database is not None and Path(url.database).exists())
-
-
-def _store(database: Database) -> SqlControlStore:
-    return SqlControlStore(Changes(database, SystemClock()))
 
 
 def _of_file(row: StoredKey) -> Line:
@@ -163,8 +156,8 @@ def _of_database(row: ApiKey, at: int) -> Line:
 
 
 def _cells(line: Line) -> tuple[str, ...]:
-    used = "" if line.last_used is None else _time(line.last_used)
-    return line.id, line.name, line.env, line.place, _time(line.created), used, line.state, ", ".join(line.models) or "all"
+    used = "" if line.last_used is None else moment(line.last_used)
+    return line.id, line.name, line.env, line.place, moment(line.created), used, line.state, ", ".join(line.models) or "all"
 
 
 def _models(models: tuple[str, ...] | list[str]) -> str:
@@ -172,8 +165,9 @@ def _models(models: tuple[str, ...] | list[str]) -> str:
 
 
 def _state(row: StoredKey) -> str:
-    return "active" if row.revoked is None else f"revoked {_time(row.revoked)}"
+    return "active" if row.revoked is None else f"revoked {moment(row.revoked)}"
 
 
-def _time(seconds: int) -> str:
+def moment(seconds: int) -> str:
+    """Of UTC, for people."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")

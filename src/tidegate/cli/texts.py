@@ -52,7 +52,60 @@ tidegate keys check < key.txt
 ```
 """
 
-KEYS = """Make, list, revoke and check gateway keys.
+REVOKE_KEY = """Revoke a key for ever, one of `keys.json` or of the database. Calls that have begun are finished.
+
+Admin keys of the control API end by it too.
+
+Examples
+
+```
+tidegate keys revoke 4fGh71kLmN0p
+tidegate keys revoke indexer --org acme
+```
+"""
+
+DISABLE_KEY = """Stop a key of the database until it is enabled.
+
+Examples
+
+```
+tidegate keys disable 4fGh71kLmN0p
+```
+"""
+
+ENABLE_KEY = """Let a disabled key of the database work again.
+
+Examples
+
+```
+tidegate keys enable 4fGh71kLmN0p
+```
+"""
+
+ROTATE_KEY = """Make a new key in place of one of the database, and print it, once. Both work until the overlap has passed.
+
+The new one has everything of the old one, and lives as long as that was made for. It alone goes to standard output.
+
+Examples
+
+```
+export TIDEGATE_KEY=$(tidegate keys rotate 4fGh71kLmN0p --overlap 3600)
+```
+"""
+
+AWS_KEY = """Print the access key and the secret with which clients of AWS use a key: those that sign their requests.
+
+The secret is made from what the gateway keeps of the key, so it can be printed again. Clients that send a bearer key need none: they
+take the key itself as `AWS_BEARER_TOKEN_BEDROCK`.
+
+Examples
+
+```
+tidegate keys aws 4fGh71kLmN0p
+```
+"""
+
+KEYS = """Make, list, check, rotate and revoke gateway keys.
 
 Tokens are kept as digests only: each is shown once, when it is made. A running gateway takes every change within two seconds.
 """

@@ -5,12 +5,11 @@ from typing import Literal
 import msgspec
 from cyclopts import App
 
-from tidegate.adapters.keystore import KeyStoreError
+from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.system_secrets import SystemSecrets
 from tidegate.cli import texts
-from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, everything, new_id, now
-from tidegate.cli.options import Home, complain, said, say, store, table
-from tidegate.control.problems import ConfigError
+from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, attempt_on, control_store, everything, new_id, now, pepper_of
+from tidegate.cli.options import Home, complain, said, say, table
 from tidegate.policy.keys import ID_LENGTH, SECRET_LENGTH, format_token, token_digest
 from tidegate.policy.roles import GATEWAY, flaw_of_scope, org_scope, within
 from tidegate.ports.control import ControlStore
@@ -119,18 +118,13 @@ def admin_key(user: str, /, *, name: str = "admin", org: Org = DEFAULT_ORG, home
     name:
         What the key is for.
     """
-    try:
-        pepper = store(home).read().pepper
-    except (ConfigError, KeyStoreError, OSError) as error:
-        complain(f"error: {error}")
-        return 1
     secrets = SystemSecrets()
     public = secrets.base62(ID_LENGTH)
     token = format_token("adm", public, secrets.base62(SECRET_LENGTH))
 
-    async def work(control: ControlStore) -> str:
-        by = actor()
-        async with control.change(Tenant(org), by) as change:
+    async def work(database: Database) -> str:
+        by, pepper = actor(), await pepper_of(database, home)
+        async with control_store(database).change(Tenant(org), by) as change:
             if await change.get(User, user) is None:
                 raise _nobody(user)
             row = ApiKey(
@@ -148,7 +142,7 @@ def admin_key(user: str, /, *, name: str = "admin", org: Org = DEFAULT_ORG, home
             await change.add(row)
         return token
 
-    made = attempt(home, work)
+    made = attempt_on(home, work)
     if made is not None:
         complain(f"Made the admin key {public}. It is not shown again:")
     return said(made)

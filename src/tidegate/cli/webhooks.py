@@ -11,14 +11,12 @@ from cyclopts import App, Parameter
 
 from tidegate.adapters.alerts_webhook import try_out
 from tidegate.adapters.egress import EgressClient
-from tidegate.adapters.keystore import KeyStoreError
 from tidegate.adapters.sql.changes import Changes
 from tidegate.adapters.sql.control_store import SqlControlStore
 from tidegate.adapters.sql.engine import Database
-from tidegate.adapters.sql.installation import OtherPepper, require_pepper
 from tidegate.adapters.system import SystemClock
-from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt_on, everything, new_id, now
-from tidegate.cli.options import ConfigPath, Home, complain, load, said, say, store, table
+from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt_on, everything, new_id, now, pepper_of
+from tidegate.cli.options import ConfigPath, Home, complain, load, said, say, table
 from tidegate.policy.egress import place_of
 from tidegate.policy.secret import Secret
 from tidegate.policy.snapshot import Webhook
@@ -166,7 +164,7 @@ def secret(id: Id, /, *, org: Org = DEFAULT_ORG, home: Home = None) -> int:
     async def work(database: Database) -> str:
         async with _store(database).view(Tenant(org)) as view:
             row = _there(await view.get(StoredWebhook, id), id)
-        return webhook_secret(await _pepper(database, home), org, row.id, row.version)
+        return webhook_secret(await pepper_of(database, home), org, row.id, row.version)
 
     return said(attempt_on(home, work))
 
@@ -176,7 +174,7 @@ def rotate(id: Id, /, *, org: Org = DEFAULT_ORG, home: Home = None) -> int:
     """Sign with another secret from now on, and print it."""
 
     async def work(database: Database) -> str:
-        pepper = await _pepper(database, home)
+        pepper = await pepper_of(database, home)
         async with _store(database).change(Tenant(org), actor()) as change:
             row = await _load(change, id)
             row = await change.replace(msgspec.structs.replace(row, version=row.version + 1), "webhook.rotate")
@@ -192,7 +190,7 @@ def test(id: Id, /, *, org: Org = DEFAULT_ORG, config: ConfigPath = None, home: 
     async def work(database: Database) -> str:
         async with _store(database).view(Tenant(org)) as view:
             row = _there(await view.get(StoredWebhook, id), id)
-        made = webhook_secret(await _pepper(database, home), org, row.id, row.version)
+        made = webhook_secret(await pepper_of(database, home), org, row.id, row.version)
         to = Webhook(id=row.id, url=row.url, secret=Secret(made))
         egress = load(config, home).snapshot.egress
         try:
@@ -231,16 +229,6 @@ def _there(row: StoredWebhook | None, id: str) -> StoredWebhook:
     if row is None:
         raise NotThere(f"there is no webhook `{id}` here: `tidegate webhooks list` shows them")
     return row
-
-
-async def _pepper(database: Database, home: Path | None) -> bytes:
-    """Raises `ValueError` where the one that is here is not the gateways'."""
-    keys = store(home)
-    try:
-        await require_pepper(database, keys.peek().pepper)
-        return keys.read().pepper
-    except (KeyStoreError, OtherPepper, OSError) as error:
-        raise ValueError(str(error)) from None
 
 
 def _address(given: str, config: Path | None, home: Path | None) -> str:

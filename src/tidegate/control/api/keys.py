@@ -13,14 +13,14 @@ import msgspec
 from tidegate.control.api import where
 from tidegate.control.api.call import Call
 from tidegate.control.api.fields import in_reach, microseconds, moment, moment_or_none
-from tidegate.control.api.identify import bounds_of, ended, grants_of
+from tidegate.control.api.identify import bounds_of, grants_of
 from tidegate.control.api.key_fields import KeyEdit, KeyQuery, KeyView, MadeKey, NewKey, OwnerKind, Rotation, check
 from tidegate.control.api.pagination import Listing
 from tidegate.control.api.problem import FieldError, conflict, forbidden, invalid_field
 from tidegate.control.api.table import Nothing, Route
-from tidegate.control.key_state import state_of
+from tidegate.control.key_state import flaw_of_rotation, state_of, successor, with_token
 from tidegate.policy.bounds import Hours, wider
-from tidegate.policy.keys import ID_LENGTH, SECRET_LENGTH, format_token, token_digest
+from tidegate.policy.keys import ID_LENGTH, SECRET_LENGTH
 from tidegate.policy.roles import allows, org_scope, team_scope
 from tidegate.policy.signed import secret_of
 from tidegate.records import ApiKey, ServiceAccount, Team, TeamMember, User
@@ -104,22 +104,13 @@ async def edit_key(call: Call, asked: KeyEdit) -> KeyView:
 async def rotate_key(call: Call, asked: Rotation) -> MadeKey:
     """A new key with everything of the old one, which still works until the overlap has passed."""
     old = await call.load(ApiKey, call.params["key"])
-    if old.overlap_until is not None:
-        raise conflict("This key was rotated before: rotate the one that replaced it.")
-    if why := ended(old, call.now):
-        raise conflict(f"This key {why}: make a new one.")
-    fresh = msgspec.structs.replace(
-        old,
-        env="live" if old.env == "ext" else old.env,
-        id=call.services.secrets.base62(ID_LENGTH),
-        rotated_from=old.id,
-        expires_at=_renewed(call, old),
-        last_used_at=None,
-        created_by=call.actor_name,
-        created_at=call.now,
-        updated_at=call.now,
-        revision=1,
-    )
+    flaw = flaw_of_rotation(old, call.now)
+    if flaw is not None:
+        raise conflict(flaw)
+    fresh = successor(old, call.services.secrets.base62(ID_LENGTH), call.actor_name, call.now)
+    bound = call.caller.bounds.expires_at
+    if fresh.expires_at is not None and bound is not None:
+        fresh = msgspec.structs.replace(fresh, expires_at=min(fresh.expires_at, bound))
     await require_within(call, fresh)
     fresh, token = _with_token(call, fresh)
     await call.change.add(fresh)
@@ -250,21 +241,9 @@ def _expiry(call: Call, asked: Any) -> int | None:
     return at
 
 
-def _renewed(call: Call, old: ApiKey) -> int | None:
-    """The new key lives as long as the old one was made for, and no longer than the caller's."""
-    if old.expires_at is None:
-        return None
-    at = call.now + old.expires_at - old.created_at
-    bound = call.caller.bounds.expires_at
-    return at if bound is None else min(at, bound)
-
-
 def _with_token(call: Call, row: ApiKey) -> tuple[ApiKey, str]:
     peppers = call.services.peppers
-    if row.env == "ext":
-        raise ValueError("an imported key has the token that it came with")
-    token = format_token(row.env, row.id, call.services.secrets.base62(SECRET_LENGTH))
-    return msgspec.structs.replace(row, digest=token_digest(peppers.secret, token), pepper_version=peppers.current), token
+    return with_token(row, call.services.secrets.base62(SECRET_LENGTH), peppers.secret, peppers.current)
 
 
 def _stored(times: list[Hours]) -> list[dict[str, Any]]:
