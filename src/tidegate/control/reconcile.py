@@ -18,6 +18,8 @@ from tidegate.usage_report import UsageReport
 
 _NANO = 1_000_000_000
 _CENT = 10_000_000
+_FIRST_YEAR, _LAST_YEAR = 2000, 2200
+_MOST = Decimal(10) ** 15
 _DAY_COLUMNS = ("start_time", "start_time_iso", "starting_at", "usage_date_utc", "date")
 _MODEL_COLUMNS = ("model", "model_version", "line_item")
 _INPUT = ("input_tokens", "uncached_input_tokens", "usage_input_tokens_no_cache")
@@ -66,11 +68,12 @@ def read_export(text: str) -> dict[Key, Amounts]:
     """Raises `NoExport`."""
     found: dict[Key, Amounts] = {}
     rows = _json_rows(text) if text.lstrip()[:1] in ("{", "[") else _csv_rows(text)
-    count = 0
-    for row in rows:
-        count += 1
-        _add(found, row)
-    if not count:
+    for place, row in rows:
+        try:
+            _add(found, row)
+        except NoExport as error:
+            raise NoExport(f"{place}: {error}") from None
+    if not found:
         raise NoExport("the export has no rows")
     return found
 
@@ -117,13 +120,15 @@ def _less(theirs: int | None, ours: int | None) -> int | None:
     return None if theirs is None else theirs - (ours or 0)
 
 
-def _json_rows(text: str) -> Iterator[dict[str, Any]]:
-    """The results of all buckets, each with when its bucket begins."""
+def _json_rows(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Where it stands, and the result, of all buckets, each with when its bucket begins."""
     try:
         whole = msgspec.json.decode(text)
     except msgspec.DecodeError as error:
         raise NoExport(f"the file is not JSON: {error}") from None
-    for page in cast("list[Any]", whole) if isinstance(whole, list) else [whole]:
+    pages = cast("list[Any]", whole) if isinstance(whole, list) else [whole]
+    count = 0
+    for page in pages:
         buckets = cast("dict[str, Any]", page).get("data") if isinstance(page, dict) else None
         if not isinstance(buckets, list):
             raise NoExport("a page of an export has `data`, a list of buckets with `results`")
@@ -135,7 +140,10 @@ def _json_rows(text: str) -> Iterator[dict[str, Any]]:
             for result in cast("list[Any]", results):
                 if not isinstance(result, dict):
                     raise NoExport("a result of an export is an object")
-                yield {**_flat(cast("dict[str, Any]", result)), **begin}
+                count += 1
+                yield f"result {count}", {**_flat(cast("dict[str, Any]", result)), **begin}
+    if pages and cast("dict[str, Any]", pages[-1]).get("has_more") is True:
+        raise NoExport("there are more pages (`has_more`): fetch them too, and put all into one list")
 
 
 def _flat(result: dict[str, Any]) -> dict[str, Any]:
@@ -152,14 +160,15 @@ def _flat(result: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _csv_rows(text: str) -> Iterator[dict[str, Any]]:
+def _csv_rows(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
     reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
     names = set(reader.fieldnames or ())
     if not names & set(_DAY_COLUMNS) or not names & {*_INPUT, *_OUTPUT, *_DOLLARS}:
         raise NoExport(
             f"the first line names no day ({', '.join(_DAY_COLUMNS)}), or no amount ({', '.join((*_INPUT, *_OUTPUT, *_DOLLARS))})"
         )
-    yield from reader
+    for row in reader:
+        yield f"line {reader.line_num}", row
 
 
 def _add(found: dict[Key, Amounts], row: dict[str, Any]) -> None:
@@ -179,11 +188,15 @@ def _day(row: Mapping[str, Any]) -> str:
     value = next((row[name] for name in _DAY_COLUMNS if row.get(name) not in (None, "")), None)
     try:
         if isinstance(value, int) or (isinstance(value, str) and value.isdigit()):
-            return datetime.fromtimestamp(int(value), UTC).date().isoformat()
-        moment = datetime.fromisoformat(str(value))
+            moment = datetime.fromtimestamp(int(value), UTC)
+        else:
+            moment = datetime.fromisoformat(str(value))
+        day = (moment if moment.tzinfo is None else moment.astimezone(UTC)).date()
     except (ValueError, OverflowError, OSError):
-        raise NoExport(f"`{str(value)[:40]}` is no day") from None
-    return (moment if moment.tzinfo is None else moment.astimezone(UTC)).date().isoformat()
+        day = None
+    if day is None or not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise NoExport(f"`{str(value)[:40]}` is no day")
+    return day.isoformat()
 
 
 def _model(row: Mapping[str, Any]) -> str:
@@ -193,19 +206,24 @@ def _model(row: Mapping[str, Any]) -> str:
 
 
 def _sum(row: Mapping[str, Any], names: Iterable[str]) -> int:
-    try:
-        return sum(int(Decimal(str(row[name]))) for name in names if row.get(name) not in (None, ""))
-    except (InvalidOperation, ValueError, OverflowError):
-        raise NoExport("a count of tokens is no number") from None
+    return sum(int(_number(row, name)) for name in names if row.get(name) not in (None, ""))
 
 
 def _cost(row: Mapping[str, Any]) -> int | None:
     for names, unit in ((_DOLLARS, _NANO), (("cents",), _CENT)):
-        value = next((row[name] for name in names if row.get(name) not in (None, "")), None)
-        if value is None:
-            continue
-        try:
-            return int((Decimal(str(value)) * unit).to_integral_value(ROUND_HALF_UP))
-        except (InvalidOperation, OverflowError):
-            raise NoExport("an amount of money is no number") from None
+        name = next((name for name in names if row.get(name) not in (None, "")), None)
+        if name is not None:
+            return int((_number(row, name) * unit).to_integral_value(ROUND_HALF_UP))
     return None
+
+
+def _number(row: Mapping[str, Any], name: str) -> Decimal:
+    """Raises `NoExport` for what no export has: also for more digits than a bill."""
+    text = str(row[name])
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite() or abs(number) >= _MOST:
+        raise NoExport(f"`{name}` is `{text[:40]}`, which is no number")
+    return number

@@ -74,3 +74,17 @@ def test_a_providers_export_beside_the_ledger(home: Path, capsys: Capture) -> No
     assert main(["reconcile", str(export), "--provider", "openai", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["input"] == 1
     assert main(["reconcile", str(home / "none.csv"), "--provider", "openai"]) == 2
+    assert "there is no file" in capsys.readouterr().err
+    export.write_bytes(bytes(range(128, 256)))
+    assert main(["reconcile", str(export), "--provider", "openai"]) == 2
+    assert "is no text" in capsys.readouterr().err
+
+
+def test_a_provider_that_the_ledger_does_not_know_is_told(home: Path, capsys: Capture) -> None:
+    export = home / "costs.csv"
+    export.write_text("date,model,cost_usd\n2026-06-10,gpt-5,2\n2026-06-10,,1\n")
+    assert main(["reconcile", str(export), "--provider", "opnai"]) == 1
+    assert "nothing of `opnai` in these days: it has `openai`" in capsys.readouterr().err
+    assert main(["reconcile", str(export), "--provider", "openai"]) == 1
+    told = capsys.readouterr()
+    assert "2026-06-10  none" in told.out and "opnai" not in told.err

@@ -101,15 +101,29 @@ def test_exports_as_providers_give_them(text: str, model: str, amounts: Amounts)
         ('{"data":[{"results":[1]}]}', "is an object"),
         ('{"data":[]}', "no rows"),
         ("a,b\n1,2\n", "names no day"),
-        ("date,model,input_tokens\nsoon,m,1\n", "is no day"),
-        ("date,model,input_tokens\n2026-06-01,m,many\n", "no number"),
-        ("date,model,cost_usd\n2026-06-01,m,free\n", "no number"),
+        ("date,model,input_tokens\nsoon,m,1\n", "line 2: `soon` is no day"),
+        ("date,model,input_tokens\n9999-12-31,m,1\n", "line 2: .*is no day"),
+        ("date,model,input_tokens\n0001-01-01,m,1\n", "is no day"),
+        ("date,model,input_tokens\n2026-06-01,m,1\n2026-06-01,m,many\n", "line 3: `input_tokens` is `many`"),
+        ('date,model,input_tokens\n2026-06-01,m,"1,005"\n', "`1,005`, which is no number"),
+        ("date,model,cost_usd\n2026-06-01,m,free\n", "line 2: `cost_usd` is `free`"),
+        ("date,model,cost_usd\n2026-06-01,m,NaN\n", "no number"),
+        ("date,model,cost_usd\n2026-06-01,m,1e999999\n", "no number"),
+        ("date,model,input_tokens\n2026-06-01,m,1e999999\n", "no number"),
+        (json.dumps({"data": [{"start_time": JUNE_1, "results": [{"input_tokens": []}]}]}), "result 1: `input_tokens`"),
+        (json.dumps({"data": [], "has_more": False}), "no rows"),
+        (json.dumps(json.loads(OPENAI_USAGE) | {"has_more": True}), "there are more pages"),
         ("", "names no day"),
     ],
 )
 def test_files_that_are_none(text: str, words: str) -> None:
     with pytest.raises(NoExport, match=words):
         read_export(text)
+
+
+def test_pages_in_a_list_are_whole_where_the_last_one_is() -> None:
+    page = json.loads(OPENAI_USAGE)
+    assert read_export(json.dumps([page | {"has_more": True}, page])) == {("2026-06-01", "gpt-5"): Amounts(input=210, output=22)}
 
 
 def report(*rows: tuple[int, str, int, int, int]) -> UsageReport:
