@@ -1,5 +1,7 @@
 """How the tables spell what SQLAlchemy leaves open: names of constraints, times, JSON, and what every tenant's table begins with."""
 
+import sys
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Column, Integer, MetaData, PrimaryKeyConstraint, Text
@@ -43,3 +45,8 @@ def owned(*key: str) -> PrimaryKeyConstraint:
 def lifetime() -> tuple[Column[Any], ...]:
     """What every row that people edit has: `revision` counts its changes and is its ETag."""
     return moment("created_at"), moment("updated_at"), Column("revision", Integer, nullable=False, default=1)
+
+
+def names_of(columns: Iterable[Column[Any]]) -> list[str]:
+    """As plain strings: SQLAlchemy's own are of a class that dictionaries are slow with."""
+    return [sys.intern(str(column.name)) for column in columns]

@@ -4,11 +4,14 @@ mended, because the money of a row matters more than its wording. Prompts and an
 import hashlib
 import math
 import re
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 
-from tidegate.adapters.sql.schema_usage import KINDS
+from tidegate.adapters.sql.columns import names_of
+from tidegate.adapters.sql.schema_usage import KINDS, ledger
+from tidegate.ir.json import JsonObject
 from tidegate.ports import UsageEvent
 
 Row = dict[str, Any]
@@ -26,9 +29,24 @@ LATEST = 253_402_300_800
 
 _ENTRIES = frozenset(("settled", "unknown", "void"))
 _CORRECTION = re.compile(r"correction(:[1-9][0-9]{0,5})?")
-_TOKEN_COLUMNS = {kind: f"{kind}_tokens" for kind in KINDS}
-_NO_TOKENS: dict[str, int | None] = dict.fromkeys(_TOKEN_COLUMNS.values())
-_COUNTED = frozenset((*KINDS, "web_searches", "images", "cost_nano"))
+_EMPTY: dict[str, Any] = dict.fromkeys(names_of(column for column in ledger.columns if column.name != "seq"))
+_AMOUNTS = {**{kind: f"{kind}_tokens" for kind in KINDS}, "web_searches": "web_searches", "images": "images"}
+"""Columns of the counters of usage."""
+_COUNTED = _AMOUNTS.keys() | {"cost_nano"}
+_TEXTS = {
+    "key_id": "key",
+    "key_name": "key_name",
+    "team_id": "team",
+    "user_id": "user",
+    "end_user": "end_user",
+    "surface": "surface",
+    "route": "route",
+    "target": "target",
+    "provider": "provider",
+    "model": "model",
+}
+"""Columns of text that every row has, and the fields that they are made of."""
+_texts_of = attrgetter(*_TEXTS.values())
 _ENCODE = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -43,50 +61,44 @@ def is_correction(entry: str) -> bool:
 
 def row_of(event: UsageEvent) -> Row:
     """Raises `Unstorable`."""
-    usage = event.usage or {}
-    signed = is_correction(event.entry)
-    if not signed and event.entry not in _ENTRIES:
+    signed = event.entry not in _ENTRIES
+    if signed and not is_correction(event.entry):
         raise Unstorable("entry is none of settled, unknown, void and correction")
-    row: Row = {
-        "org_id": _identity("org", event.org),
-        "request_id": _identity("request_id", event.request_id),
-        "attempt": _whole("attempt", event.attempt, 1 << 31),
-        "entry": event.entry,
-        "at": _moment(event.at),
-        "key_id": _text(event.key),
-        "key_name": _text(event.key_name),
-        "team_id": _text(event.team),
-        "user_id": _text(event.user),
-        "end_user": _text(event.end_user),
-        "tags": sorted({_text(tag) for tag in event.tags if tag})[:TAG_LIMIT] or None if event.tags else None,
-        "surface": _text(event.surface),
-        "route": _text(event.route),
-        "target": _text(event.target),
-        "provider": _text(event.provider),
-        "model": _text(event.model),
-        "stream": bool(event.stream),
-        "identity": bool(event.identity),
-        "status": _whole("status", event.status, 1 << 31),
-        "upstream_status": None if event.upstream_status is None else _whole("upstream_status", event.upstream_status, 1 << 31),
-        "error": None if event.error is None else _text(event.error),
-        "web_searches": _amount("usage.web_searches", usage.get("web_searches"), signed),
-        "images": _amount("usage.images", usage.get("images"), signed),
-        "other_usage": {name: value for name, value in usage.items() if name not in _COUNTED} or None,
-        "estimated": None if event.estimated is None else _text(event.estimated),
-        "cost_nano": _amount("cost_nano", event.cost_nano, signed),
-        "saved_nano": max(-LARGEST, min(event.saved_nano, LARGEST)) if type(event.saved_nano) is int else 0,
-        "price_source": None if event.price_source is None else _text(event.price_source),
-        "lines": event.lines or None,
-        "duration_us": _micros(event.duration_ms),
-        "first_byte_us": None if event.first_byte_ms is None else _micros(event.first_byte_ms),
-        "receipt": event.receipt or None,
-        "receipt_digest": hashlib.sha256(_ENCODE(event.receipt)).digest() if event.receipt else None,
-    }
-    row.update(_NO_TOKENS)
-    for kind, value in usage.items():
-        if kind in _TOKEN_COLUMNS:
-            row[_TOKEN_COLUMNS[kind]] = _amount(kind, value, signed)
+    row: Row = _EMPTY.copy()
+    row["org_id"] = _identity("org", event.org)
+    row["request_id"] = _identity("request_id", event.request_id)
+    row["attempt"] = _whole("attempt", event.attempt)
+    row["entry"] = event.entry
+    row["at"] = _moment(event.at)
+    texts = _texts_of(event)
+    row.update(zip(_TEXTS, texts if _is_plain("".join(texts)) else map(_text, texts), strict=True))
+    row["stream"], row["identity"] = int(event.stream), int(event.identity)
+    row["status"] = _whole("status", event.status)
+    if event.upstream_status is not None:
+        row["upstream_status"] = _whole("upstream_status", event.upstream_status)
+    for name in ("error", "estimated", "price_source"):
+        text = getattr(event, name)
+        if text is not None:
+            row[name] = _text(text)
+    if event.tags:
+        row["tags"] = sorted({_text(tag) for tag in event.tags if tag})[:TAG_LIMIT] or None
+    row["cost_nano"] = _amount("cost_nano", event.cost_nano, signed)
+    row["saved_nano"] = max(-LARGEST, min(event.saved_nano, LARGEST)) if type(event.saved_nano) is int else 0
+    row["lines"] = event.lines or None
+    row["duration_us"] = _micros(event.duration_ms)
+    row["first_byte_us"] = None if event.first_byte_ms is None else _micros(event.first_byte_ms)
+    if event.receipt:
+        row["receipt"], row["receipt_digest"] = event.receipt, hashlib.sha256(_ENCODE(event.receipt)).digest()
+    if event.usage:
+        row.update(_used(event.usage, signed))
     return row
+
+
+def _used(usage: JsonObject, signed: bool) -> Row:
+    found: Row = {_AMOUNTS[kind]: _amount(kind, value, signed) for kind, value in usage.items() if kind in _AMOUNTS}
+    if not usage.keys() <= _COUNTED:
+        found["other_usage"] = {name: value for name, value in usage.items() if name not in _COUNTED}
+    return found
 
 
 def _identity(field: str, value: str) -> str:
@@ -97,7 +109,7 @@ def _identity(field: str, value: str) -> str:
 
 def _text(value: str) -> str:
     """As every database takes it: no NUL (PostgreSQL), no half of a surrogate pair, of bounded length."""
-    if value.isascii() and len(value) <= TEXT_LIMIT and "\0" not in value:
+    if _is_plain(value):
         return value
     if len(value) > TEXT_LIMIT:
         value = value[:TEXT_LIMIT]
@@ -106,8 +118,13 @@ def _text(value: str) -> str:
     return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
 
-def _whole(field: str, value: object, below: int) -> int:
-    if type(value) is not int or not 0 <= value < below:
+def _is_plain(text: str) -> bool:
+    """Whether every database takes it as it is, and any part of it."""
+    return text.isascii() and len(text) <= TEXT_LIMIT and "\0" not in text
+
+
+def _whole(field: str, value: object) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 31:
         raise Unstorable(f"{field} is not a whole number, or out of range")
     return value
 

@@ -48,7 +48,7 @@ class ShortWay:
 
     def _post(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Moved] | None:
         connection.execute("BEGIN IMMEDIATE")
-        done = connection.executemany(self._ledger.nothing, self._ledger.tuples(rows))
+        done = connection.executemany(*self._ledger.storing(rows))
         if done.rowcount != len(rows):
             connection.rollback()
             return None

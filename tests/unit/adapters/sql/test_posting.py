@@ -36,5 +36,13 @@ def test_documents_are_json_and_numbers_stay_numbers() -> None:
     connection = sqlite3.connect(":memory:")
     connection.execute(f"CREATE TABLE ledger ({names}, UNIQUE (request_id, attempt, entry))")
     rows = [row_of(usage_event(1, tags=["b", "a"])), row_of(usage_event(1))]
-    assert connection.executemany(posting.nothing, posting.tuples(rows)).rowcount == 1
+    assert connection.executemany(*posting.storing(rows)).rowcount == 1
     assert connection.execute("SELECT tags, cost_nano, receipt FROM ledger").fetchone() == ('["a","b"]', 100, None)
+
+
+def test_columns_that_are_empty_in_all_rows_are_left_out() -> None:
+    text, tuples = Posting(ledger, is_sqlite=True).storing([row_of(usage_event(1, error="late")), row_of(usage_event(2))])
+    names = text.partition("(")[2].partition(")")[0].split(", ")
+    told = [dict(zip(names, values, strict=True)) for values in tuples]
+    assert [row["error"] for row in told] == ["late", None]
+    assert "reasoning_tokens" not in names and "receipt" not in names
