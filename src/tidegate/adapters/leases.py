@@ -85,7 +85,8 @@ class LeasedCounters:
     async def aclose(self) -> None:
         """Calls have ended."""
         await self.quiet()
-        await self.abandon()
+        async with self._desk.still():
+            await self.abandon()
         if self._windows is None:
             return
         try:

@@ -5,6 +5,7 @@ calls that wait for one: a budget that is nearly used up costs one transaction f
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 
 import msgspec
 
@@ -100,6 +101,11 @@ class Desk:
         """Everything that was to be made known is, or failed."""
         while self._meetings:
             await asyncio.wait(tuple(self._meetings))
+
+    def still(self) -> AbstractAsyncContextManager[None]:
+        """The store has answered what it was asked, and is asked nothing more: what it granted or took back to nobody's knowledge would
+        be held for ever."""
+        return self._lock
 
     async def aclose(self) -> None:
         for task in (*self._meetings, *([self._task] if self._task is not None else [])):

@@ -1,14 +1,16 @@
 """Budgets of several processes over one database: what one spends no other can, and what a process that died held is not spent twice."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import msgspec
 import pytest
 from tests.support.clock import FixedClock
 from tests.support.usage import usage_event
 
+from tidegate.adapters import leases
 from tidegate.adapters.leases import LeasedCounters
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.ledger import LedgerStore
@@ -149,6 +151,50 @@ async def test_what_is_not_needed_goes_back(database: Database, clock: FixedCloc
         assert (await other.stands())[1] > 0
         clock.at += 31
         await one.counters.tend()
+        assert await other.stands() == (100, 0)
+
+
+class Held:
+    """A function of the store that has begun, and does its work when the test says so."""
+
+    def __init__(self, work: Callable[..., Awaitable[Any]]) -> None:
+        self.begun, self.goes_on = asyncio.Event(), asyncio.Event()
+        self._work = work
+
+    async def __call__(self, *asked: Any) -> Any:
+        self.begun.set()
+        await self.goes_on.wait()
+        return await self._work(*asked)
+
+
+async def ended(one: Process, held: Held) -> None:
+    """In good order, while the store has not answered."""
+    ending = asyncio.create_task(one.counters.aclose())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    held.goes_on.set()
+    await ending
+
+
+@pytest.mark.parametrize("name", ["give_back", "grant"])
+async def test_an_end_waits_for_what_the_store_was_asked(
+    name: str, database: Database, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "HEARTBEAT", 0.001)
+    async with process(database, "b", clock) as other:
+        one = Process(database, "a", clock)
+        one.counters.start(one.windows)
+        await one.settle(await one.reserve(nano=100), nano=100)
+        held = Held(getattr(one.windows, name))
+        monkeypatch.setattr(one.windows, name, held)
+        if name == "give_back":
+            clock.at += 31
+            await asyncio.wait_for(held.begun.wait(), 10)
+        else:
+            leaver = asyncio.create_task(one.reserve(nano=DOLLAR // 2))
+            await asyncio.wait_for(held.begun.wait(), 10)
+            leaver.cancel()
+        await ended(one, held)
         assert await other.stands() == (100, 0)
 
 
