@@ -64,7 +64,7 @@ async def once(app: App, call: Call, client: Client, run: Run) -> None:
             raise _another()
         await _again(app, entry, client)
         return
-    entry = Entry(name=name, print=mark, transcript=Transcript(client), until=call.at + LASTS, is_once=True)
+    entry = Entry(name=name, print=mark, transcript=Transcript(client, held=True), until=call.at + LASTS, is_once=True)
     await _begin(app, call, name, entry, run)
     await _follow(app, entry, client, first=True)
 
@@ -100,8 +100,12 @@ async def _begin(app: App, call: Call, name: bytes, entry: Entry, run: Run) -> N
             entry.transcript.stopped()
             entry.is_free = not call.was_sent
             said = entry.transcript.said()
-            if entry.is_once:
-                await (_free(app, call, name) if entry.is_free else _write(app, call, name, _Row(entry.print, said), _ENDED))
+            try:
+                # First this, then the end for the client: who has an answer gets it again, also after a `kill -9`.
+                if entry.is_once:
+                    await (_free(app, call, name) if entry.is_free else _write(app, call, name, _Row(entry.print, said), _ENDED))
+            finally:
+                entry.transcript.release()
             entry.task = None
             if entry.is_free or not entry.is_once:
                 app.onces.forget(entry)

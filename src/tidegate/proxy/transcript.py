@@ -28,9 +28,10 @@ class Said(msgspec.Struct, frozen=True):
 
 
 class Transcript:
-    """Stands for the client of a call (see `ports.Client`), of which it has the request from `client`."""
+    """Stands for the client of a call (see `ports.Client`), of which it has the request from `client`. Of one that is `held`
+    nobody hears the end before `release`."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, held: bool = False) -> None:
         self.method = client.method
         self.path = client.path
         self.query = client.query
@@ -41,6 +42,7 @@ class Transcript:
         self.is_ended = False
         self.is_broken = False
         self.followers = 0
+        self._held = held
         self._head: RawHeaders = []
         self._streamed = False
         self._pieces: list[bytes] = []
@@ -97,13 +99,18 @@ class Transcript:
             return None
         return Said(self.status, self._head, b"".join(self._pieces), self._streamed)
 
+    def release(self) -> None:
+        """What has ended may be told to its end."""
+        self._held = False
+        self._wake()
+
     async def follow(self, client: Client, told: RawHeaders, wait: float | None = None) -> None:
         """Gives the answer to a client, from its beginning; `told` are further headers. Raises `BrokenOff` where it breaks off, and
         `TimeoutError` where it does not begin within `wait` seconds."""
         number = self._join()
         try:
             async with asyncio.timeout(wait):
-                while not self.status:
+                while not self.status or (self._held and not self._streamed):
                     if self.is_broken:
                         raise BrokenOff
                     await self._change()
@@ -125,7 +132,7 @@ class Transcript:
                 if not client.piece(data):
                     await client.drained()
                     self._wake()
-            elif self.is_ended:
+            elif self.is_ended and not self._held:
                 client.end()
                 return
             elif self.is_broken:

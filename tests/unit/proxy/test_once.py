@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -16,8 +17,10 @@ from tidegate.policy.attempts import Rules
 from tidegate.policy.route import Planner
 from tidegate.policy.snapshot import Route
 from tidegate.ports import UpstreamFailure
+from tidegate.ports.kept import Put, Write
 from tidegate.proxy import once, transcript
 from tidegate.proxy.server import Gateway
+from tidegate.records import Tenant
 
 OTHERS = "the-key-of-another-caller"
 PATH = "/v1/chat/completions"
@@ -72,6 +75,32 @@ async def test_a_repetition_gets_the_same_answer(stream: bool) -> None:
     assert "idempotency-replayed" not in first.headers_sent
     assert second.headers_sent.pop("idempotency-replayed") == "true"
     assert second.headers_sent == first.headers_sent
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_answer_is_kept_before_its_client_has_the_end(stream: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene(Given(*STREAM, headers=SSE) if stream else Given(WHOLE))
+    store = await scene.memory.app.conversations.store()
+    write, written, goes_on = store.write, list[str](), asyncio.Event()
+
+    async def slow(tenant: Tenant, writes: Sequence[Write]) -> None:
+        (put,) = writes
+        assert isinstance(put, Put)
+        written.append(put.row.state)
+        if put.row.state == "ended":
+            await goes_on.wait()
+        await write(tenant, writes)
+
+    monkeypatch.setattr(store, "write", slow)
+    first = scene.ask(body(stream))
+    await soon(lambda: written == ["running", "ended"])
+    second = scene.ask(body(stream))
+    await soon(lambda: len(scene.clients) == 2 and (not stream or scene.clients[1].sent == b"".join(STREAM)))
+    assert not scene.clients[0].complete and not scene.clients[1].complete
+    assert stream or not scene.clients[0].status
+    goes_on.set()
+    assert (await first).complete and (await second).complete
+    assert scene.clients[0].sent == scene.clients[1].sent == (b"".join(STREAM) if stream else WHOLE)
 
 
 async def test_streams_are_followed_from_their_beginning_while_they_run() -> None:
