@@ -6,8 +6,11 @@ from typing import Literal
 import msgspec
 from cyclopts import App
 
+from tidegate.cli.asked import checked
 from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, everything, new_id, now
 from tidegate.cli.options import Home, say, table
+from tidegate.control.api.billing_customers import NewCustomer
+from tidegate.control.customers import Flaw, flaw_of_customer, flaw_of_subscription
 from tidegate.ports.control import ControlStore
 from tidegate.records import DEFAULT_ORG, Customer, Plan, Subscription, Tenant
 
@@ -61,19 +64,22 @@ def create(
     time_zone:
         Where its months begin: a name like Europe/Berlin.
     """
-    row = Customer(
-        id=new_id("cust"),
-        name=name,
-        kind=kind,
-        subject=subject,
-        email=email,
-        time_zone=time_zone,
-        created_at=now(),
-        updated_at=now(),
-    )
 
     async def work(store: ControlStore) -> str:
+        fields = {"name": name, "kind": kind, "subject": subject, "email": email or None, "time_zone": time_zone}
+        asked = checked(fields, NewCustomer)
+        row = Customer(
+            id=new_id("cust"),
+            name=asked.name,
+            kind=asked.kind,
+            subject=asked.subject,
+            email=asked.email or "",
+            time_zone=asked.time_zone,
+            created_at=now(),
+            updated_at=now(),
+        )
         async with store.change(Tenant(org), actor()) as change:
+            _refuse(await flaw_of_customer(store, change, Tenant(org), row))
             await change.add(row)
         return row.id
 
@@ -111,10 +117,16 @@ def subscribe(customer: str, plan: str, /, *, starts: date, ends: date | None = 
                 raise NotThere(f"there is no customer `{customer}`: `tidegate customers list` shows them")
             if await change.get(Plan, plan) is None:
                 raise NotThere(f"there is no plan `{plan}`: `tidegate plans list` shows them")
+            _refuse(await flaw_of_subscription(change, row))
             await change.add(row)
         return row.id
 
     return _said(attempt(home, work))
+
+
+def _refuse(flaw: Flaw | None) -> None:
+    if flaw is not None:
+        raise ValueError(f"{flaw.field}: {flaw.message}")
 
 
 def _said(id: str | None) -> int:

@@ -158,7 +158,7 @@ def _shown(row: Invoice | None, *, json: bool) -> int:
     lines = [msgspec.convert(line, Line) for line in row.lines]
     table([*((line.kind, line.text, dollars(line.nano)) for line in lines), ("total", "", dollars(row.total_nano))])
     if row.unpriced:
-        complain(f"{row.unpriced:,} attempts have no known price and are not in it.")
+        complain(f"{row.unpriced:,} attempts have no known price, or fit no rate of the plan, and are not in it.")
     return 0
 
 

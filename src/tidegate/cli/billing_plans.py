@@ -3,9 +3,11 @@
 import msgspec
 from cyclopts import App
 
+from tidegate.cli.asked import checked
 from tidegate.cli.directory import AsJson, Org, actor, attempt, everything, new_id, now
 from tidegate.cli.options import Home, complain, say, table
 from tidegate.cli.usage import dollars, nano
+from tidegate.control.api.billing_plans import NewPlan
 from tidegate.ports.control import ControlStore
 from tidegate.records import DEFAULT_ORG, Plan, Tenant
 
@@ -55,12 +57,19 @@ def create(
     except ValueError as error:
         complain(f"error: {error}")
         return 1
-    points = round(markup * 100)
-    row = Plan(
-        id=new_id("plan"), name=name, price_nano=amounts[0], included_nano=amounts[1], markup_bp=points, created_at=now(), updated_at=now()
-    )
 
     async def work(store: ControlStore) -> Plan:
+        fields = {"name": name, "price_nano": amounts[0], "included_nano": amounts[1], "markup_bp": round(markup * 100)}
+        asked = checked(fields, NewPlan)
+        row = Plan(
+            id=new_id("plan"),
+            name=asked.name,
+            price_nano=asked.price_nano,
+            included_nano=asked.included_nano,
+            markup_bp=asked.markup_bp,
+            created_at=now(),
+            updated_at=now(),
+        )
         async with store.change(Tenant(org), actor()) as change:
             await change.add(row)
         return row

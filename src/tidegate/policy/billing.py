@@ -82,7 +82,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bill(msgspec.Struct, frozen=True, kw_only=True):
-    """`carried_nano` is what credits exceed the rest by: it is left for the next invoice, and `total_nano` is never below 0."""
+    """`carried_nano` is what credits exceed the rest by: it is left for the next invoice, and `total_nano` is never below 0. `unpriced` are
+    attempts without a known cost, and of a plan with rates those at models that no rate fits."""
 
     lines: tuple[Line, ...]
     total_nano: int
@@ -96,7 +97,7 @@ def bill(parts: Iterable[Part], corrections: Sequence[tuple[str, int]]) -> Bill:
     unpriced = 0
     for part in parts:
         lines += _of_part(part)
-        unpriced += sum(used.unpriced for used in part.used) if not part.terms.rates else 0
+        unpriced += sum(_unpriced(part.terms, used) for used in part.used)
     for reason, nano in corrections:
         lines.append(_line("credit" if nano < 0 else "charge", reason, 1, nano))
     total = sum(line.nano for line in lines)
@@ -130,7 +131,7 @@ def _usage(terms: Terms, used: Used) -> list[Line]:
         markup = "" if not terms.markup_bp else f" with {terms.markup_bp / 100:g} % on it"
         text = f"{used.model}: {used.requests:,} requests at cost{markup}"
         return [_line("usage", text, used.cost_nano, _WHOLE + terms.markup_bp, _WHOLE)] if used.cost_nano else []
-    rate = next((rate for rate in terms.rates if _fits(rate.model, used.model)), None)
+    rate = _rate(terms, used.model)
     if rate is None:
         return []
     tokens = dict(used.tokens)
@@ -142,6 +143,17 @@ def _usage(terms: Terms, used: Used) -> list[Line]:
         for kind, count, per in counts
         if count and (unit := _unit(rate, kind))
     ]
+
+
+def _rate(terms: Terms, model: str) -> Rate | None:
+    return next((rate for rate in terms.rates if _fits(rate.model, model)), None)
+
+
+def _unpriced(terms: Terms, used: Used) -> int:
+    """Of a plan with rates, what none of them fits; a call whose first attempt went to another model still is one."""
+    if not terms.rates:
+        return used.unpriced
+    return 0 if _rate(terms, used.model) is not None else max(1, used.requests)
 
 
 def _unit(rate: Rate, kind: str) -> int:

@@ -65,6 +65,41 @@ def test_what_is_not_there_is_said(home: Path, capsys: Capture) -> None:
     assert "no amount" in capsys.readouterr().err
 
 
+def test_no_customer_is_made_of_nobody(home: Path, capsys: Capture) -> None:
+    for kind, subject, more, words in (
+        ("team", "team_x", (), "no such team"),
+        ("organisation", "acme", (), "no such organisation"),
+        ("organisation", "default", ("--org", "acme"), "customers of the operator"),
+        ("end_user", "u1", ("--time-zone", "Mars"), "no time zone"),
+        ("end_user", "u1", ("--email", "nobody"), "e-mail address"),
+        ("end_user", "", (), "subject"),
+    ):
+        assert main(["customers", "create", "x", "--kind", kind, "--subject", subject, *more]) == 1, (kind, subject)
+        assert words in capsys.readouterr().err
+    assert main(["plans", "create", "x", "--markup", "-200"]) == 1
+    assert main(["plans", "create", "x", "--fee", "9000000000"]) == 1
+    for arguments in (["customers", "list"], ["plans", "list"]):
+        capsys.readouterr()
+        assert main(arguments) == 0
+        assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_two_subscriptions_of_a_customer_do_not_overlap(home: Path, capsys: Capture) -> None:
+    def asked(*arguments: str, code: int = 0) -> str:
+        assert main(list(arguments)) == code
+        captured = capsys.readouterr()
+        return (captured.out + captured.err).strip()
+
+    plan = asked("plans", "create", "Pro")
+    customer = asked("customers", "create", "Somebody", "--kind", "end_user", "--subject", "u1")
+    first = asked("customers", "subscribe", customer, plan, "--starts", "2026-06-01", "--ends", "2026-06-14")
+    assert first in asked("customers", "subscribe", customer, plan, "--starts", "2026-06-14", code=1)
+    assert "before the first day" in asked(
+        "customers", "subscribe", customer, plan, "--starts", "2026-06-16", "--ends", "2026-06-15", code=1
+    )
+    asked("customers", "subscribe", customer, plan, "--starts", "2026-06-15")
+
+
 def test_a_providers_export_beside_the_ledger(home: Path, capsys: Capture) -> None:
     export = home / "usage.csv"
     export.write_text("date,model,input_tokens,output_tokens\n2026-06-10,gpt-5,100,10\n")

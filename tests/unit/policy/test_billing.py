@@ -70,7 +70,7 @@ def test_rates_by_kind_and_model() -> None:
         ("web searches", 1),
         ("requests", 6),
     ]
-    assert found.unpriced == 0  # what it cost does not matter where there are rates
+    assert found.unpriced == 1  # what no rate fits; what it cost does not matter where there are rates
 
 
 def test_corrections_and_what_is_carried_over() -> None:
@@ -83,6 +83,9 @@ def test_corrections_and_what_is_carried_over() -> None:
 
 def test_what_has_no_known_cost_is_told() -> None:
     assert bill([part(Terms(), Used(model="m", requests=2, cost_nano=1, unpriced=2))], []).unpriced == 2
+    only_gpt = Terms(rates=(Rate(model="gpt-*", input=1),))
+    found = bill([part(only_gpt, GPT, Used(model="m", requests=2, cost_nano=1), Used(model="n", requests=0, cost_nano=1))], [])
+    assert found.unpriced == 3  # what no rate fits is not free in silence
 
 
 @given(

@@ -4,7 +4,6 @@ customers and subscriptions by messages that are stored with the change."""
 from datetime import date, datetime
 from http import HTTPStatus
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -17,8 +16,9 @@ from tidegate.control.api.fields import Email, Id, Name, Short, Text, moment, mo
 from tidegate.control.api.pagination import Listing, Paged
 from tidegate.control.api.problem import invalid_field
 from tidegate.control.api.table import Nothing, Route
+from tidegate.control.customers import Flaw, flaw_of_customer, flaw_of_subscription
 from tidegate.ir.json import JsonObject
-from tidegate.records import DEFAULT_ORG, EVERYONE, Adjustment, Customer, ListQuery, Message, Organisation, Plan, Subscription, Team
+from tidegate.records import Adjustment, Customer, Message, Subscription
 
 Kind = Literal["organisation", "team", "end_user"]
 Day = Annotated[str, Meta(pattern=forms.DAY, description="A day, like `2026-06-01`.")]
@@ -121,11 +121,6 @@ async def list_customers(call: Call, asked: CustomerQuery) -> Listing[CustomerVi
 
 
 async def create_customer(call: Call, asked: NewCustomer) -> CustomerView:
-    await _check_subject(call, asked)
-    try:
-        ZoneInfo(asked.time_zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise invalid_field("time_zone", "it is no time zone, like `Europe/Berlin`") from None
     row = Customer(
         id=call.new_id("cust"),
         name=asked.name,
@@ -137,6 +132,7 @@ async def create_customer(call: Call, asked: NewCustomer) -> CustomerView:
         created_at=call.now,
         updated_at=call.now,
     )
+    _refuse(await flaw_of_customer(call.services.store, call.view, call.tenant, row))
     await call.change.add(row)
     await _tell(call, "customer", {"customer_id": row.id})
     return _show(row)
@@ -167,11 +163,6 @@ async def list_subscriptions(call: Call, asked: OfCustomer) -> Listing[Subscript
 
 
 async def create_subscription(call: Call, asked: NewSubscription) -> SubscriptionView:
-    if await call.view.get(Customer, asked.customer_id) is None:
-        raise invalid_field("customer_id", "there is no such customer")
-    plan = await call.view.get(Plan, asked.plan_id)
-    if plan is None or plan.archived_at is not None:
-        raise invalid_field("plan_id", "there is no such plan, or it is archived")
     row = Subscription(
         id=call.new_id("sub"),
         customer_id=asked.customer_id,
@@ -181,7 +172,7 @@ async def create_subscription(call: Call, asked: NewSubscription) -> Subscriptio
         created_at=call.now,
         updated_at=call.now,
     )
-    await _refuse_overlap(call, row)
+    _refuse(await flaw_of_subscription(call.view, row))
     await call.change.add(row)
     await _tell(call, "subscription", {"subscription_id": row.id})
     return _show_subscription(row)
@@ -195,7 +186,7 @@ async def end_subscription(call: Call, asked: SubscriptionEdit) -> SubscriptionV
     row = await call.load(Subscription, call.params["subscription"])
     call.check_revision(row.revision)
     row = msgspec.structs.replace(row, ends_on=_day("ends_on", asked.ends_on))
-    await _refuse_overlap(call, row)
+    _refuse(await flaw_of_subscription(call.view, row))
     kept = await call.change.replace(row, "subscription.end")
     await _tell(call, "subscription_end", {"subscription_id": row.id})
     return _show_subscription(kept)
@@ -223,41 +214,15 @@ async def create_adjustment(call: Call, asked: NewAdjustment) -> AdjustmentView:
     return _show_adjustment(row)
 
 
-async def _check_subject(call: Call, asked: NewCustomer) -> None:
-    match asked.kind:
-        case "organisation":
-            if call.tenant.org_id != DEFAULT_ORG:
-                raise invalid_field("kind", f"organisations are customers of the operator, whose organisation is `{DEFAULT_ORG}`")
-            async with call.services.store.view(EVERYONE) as everyone:
-                found = await everyone.page(Organisation, ListQuery(limit=1, only={"org_id": asked.subject}))
-            if not found.items:
-                raise invalid_field("subject", "there is no such organisation")
-        case "team":
-            if await call.view.get(Team, asked.subject) is None:
-                raise invalid_field("subject", "there is no such team")
-        case "end_user":
-            pass
-
-
-async def _refuse_overlap(call: Call, row: Subscription) -> None:
-    if row.ends_on and row.ends_on < row.starts_on:
-        raise invalid_field("ends_on", "it is before the first day")
-    after: str | None = None
-    while True:
-        page = await call.view.page(Subscription, ListQuery(limit=500, after=after, only={"customer_id": row.customer_id}))
-        for other in page.items:
-            apart = (other.ends_on and other.ends_on < row.starts_on) or (row.ends_on and row.ends_on < other.starts_on)
-            if other.id != row.id and not apart:
-                raise invalid_field("starts_on", f"the subscription `{other.id}` holds on some of these days: end it first")
-        after = page.cursor
-        if after is None:
-            return
-
-
 async def _tell(call: Call, topic: str, message: JsonObject) -> None:
     """For the payment provider, where there is one."""
     if call.services.billed:
         await call.change.enqueue(Message(id=call.new_id("out"), topic=topic, message=message, created_at=call.now, due_at=call.now))
+
+
+def _refuse(flaw: Flaw | None) -> None:
+    if flaw is not None:
+        raise invalid_field(flaw.field, flaw.message)
 
 
 def _day(field: str, text: str) -> str:

@@ -37,7 +37,7 @@ class LineView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InvoiceView(msgspec.Struct, frozen=True, kw_only=True):
-    """`unpriced` attempts have no known cost and are not in it. A final one changes no more."""
+    """`unpriced` attempts have no known cost, or fit no rate of the plan, and are not in it. A final one changes no more."""
 
     id: str
     number: int | None
