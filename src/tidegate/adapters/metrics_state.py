@@ -1,4 +1,5 @@
-"""How the spool and the counting of limits stand, on the page of `/metrics`. Looked at when the page is asked for; calls pay nothing."""
+"""How the spool, the counting of limits and the process stand, on the page of `/metrics`. Looked at when the page is asked for; calls pay
+nothing."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -54,6 +55,16 @@ class ClockMetrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         yield _gauge("tidegate_clock_offset_seconds", "How far this machine's clock is ahead of the database's", self._offset())
+
+
+class TaskMetrics(Collector):
+    """`tasks` is how many have not ended."""
+
+    def __init__(self, tasks: Callable[[], int]) -> None:
+        self._tasks = tasks
+
+    def collect(self) -> Iterable[Metric]:
+        yield _gauge("tidegate_tasks", "Tasks of the event loop: with the calls that run, and no more when they have ended", self._tasks())
 
 
 def _gauge(name: str, told: str, value: float) -> GaugeMetricFamily:

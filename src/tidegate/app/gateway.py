@@ -10,7 +10,7 @@ from tidegate.adapters.kept_behind import WriteBehind
 from tidegate.adapters.limits_file import LimitsFile
 from tidegate.adapters.metrics_overload import DrainMetrics, OverloadMetrics
 from tidegate.adapters.metrics_prometheus import PrometheusMetrics
-from tidegate.adapters.metrics_state import ClockMetrics, LimitMetrics, SpoolMetrics
+from tidegate.adapters.metrics_state import ClockMetrics, LimitMetrics, SpoolMetrics, TaskMetrics
 from tidegate.adapters.metrics_targets import TargetMetrics
 from tidegate.adapters.scratch import FileScratch
 from tidegate.adapters.system import SystemClock, SystemRandom
@@ -90,6 +90,7 @@ async def running(
                 SpoolMetrics(lambda: spool.state, spool.folder),
                 LimitMetrics(lambda: limits.redis_up),
                 ClockMetrics(lambda: live.clock_offset),
+                TaskMetrics(lambda: len(asyncio.all_tasks())),
                 OverloadMetrics(lambda: door.standing),
                 DrainMetrics(lambda: (len(drains), drains.begun, drains.refused)),
                 worker=started.settings.worker if started.settings.workers > 1 else None,

@@ -1,4 +1,4 @@
-"""The spool and Redis on the page of `/metrics`."""
+"""The spool, Redis and tasks on the page of `/metrics`."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
-from tidegate.adapters.metrics_state import LimitMetrics, SpoolMetrics
+from tidegate.adapters.metrics_state import LimitMetrics, SpoolMetrics, TaskMetrics
 from tidegate.adapters.spool.spool import State
 from tidegate.adapters.spool.watermark import Level
 
@@ -55,3 +55,10 @@ def test_redis(up: bool | None, line: str) -> None:
     registry.register(LimitMetrics(lambda: up))
     lines = [found for found in generate_latest(registry).decode().splitlines() if not found.startswith("#")]
     assert lines == ([line] if line else [])
+
+
+def test_tasks() -> None:
+    registry, running = CollectorRegistry(), [3, 4]
+    registry.register(TaskMetrics(lambda: len(running)))
+    running.append(5)
+    assert "\ntidegate_tasks 3.0\n" in generate_latest(registry).decode()
