@@ -1,16 +1,15 @@
 """T-LK-1: secrets that can be told apart go through a gateway with failing calls, and are then looked for in all that it leaves."""
 
-import base64
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import httpx2
 import pytest
 from tests.support.gateway import GatewayProcess
+from tests.support.secrets import leaks, sinks_of
 from tests.support.waiting import until
 
 PROVIDER_KEY = "sk-canary-provider-7Qx2Lm9Vt4Rz8Kw1"
@@ -51,12 +50,6 @@ def provider() -> Iterator[int]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-def forms(secret: str) -> list[bytes]:
-    """A secret in the ways in which it could be written down."""
-    raw = secret.encode()
-    return [raw, base64.b64encode(raw).rstrip(b"="), quote(secret, safe="").encode(), raw.hex().encode()]
 
 
 def test_no_secret_is_left_anywhere(tmp_path: Path, provider: int) -> None:
@@ -100,9 +93,6 @@ def test_no_secret_is_left_anywhere(tmp_path: Path, provider: int) -> None:
     pepper = (gateway.home / "pepper").read_text().strip()
     sinks = {f"answer {number}": answer for number, answer in enumerate(answers) if PROMPT.encode() not in answer}
     sinks["log"] = gateway.log().replace(shown, "").encode()
-    sinks |= {str(path): path.read_bytes() for path in gateway.home.rglob("*") if path.is_file() and path.name != "pepper"}
+    sinks |= sinks_of(gateway.home)
     assert any(path.endswith("tidegate.db") for path in sinks)
-    for secret in (PROVIDER_KEY, STRIPE_KEY, *SIGNING, gateway.key, admin, made["token"], pepper, PROMPT):
-        for form in forms(secret):
-            leaks = [name for name, data in sinks.items() if form in data]
-            assert not leaks, (secret[:12], leaks)
+    assert not leaks((PROVIDER_KEY, STRIPE_KEY, *SIGNING, gateway.key, admin, made["token"], pepper, PROMPT), sinks)
