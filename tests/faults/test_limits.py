@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.faults.rig.calls import FIRST_NUMBER, Call, Transcript, load
+from tests.faults.rig.judging.books import capped, sent_costs
 from tests.faults.rig.sizes import sizes
 from tests.support.replicas import KEY, Replicas, Stores, costs, spent, stores
 from tests.support.waiting import eventually
@@ -73,13 +74,14 @@ async def test_an_estimated_budget_is_passed_by_what_calls_in_flight_lack_and_no
     assert {200, 429} <= {transcript.status for transcript in transcripts} <= {200, 429, 503}
     lacking = sorted(((one["tokens"] - LIKELY) * PRICE_OUT // 1_000_000 for one in attempts), reverse=True)
     flying = most_at_once(transcripts)
-    overspent, bound = sum(each) - cap, sum(max(0, nano) for nano in lacking[:flying])
+    bound = sum(max(0, nano) for nano in lacking[:flying])
     record_property(
         "verdict",
         f"an estimated budget of ${usd(cap)}: answers of up to 30 % more than reserved, {len(attempts)} calls, {flying} at once, "
         f"${usd(sum(each))} spent, ${usd(bound)} over it may be",
     )
-    assert overspent <= bound <= flying * LIKELY * 3 // 10 * PRICE_OUT // 1_000_000
+    assert not capped(sent_costs(attempts, PRICE_IN, PRICE_OUT), cap, lacking=bound)
+    assert bound <= flying * LIKELY * 3 // 10 * PRICE_OUT // 1_000_000
     assert sum(each) >= 0.9 * cap
 
 

@@ -11,20 +11,16 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import select
 from tests.faults.rig.balancer import Balancer, is_busy, is_well
 from tests.faults.rig.calls import Transcript
 from tests.faults.rig.judge import judge
+from tests.faults.rig.ledger import rows_of
 from tests.faults.rig.sizes import SEED, nightly
 from tests.support.gateway import GatewayProcess
-from tests.support.replicas import Replicas, Stores, spent, stores
+from tests.support.replicas import Replicas, spent, stores
 from tests.support.waiting import eventually
-
-from tidegate.adapters.sql.schema_usage import ledger
-from tidegate.records import EVERYONE
 
 Record = Callable[[str, object], None]
 RATE = 100.0
@@ -63,7 +59,7 @@ async def test_survivors_answer_everything_and_nothing_is_lost(
 
             await eventually(is_whole, True, within=60)
         truth = replicas.attempts()[warmed:]
-        rows = await rows_of(opened)
+        rows = await rows_of(opened.database)
     served = [one for _, one in balancer.made if (one.status is not None or one.body) and not is_busy(one)]
     verdict = judge(served, truth, rows, killed=True)
     busy = sum(is_busy(one) for _, one in balancer.made)
@@ -88,20 +84,3 @@ def met(gateway: GatewayProcess, transcript: Transcript, deaths: list[Death]) ->
     """Whether the gateway of a call was killed while it ran, or was not back yet when it came."""
     ended = transcript.began + transcript.seconds
     return any(who is gateway and transcript.began <= ready and ended >= killed for who, killed, ready in deaths)
-
-
-async def rows_of(opened: Stores) -> list[dict[str, Any]]:
-    """The ledger's rows as usage events, as the judge reads them."""
-    async with opened.database.read(EVERYONE) as connection:
-        found = (await connection.execute(select(ledger))).all()
-    return [
-        {
-            "request_id": row.request_id,
-            "attempt": row.attempt,
-            "entry": row.entry,
-            "estimated": row.estimated,
-            "upstream_status": row.upstream_status,
-            "usage": {"input": row.input_tokens, "output": row.output_tokens} if row.input_tokens is not None else None,
-        }
-        for row in found
-    ]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from tests.conformance.replay.answer import Answer
 from tests.faults.rig.calls import CLIENTS, FIRST_NUMBER, Call, Client, Transcript, load, make
-from tests.faults.rig.judge import Verdict, judge
+from tests.faults.rig.judging.verdict import Verdict
 from tests.faults.rig.proxy import Fault, Kind
 from tests.faults.rig.sizes import sizes
 from tests.faults.rig.stage import Stage, staged
@@ -54,7 +54,7 @@ async def test_a_provider_that_dies_at_any_event_ends_the_stream_with_one_error(
         for place in range(-1, TOKENS + 3)
     ]
     transcripts = await load(stage.gateway.port, stage.gateway.key, calls, 100)
-    verdict = judge(transcripts, stage.truth(), stage.rows(len(stage.truth())), texts={call.number: (text("a"),) for call in calls})
+    verdict = stage.judged(transcripts, texts={call.number: (text("a"),) for call in calls})
     # Nobody is told that a broken answer was the whole one.
     for transcript in transcripts:
         answer = transcript.answer
@@ -77,7 +77,7 @@ async def test_with_a_second_target_only_one_of_both_is_heard(
     calls = [failing(next(numbers), mode, place) for mode in ("rst", "fin") for place in range(-1, TOKENS)]
     transcripts = await load(stage.gateway.port, stage.gateway.key, calls, 100)
     texts = {call.number: (text("a"), text("b")) for call in calls}
-    verdict = judge(transcripts, stage.truth(), stage.rows(len(stage.truth())), texts=texts)
+    verdict = stage.judged(transcripts, texts=texts)
     told(record_property, f"death with a second target for {client}", verdict)
     # Before the first content there is a second chance, and the client does not notice.
     assert {_said(transcript) for transcript in transcripts if transcript.call.script["die_at"] <= 1} == {text("b")}
@@ -106,7 +106,7 @@ async def test_other_pieces_change_nothing(
     finally:
         stage.proxy.fault = None
     assert stage.proxy.hits["rechunk"] > before, "the fault never struck"
-    verdict = judge(transcripts, stage.truth(), stage.rows(len(stage.truth())), texts={call.number: (text("ü€😀"),) for call in calls})
+    verdict = stage.judged(transcripts, texts={call.number: (text("ü€😀"),) for call in calls})
     assert verdict.figures["answered"] == len(calls)
     told(record_property, f"pieces of {size} bytes for {client}", verdict)
 
@@ -156,6 +156,7 @@ async def test_clients_that_leave_anywhere_are_settled_and_their_provider_is_let
     assert await asyncio.to_thread(stage.quiet, 5), "the provider still answers clients that have gone"
     record_property("verdict", f"{len(calls)} disconnects: the last provider connection was let go {time.monotonic() - left:.2f} s after")
     assert {transcript.end for transcript in transcripts} == {"left"}
+    assert not stage.judged(transcripts).breaches
     sent = [attempt for attempt in stage.truth() if attempt["input_tokens"] in {call.number for call in calls}]
     assert {attempt["end"] for attempt in sent} <= {"client_gone", "complete"}
     rows = stage.rows(len(stage.truth()))

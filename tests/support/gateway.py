@@ -63,6 +63,8 @@ class GatewayProcess:
         self._around = tuple(around)
         self.source = source
         self._process: subprocess.Popen[bytes] | None = None
+        self.ended: int | None = None
+        """The exit code of its last end; None while it runs."""
 
     @property
     def pid(self) -> int:
@@ -110,6 +112,7 @@ class GatewayProcess:
         command = [*self._around, sys.executable, "-m", "tidegate", "serve", "--host", "127.0.0.1", "--port", str(self.port)]
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(command, cwd=self.directory, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.ended = None
         try:
             self._wait_until_ready()
         except BaseException:
@@ -120,7 +123,10 @@ class GatewayProcess:
     def stop(self, sign: int = signal.SIGTERM) -> int:
         """Ends the process, by force where it does not listen. Its exit code."""
         process, self._process = self._process, None
-        return 0 if process is None else ended(process, sign)
+        if process is None:
+            return 0
+        self.ended = ended(process, sign)
+        return self.ended
 
     def log(self) -> str:
         """Everything that it has printed."""

@@ -7,7 +7,7 @@ import contextlib
 import http.client
 import json
 import time
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -60,8 +60,8 @@ async def stores(profile: Profile, shared: Path, own: Path, *, empty: bool = Fal
 
 
 class Replicas:
-    """`count` gateways with one configuration. `limits` are those of the one key, `environ` what each is told besides, `source` the
-    checkout that they start from."""
+    """`count` gateways with one configuration. `limits` are those of the one key, `more_keys` stand beside it, `environ` is what each
+    is told besides, `source` the checkout that they start from."""
 
     def __init__(
         self,
@@ -70,9 +70,11 @@ class Replicas:
         count: int,
         limits: Mapping[str, Any],
         *,
+        more_keys: Sequence[Mapping[str, Any]] = (),
         environ: Mapping[str, str] | None = None,
         source: Path | None = None,
     ) -> None:
+        self._more_keys = more_keys
         self._stack = contextlib.ExitStack()
         self._folder = folder
         self._stores = stores
@@ -87,7 +89,7 @@ class Replicas:
         self._sandbox: Running = self._stack.enter_context(running(Settings(truth_log=self.truth, fsync=False)))
         configuration = {
             "providers": {"openai": {"base_url": f"{self._sandbox.url}/v1", "api_key": "env:UPSTREAM_KEY"}},
-            "keys": [{"name": "shared", "value": "env:SHARED_KEY", **self._limits}],
+            "keys": [{"name": "shared", "value": "env:SHARED_KEY", **self._limits}, *self._more_keys],
         }
         environ = {"UPSTREAM_KEY": "upstream-secret-of-the-operator", "SHARED_KEY": KEY, **self._stores.environ, **self._environ}
         for number in range(self._count):
@@ -152,7 +154,7 @@ async def spent(database: Database) -> tuple[int, int]:
     return int(rows), int(nano)
 
 
-def costs(attempts: list[dict[str, Any]], price_in: int, price_out: int) -> Iterator[int]:
+def costs(attempts: Iterable[Mapping[str, Any]], price_in: int, price_out: int) -> Iterator[int]:
     """Nano-dollars of each attempt, at prices per million tokens: each kind rounded up by itself."""
     for one in attempts:
         yield -(-one["input_tokens"] * price_in // 1_000_000) + -(-one["tokens"] * price_out // 1_000_000)

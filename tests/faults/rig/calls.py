@@ -21,6 +21,8 @@ _PATHS = {"openai_chat": "/v1/chat/completions", "anthropic": "/v1/messages", "o
 _READERS = {"openai_chat": read_chat, "anthropic": read_messages, "openai_responses": read_responses}
 FIRST_NUMBER = 1000
 """Above what the prompts of other tests count as."""
+NONCE = "call"
+"""Each word of an answer, unless a call's script has a text, is this and the call's number."""
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -37,7 +39,7 @@ class Call(msgspec.Struct, frozen=True):
     patience: float = 30.0
 
     def body(self) -> bytes:
-        order = json.dumps({"sandbox": {"input_tokens": self.number, "seed": self.number, **self.script}})
+        order = json.dumps({"sandbox": {"input_tokens": self.number, "seed": self.number, "text": f" {NONCE}{self.number}", **self.script}})
         asked: dict[str, Any] = {"model": self.model, "stream": self.stream}
         match self.client:
             case "openai_chat":
@@ -53,9 +55,11 @@ class Call(msgspec.Struct, frozen=True):
 
 class Transcript(msgspec.Struct, kw_only=True):
     """`status` is None where no head came. `end` is how the connection ended for the client: its HTTP message was `complete`, the
-    connection was `cut` in the middle, it `left` by itself, or it lost its `patience`. `body` is without HTTP's framing."""
+    connection was `cut` in the middle, it `left` by itself, or it lost its `patience`. `body` is without HTTP's framing,
+    `key` what the call was made with, `began` by `time.monotonic`."""
 
     call: Call
+    key: str = ""
     began: float
     status: int | None = None
     headers: dict[str, str] = {}
@@ -69,6 +73,11 @@ class Transcript(msgspec.Struct, kw_only=True):
     def refused(self) -> bool:
         """The gateway took no work: 429 or 503."""
         return self.status in (429, 503)
+
+    @property
+    def is_well(self) -> bool:
+        """It has a whole answer."""
+        return self.status == 200 and self.answer is not None and self.answer.error is None
 
 
 class _Reader:
@@ -106,7 +115,7 @@ def request(key: str, call: Call) -> bytes:
 
 async def make(port: int, key: str, call: Call) -> Transcript:
     """Makes the call; never raises for what the gateway or the network does."""
-    transcript = Transcript(call=call, began=time.monotonic())
+    transcript = Transcript(call=call, key=key, began=time.monotonic())
     reader = _Reader(transcript)
     writer: asyncio.StreamWriter | None = None
     try:

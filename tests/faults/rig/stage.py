@@ -1,4 +1,5 @@
-"""A stage for a drill: the sandbox with its truth log, a fault proxy before it, and a gateway that reaches it through the proxy."""
+"""A stage for a drill: the sandbox with its truth log, a fault proxy before it, and a gateway that reaches it through the proxy. What that
+gateway holds when the drill is over, and what it leaves behind, is judged here for all of them."""
 
 import contextlib
 import json
@@ -8,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from tests.faults.rig.calls import Transcript
+from tests.faults.rig.judge import judge
+from tests.faults.rig.judging import rest, traces
+from tests.faults.rig.judging.verdict import Verdict
 from tests.faults.rig.proxy import FaultProxy
 from tests.support.gateway import GatewayProcess
 
@@ -40,21 +45,39 @@ class Scene(msgspec.Struct):
 
 
 class Stage(Scene):
-    """`rows` is what the gateway says."""
+    """`rows` is what the gateway says, `secrets` are what it was told and nobody else may hear, by what they are."""
 
     gateway: GatewayProcess
+    secrets: dict[str, str]
 
-    def rows(self, attempts: int = 0, rest: float = 2.0) -> list[dict[str, Any]]:
-        """The ledger's rows: as many as `attempts`, or what there is when no other has come for `rest` seconds. The first may take longer:
-        a gateway that has just started opens its database beside its calls."""
+    def rows(self, attempts: int = 0, patience: float = 2.0) -> list[dict[str, Any]]:
+        """The ledger's rows: as many as `attempts`, or what there is when no other has come for `patience` seconds. The first may take
+        longer: a gateway that has just started opens its database beside its calls."""
         found = self.gateway.usage(min(1, attempts), 30.0)
-        until = time.monotonic() + rest
+        until = time.monotonic() + patience
         while len(found) < attempts and time.monotonic() < until:
             time.sleep(0.05)
             before, found = len(found), self.gateway.usage()
             if len(found) > before:
-                until = time.monotonic() + rest
+                until = time.monotonic() + patience
         return found
+
+    def judged(self, transcripts: Sequence[Transcript], **more: Any) -> Verdict:
+        """Of these calls, beside everything that the provider and the ledger say; `more` is for the judge."""
+        truth = self.truth()
+        return judge(transcripts, truth, self.rows(len(truth)), secrets=self.secrets.values(), **more)
+
+    def left(self, before: rest.Look) -> list[str]:
+        """What is not as it must be once the drill is over: first while the gateway runs, then when it has ended."""
+        gateway = self.gateway
+        flaws = rest.at_rest(gateway, self.proxy.port, before) if gateway.ended is None else []
+        if gateway.ended is None and gateway.stop() != 0:
+            flaws.append(f"I12: it did not end in good order: {gateway.ended}")
+        if gateway.ended == 0:
+            flaws += rest.reserved(gateway.home)
+        keys = {"the key": gateway.key, "the pepper": (gateway.home / "pepper").read_text().strip()}
+        flaws += traces.secrets_left(gateway.home, gateway.log(), self.log.read_bytes() if self.log.exists() else b"", self.secrets | keys)
+        return flaws + traces.log_bounded(gateway.log(), len(self.truth()))
 
 
 @contextlib.contextmanager
@@ -74,7 +97,8 @@ def staged(
     **openai: Any,
 ) -> Iterator[Stage]:
     """Two OpenAI-shaped and one Anthropic-shaped provider, all the same sandbox: `/p1`, `/p2` and `/p3` in its log. `config` adds to or
-    replaces parts of tidegate.yaml, `openai` are settings of that provider, `around` is a command that runs the gateway."""
+    replaces parts of tidegate.yaml, `openai` are settings of that provider, `around` is a command that runs the gateway.
+    At the end it is judged what the gateway holds and leaves behind (I5, I10, I11)."""
     with scene(folder) as set_up:
         base = set_up.base
         settings: dict[str, Any] = {
@@ -90,4 +114,9 @@ def staged(
         settings |= config or {}
         secrets = {"UPSTREAM_KEY": "upstream-secret-of-the-operator", **(environ or {})}
         with GatewayProcess(folder / "gateway", settings, secrets, around=around) as gateway:
-            yield Stage(set_up.sandbox, set_up.proxy, set_up.log, gateway)
+            told = {name: value for name, value in secrets.items() if not name.startswith("TIDEGATE_")}
+            stage = Stage(set_up.sandbox, set_up.proxy, set_up.log, gateway, told)
+            before = rest.look(gateway, set_up.proxy.port)
+            yield stage
+            flaws = stage.left(before)
+            assert not flaws, "\n".join(flaws)
