@@ -77,6 +77,15 @@ def may_have_begun(error: Error, stage: Stage) -> bool:
     return stage is Stage.SENT or (stage >= Stage.ANSWERED and error.kind not in _REFUSED)
 
 
+def goes_on(rules: Rules, error: Error) -> bool:
+    """Whether the route has another target asked after such an error of one."""
+    if error.kind is ErrorKind.CONTEXT_LENGTH:
+        return rules.on_context_length
+    if error.kind is ErrorKind.CONTENT_FILTER:
+        return rules.on_content_filter
+    return may_try_next(error)
+
+
 class Course:
     """What was tried of one call's targets. `effects`: the call does something at its provider that may not happen twice. `retried_above`:
     the client itself is retrying, so that own retries are halved."""
@@ -123,11 +132,7 @@ class Course:
             self._unanswered += 1
             if self._unanswered > 1:
                 return False  # money may be spent already, twice
-        if error.kind is ErrorKind.CONTEXT_LENGTH:
-            return self._rules.on_context_length
-        if error.kind is ErrorKind.CONTENT_FILTER:
-            return self._rules.on_content_filter
-        return may_try_next(error)
+        return goes_on(self._rules, error)
 
     def _retry(self, elapsed: float, draw: float) -> Step | None:
         self.is_exhausted = True

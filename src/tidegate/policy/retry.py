@@ -55,9 +55,17 @@ def asked_to_wait(error: Error, headers: Iterable[tuple[bytes, bytes]], now: flo
     text = found.get(b"retry-after")
     seconds = _number(text)
     if seconds is None and text is not None:
-        date = parsedate_tz(text.decode("latin-1"))
-        seconds = None if date is None else max(0.0, mktime_tz(date) - now)
+        seconds = _until(text.decode("latin-1"), now)
     return error.retry_after if seconds is None else seconds
+
+
+def _until(text: str, now: float) -> float | None:
+    """Seconds until a date; None for what is none that can be counted to."""
+    date = parsedate_tz(text)
+    try:
+        return None if date is None else max(0.0, mktime_tz(date) - now)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _number(text: bytes | None) -> float | None:

@@ -14,6 +14,7 @@ from tidegate.ir.errors import Error, GatewayError
 from tidegate.ir.json import JsonObject
 from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
+from tidegate.policy.circuit import Circuit
 from tidegate.policy.limits.estimate import Used
 from tidegate.policy.price import cost, version_at
 from tidegate.policy.route import OTHER, Plan
@@ -67,6 +68,8 @@ class Attempt:
     has_expired = False
     """It gave no content in its time."""
     timer: TimerHandle | None = None
+    circuit: Circuit | None = None
+    """That of its place, which need not wait for the end of a stream to know that its provider is well."""
     model: str | None = None
     usage: Usage | None = None
     delivered: Delivered | None = None
@@ -128,8 +131,10 @@ class Attempt:
         self._first_byte = self.app.clock.monotonic()
 
     def first_content(self) -> None:
-        """The first content for the client is ready, beyond what announces it."""
+        """The first content for the client is ready, beyond what announces it; or the error that ends a stream without any."""
         self._first_content = self.app.clock.monotonic()
+        if self.circuit is not None and self.circuit.until and self.error is None:
+            self.circuit.succeeded(self.started)
 
     @property
     def latency(self) -> float | None:

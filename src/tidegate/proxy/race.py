@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
+from tidegate.policy.attempts import Rules, goes_on
 from tidegate.policy.pace import Hedge, Pace
-from tidegate.policy.retry import may_try_next
 from tidegate.proxy.attempt import Attempt
 from tidegate.proxy.failure import Failure
 
@@ -60,7 +60,7 @@ class TwoAttempts:
         await asyncio.gather(*self._started, return_exceptions=True)
 
 
-async def hedged(try_at: Try, hedge: Hedge, pace: Pace) -> list[Failed]:
+async def hedged(try_at: Try, hedge: Hedge, pace: Pace, rules: Rules) -> list[Failed]:
     """Tries the first target, and the second one too if that takes long. Empty once the client has an answer, else what failed."""
     race = TwoAttempts()
     try:
@@ -69,18 +69,18 @@ async def hedged(try_at: Try, hedge: Hedge, pace: Pace) -> list[Failed]:
         if first.done() or race.winner is not None or not race.has_begun or not pace.may_hedge():
             failure = await first
             return [] if failure is None else [(0, failure)]
-        return await _both(race, first, race.start(try_at(1, race)))
+        return await _both(race, first, race.start(try_at(1, race)), rules)
     finally:
         if race.winner is not None:
             pace.took(race.seconds)
         await race.ended()
 
 
-async def _both(race: TwoAttempts, first: asyncio.Task[Failure | None], second: asyncio.Task[Failure | None]) -> list[Failed]:
+async def _both(race: TwoAttempts, first: asyncio.Task[Failure | None], second: asyncio.Task[Failure | None], rules: Rules) -> list[Failed]:
     await asyncio.wait((first, second), return_when=asyncio.FIRST_COMPLETED)
     if first.done() and race.winner is None:
         failure = await first
-        if failure is not None and not may_try_next(failure.error):
+        if failure is not None and not goes_on(rules, failure.error):
             return [(0, failure)]
     results = await asyncio.gather(first, second, return_exceptions=True)
     for result in results:

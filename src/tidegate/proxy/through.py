@@ -70,7 +70,7 @@ async def _hedged(
     def try_at(at: int, race: Race) -> Coroutine[Any, Any, Failure | None]:
         return _try(app, call, plan, targets[at], reply, prepare, last=False, race=race)
 
-    return await hedged(try_at, hedge, app.live.health.pace(plan.route))
+    return await hedged(try_at, hedge, app.live.health.pace(plan.route), plan.rules)
 
 
 async def _go_on(
@@ -178,25 +178,26 @@ async def _try(
     waits: bool = True,
 ) -> Failure | None:
     """One attempt, if its target may be tried now. It `waits` for a target that has enough to do."""
-    health = app.live.health
-    if not app.events.accepting:
-        return Failure(UNRECORDED, [(b"retry-after", b"5")], stage=Stage.PLANNED)
-    if health.drained and health.is_drained(target):
-        return drained(target)
+    closed = _closed(app, target)
+    if closed is not None:
+        return closed
     # What happens with a caller's own key says nothing of how others fare.
     own = plan.caller_keys and CALLER_KEY in call.headers
-    place = Place(target) if own else health.place(target)
+    place = Place(target) if own else app.live.health.place(target)
+    probes_at: float | None = None
     if place.circuit.until and plan.rules.guarded:
         now = app.clock.monotonic()
         if not place.circuit.allows(now):
             return cooling(target, place.circuit.rest(now))
-    if target.free is not None and not app.free.take(target) and plan.free_first:
-        return Failure(_used_up(target), stage=Stage.PLANNED)
+        probes_at = now
     slots: Slots[Waiter] | None = None
+    attempt: Attempt | None = None
     try:
+        if target.free is not None and not app.free.take(target) and plan.free_first:
+            return Failure(_used_up(target), stage=Stage.PLANNED)
         if target.upstream.concurrency is not None:
             slots = await app.door.slot(target, _weighed(call, plan), waits=waits)
-        found = await _admitted(app, call, plan, target, prepare, place)
+        found = await _admitted(app, call, plan, target, prepare)
         if isinstance(found, Failure):
             return found
         prepared, admitted = found
@@ -204,7 +205,7 @@ async def _try(
         call.target = target
         attempt = Attempt(app, call, plan, target, prepared, admitted, reply, last=last)
         if not last:
-            _watched(attempt, plan, race, alone=waits)
+            _watched(attempt, plan, race, alone=waits and race is None)
         failure = await _run(attempt, place)
         if slots is not None:
             _learn(slots, attempt)
@@ -212,8 +213,18 @@ async def _try(
     except LimitError as busy:
         return Failure(busy.error, busy.headers, stage=Stage.PLANNED)
     finally:
+        if attempt is None and probes_at is not None:
+            place.circuit.left(probes_at)
         if slots is not None:
             app.door.give_back(slots)
+
+
+def _closed(app: App, target: Target) -> Failure | None:
+    """Why no call may go to the target now, whatever the route says."""
+    health = app.live.health
+    if not app.events.accepting:
+        return Failure(UNRECORDED, [(b"retry-after", b"5")], stage=Stage.PLANNED)
+    return drained(target) if health.drained and health.is_drained(target) else None
 
 
 def _learn(slots: Slots[Waiter], attempt: Attempt) -> None:
@@ -253,10 +264,7 @@ def _expires(attempt: Attempt, seconds: float) -> None:
     attempt.timer = asyncio.get_running_loop().call_later(seconds, expire)
 
 
-async def _admitted(
-    app: App, call: Call, plan: Plan, target: Target, prepare: Prepare, place: Place
-) -> Failure | tuple[Prepared, Admitted | None]:
-    sure = False
+async def _admitted(app: App, call: Call, plan: Plan, target: Target, prepare: Prepare) -> Failure | tuple[Prepared, Admitted | None]:
     try:
         prepared = prepare(app, call, plan, target)
         if prepared.exchange:
@@ -266,20 +274,17 @@ async def _admitted(
         except BusyError as busy:
             _weighed(call, plan)
             found = await app.door.in_line(call, busy, lambda: admit(app, call, plan, target, prepared, has_turn=True))
-        sure = True
     except LimitError as limited:
         return Failure(limited.error, limited.headers, stage=Stage.PLANNED)
     except GatewayError as refused:
         return Failure(refused.error, stage=Stage.PLANNED)
-    finally:
-        if not sure and place.circuit.until:
-            place.circuit.left(app.clock.monotonic())
     return found
 
 
 async def _run(attempt: Attempt, place: Place) -> Failure | None:
     """Runs the attempt, and notes how its place fared."""
     place.begun(attempt.started)
+    attempt.circuit = place.circuit
     known = False
     failure: Failure | None = None
     try:

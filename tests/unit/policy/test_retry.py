@@ -35,6 +35,9 @@ def test_statuses_whatever_kind_the_body_made_of_them(status: int) -> None:
         ([(b"retry-after", b"Thu, 01 Jan 1970 00:01:40 GMT")], 90.0),
         ([(b"retry-after", b"Thu, 01 Jan 1970 00:00:00 GMT")], 0.0),
         ([(b"retry-after", b"soon")], 3.0),
+        ([(b"retry-after", b"-7")], 3.0),
+        ([(b"retry-after", b"Fri, 01 Jan 10000 00:00:00 GMT")], 3.0),
+        ([(b"retry-after", b"1 Jan 99999999999999999999 00:00:00 GMT")], 3.0),
         ([], 3.0),
     ],
 )

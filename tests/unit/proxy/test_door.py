@@ -11,6 +11,7 @@ from tests.unit.policy.limits.values import limit
 from tests.unit.policy.values import key, snapshot, upstream
 from tests.unit.proxy.values import GPT, KEY, WHOLE, Given, Memory, Slow
 
+from tidegate.policy.attempts import Rules
 from tidegate.policy.limits.rules import Limit
 from tidegate.policy.overload.ladder import FEW
 from tidegate.policy.overload.queue import Priority
@@ -40,6 +41,7 @@ class House:
         routes = (
             Route(name="over", targets=(("openai", "gpt-9"), ("second", "gpt-9"))),
             Route(name="batches", targets=(("openai", "gpt-9"),)),
+            Route(name="guarded", targets=(("openai", "gpt-9"),), rules=Rules(guarded=True)),
         )
         made = snapshot(full, upstream("second", "openai"), routes=routes, keys=(key("tests", token=KEY), *keys))
         memory = Memory(*given)
@@ -167,6 +169,30 @@ async def test_one_that_waits_no_longer_is_passed_over_before_it_has_left_the_qu
     assert slots.taken == 1
     house.door.give_back(slots)
     assert slots.taken == 0
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_a_probe_that_got_no_slot_leaves_its_target_to_the_next(leaves: bool) -> None:
+    given = slow()
+    house = House(given, Given(WHOLE), most=1, rules=PATIENT if leaves else SHORT)
+    running = house.calls("running")
+    await settled()
+    place = house.app.live.health.place(house.app.live.current.plan(key(), "guarded").targets[0])
+    place.circuit.limited(house.clock.at + 1.0, 1.0, 0.0)
+    house.clock.at += 3.0
+    probe = house.calls("probe", "guarded")
+    await settled()
+    assert not place.circuit.would_allow(house.clock.at)
+    if leaves:
+        probe.cancel()
+        await asyncio.wait((probe,))
+    else:
+        await probe
+        assert house.told("probe")[1]["code"] == "target_busy"
+    given.go()
+    await running
+    await house.calls("next", "guarded")
+    assert house.clients["next"].status == 200
 
 
 async def test_a_failed_call_gives_its_slot_back() -> None:

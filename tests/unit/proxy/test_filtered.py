@@ -7,6 +7,8 @@ import pytest
 from tests.unit.proxy.test_through import TWO, memory, sent
 from tests.unit.proxy.values import DONE, SSE, STREAM, USAGE, WHOLE, Given, chunk
 
+from tidegate.policy.pace import Hedge
+
 HELD_BACK = json.dumps(json.loads(WHOLE) | {"choices": [{"index": 0, "message": {"role": "assistant"}, "finish_reason": "content_filter"}]})
 EMPTY = (chunk({"role": "assistant", "content": ""}), chunk({}, "content_filter"), chunk(None, usage=USAGE), DONE)
 BEGUN = (chunk({"role": "assistant", "content": "Hel"}), chunk({}, "content_filter"), chunk(None, usage=USAGE), DONE)
@@ -34,6 +36,15 @@ async def test_for_a_client_of_another_dialect_too() -> None:
     made = memory(Given(*EMPTY, headers=SSE), Given(*STREAM, headers=SSE), on_content_filter=True)
     got = await made.message("r", stream=True)
     assert b"Hello" in got.body
+    assert sent(made) == ["openai", "second"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_where_a_second_attempt_may_run_beside_it_too(stream: bool) -> None:
+    held, given = (Given(*EMPTY, headers=SSE), Given(*STREAM, headers=SSE)) if stream else (Given(HELD_BACK.encode()), Given(WHOLE))
+    made = memory(held, given, on_content_filter=True, hedge=Hedge(60.0, 1.0))
+    got = await made.chat("r", **(ASKED if stream else {}))
+    assert got.body == (b"".join(STREAM) if stream else WHOLE)
     assert sent(made) == ["openai", "second"]
 
 

@@ -7,6 +7,7 @@ import msgspec
 from tests.unit.policy.values import key, snapshot, upstream
 from tests.unit.proxy.values import KEY, WHOLE, Given, Memory
 
+from tidegate.policy.attempts import Rules
 from tidegate.policy.route import Planner
 from tidegate.policy.snapshot import Route
 from tidegate.providers.spec import Free
@@ -15,12 +16,15 @@ TIER = Free(match=("m",), rpm=2, source="https://example.com", date="2026-01-01"
 
 
 def memory(
-    *given: Given, strategy: Any = "free_first", targets: tuple[tuple[str, str], ...] = (("openai", "m"), ("gratis", "m"))
+    *given: Given,
+    strategy: Any = "free_first",
+    targets: tuple[tuple[str, str], ...] = (("openai", "m"), ("gratis", "m")),
+    guarded: bool = False,
 ) -> Memory:
     made = Memory(*given)
     row = upstream("openrouter")
     free = msgspec.structs.replace(row, name="gratis", spec=msgspec.structs.replace(row.spec, free=(TIER,)), models=("m",))
-    route = Route(name="cheap", targets=targets, strategy=strategy)
+    route = Route(name="cheap", targets=targets, strategy=strategy, rules=Rules(guarded=guarded))
     made.app.live.current = Planner(snapshot(upstream("openai"), free, routes=(route,), keys=(key("tests", token=KEY),)))
     return made
 
@@ -64,3 +68,14 @@ async def test_the_list_of_free_models_and_what_is_known_of_them() -> None:
     known = next(row["tidegate"] for row in everything if row["id"] == "openai/gpt-9")
     assert (known["context"], known["price"]["input"]) == (1000, 5)
     assert "free" not in known
+
+
+async def test_a_tier_that_is_used_up_when_its_target_may_be_tried_again_is_no_try() -> None:
+    made = memory(Given(WHOLE), guarded=True)
+    target = made.app.live.current.plan(key(), "cheap").targets[0]
+    now = made.app.clock.monotonic()
+    made.app.live.health.place(target).circuit.limited(now - 60.0, 1.0, 0.0)
+    while made.app.free.take(target):
+        pass
+    assert await asked(made, 1) == ["openai"]
+    assert made.app.live.health.place(target).circuit.would_allow(made.app.clock.monotonic())

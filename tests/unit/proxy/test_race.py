@@ -147,6 +147,18 @@ async def test_a_mistake_of_the_client_s_ends_both() -> None:
     assert scene.rows()["second"][0] == 499
 
 
+async def test_what_the_route_goes_on_after_leaves_the_other_to_answer() -> None:
+    refused = Given(b'{"error": {"message": "long", "code": "context_length_exceeded"}}', status=400)
+    scene = Scene(refused, Given(WHOLE), rules=Rules(hedge=AT_ONCE, on_context_length=True))
+    task = scene.begin()
+    await scene.both_run()
+    scene.doors.open_doors["openai"].set()
+    await soon(lambda: scene.memory.ledger.events)
+    scene.doors.open_doors["second"].set()
+    assert (await task).status == 200
+    assert [(event.provider, event.status) for event in scene.memory.ledger.events] == [("openai", 400), ("second", 200)]
+
+
 async def test_a_quick_first_has_no_second() -> None:
     scene = Scene(Given(WHOLE), Given(WHOLE), Hedge(60.0, 1.0))
     scene.doors.open_doors["openai"].set()

@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.support.waiting import soon
 from tests.unit.policy.values import key, snapshot, upstream
-from tests.unit.proxy.values import GPT, KEY, SSE, STREAM, WHOLE, Given, Memory, Ticks, silence
+from tests.unit.proxy.values import GPT, KEY, SSE, STREAM, WHOLE, Given, Memory, Slow, Ticks, silence
 
 from tidegate.policy.attempts import Rules
 from tidegate.policy.route import Planner
@@ -107,6 +108,20 @@ async def test_a_target_that_failed_three_times_is_passed_over_until_one_call_ha
     assert sent(made) == ["openai", "second"] * 3 + ["second"]
     place = made.app.live.health.place(made.app.live.current.plan(key(), "r").targets[0])
     assert (place.circuit.state(0.0), place.failed) == ("open", 3)
+
+
+async def test_the_first_content_of_a_stream_says_that_its_target_is_well_again() -> None:
+    slow = Slow(*STREAM, headers=SSE)
+    made = memory(slow, Given(WHOLE), targets=TWO[:1], guarded=True)
+    place = made.app.live.health.place(made.app.live.current.plan(key(), "r").targets[0])
+    place.circuit.limited(900.0, 50.0, 0.0)
+    task = asyncio.create_task(made.chat("r", stream=True))
+    slow.go(2)
+    await soon(lambda: place.circuit.state(1000.0) == "closed")
+    assert not task.done()
+    assert (await made.chat("r")).status == 200
+    slow.go()
+    assert (await task).complete
 
 
 async def test_where_all_targets_cool_the_client_is_told_the_shortest_wait() -> None:
