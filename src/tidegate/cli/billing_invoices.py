@@ -61,7 +61,7 @@ def show(id: str, /, *, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home
 
 @app.command
 def create(customer: str, month: str, /, *, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) -> int:
-    """Draft a customer's invoice of a month, and show it.
+    """Draft a customer's invoice of a month, or work the draft out again, and show it.
 
     Examples
 
@@ -84,6 +84,10 @@ def create(customer: str, month: str, /, *, org: Org = DEFAULT_ORG, json: AsJson
             found = await change.get(Customer, customer)
             if found is None:
                 raise NotThere(f"there is no customer `{customer}`: `tidegate customers list` shows them")
+            known = next(iter(await billing.everything(change, Invoice, {"customer_id": customer, "period": month})), None)
+            computed = await billing.compute(ledger, change, tenant, found, month)
+            if known is not None:
+                return await change.replace(billing.drafted(known, computed), "invoice.recompute")
             empty = Invoice(
                 id=new_id("inv"),
                 customer_id=customer,
@@ -93,7 +97,7 @@ def create(customer: str, month: str, /, *, org: Org = DEFAULT_ORG, json: AsJson
                 created_at=now(),
                 updated_at=now(),
             )
-            row = billing.drafted(empty, await billing.compute(ledger, change, tenant, found, month))
+            row = billing.drafted(empty, computed)
             await change.add(row)
         return row
 

@@ -48,11 +48,15 @@ def test_from_a_plan_to_a_final_invoice(home: Path, capsys: Capture) -> None:
     assert json.loads(said("customers", "list", "--json"))["subject"] == "u1"
     draft = json.loads(said("invoices", "create", customer, "2026-06", "--json"))
     assert draft["total_nano"] == 20 * 10**9 + 2_200_000_000 - 500_000_000
+    again = json.loads(said("invoices", "create", customer, "2026-06", "--json"))
+    assert (again["id"], again["revision"]) == (draft["id"], 2)
     out = said("invoices", "finalise", draft["id"])
     assert out.startswith("invoice 1 ")
     assert "21.70" in out
     assert said("invoices", "show", draft["id"]) == out
     assert said("invoices", "list").splitlines()[1].split()[1] == "1"
+    assert main(["invoices", "create", customer, "2026-06"]) == 1
+    assert "changes no more" in capsys.readouterr().err
     assert main(["invoices", "finalise", draft["id"]]) == 1
     assert "changes no more" in capsys.readouterr().err
 

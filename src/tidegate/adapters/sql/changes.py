@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from tidegate.adapters.sql.connection import AsyncConnection
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.schema import audit_event, config_generation
-from tidegate.adapters.sql.statements import is_missing_reference
+from tidegate.adapters.sql.statements import why_refused
 from tidegate.ir.json import JsonObject
 from tidegate.ports import Clock
 from tidegate.records import EVERYONE, Actor, Conflict, Scope, Tenant
@@ -85,7 +85,7 @@ class Changes:
                 if not self.database.is_sqlite:
                     await connection.execute(select(func.pg_notify(CHANNEL, str(generation))))
         except IntegrityError as error:
-            raise Conflict("it names something that is not there" if is_missing_reference(error) else "the name is taken") from None
+            raise Conflict(why_refused(error)) from None
 
 
 async def generation(database: Database) -> int:

@@ -1,6 +1,7 @@
 """What the two databases spell differently, and which of their refusals are the fault of the data. Everything else is said once, in the
 repositories."""
 
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import import_module
@@ -15,6 +16,20 @@ from tidegate.ports import StorageUnavailable
 
 Insert = sqlite.Insert
 """PostgreSQL's has the same methods."""
+
+_CONSTRAINT = re.compile(r'"uq_\w+?_org_id_(\w+)"')
+"""As PostgreSQL names what is unique; with row-level security it tells no more."""
+_COLUMNS = re.compile(r"^UNIQUE constraint failed: (.+)")
+"""As SQLite does."""
+_THERE_ALREADY = {
+    "name": "the name is taken",
+    "email": "the e-mail address is taken",
+    "url": "there is a webhook with this address",
+    "kind_subject": "there is a customer with this `kind` and `subject`",
+    "customer_id_period": "there is an invoice of this customer and month: work that one out again",
+    "provider_model_valid_from": "there is a price of this name from this day on",
+    "subject_kind_subject_id_role_scope": "this role is held on this scope already",
+}
 
 
 def insert(table: Table, *, is_sqlite: bool) -> Insert:
@@ -62,7 +77,16 @@ def told_when_away() -> Generator[None]:
         raise StorageUnavailable(f"{type(error).__name__}: {error}"[:500]) from error
 
 
-def is_missing_reference(error: IntegrityError) -> bool:
-    """Whether a row names another that is not there, and not one that is there already."""
+def why_refused(error: IntegrityError) -> str:
+    """What a row is not let in for, in words: it names another that is not there, or is one that is there already."""
     original: Any = error.orig
-    return getattr(original, "sqlstate", None) == "23503" or "FOREIGN KEY" in str(original)
+    told = str(original)
+    if getattr(original, "sqlstate", None) == "23503" or "FOREIGN KEY" in told:
+        return "it names something that is not there"
+    constraint, columns = _CONSTRAINT.search(told), _COLUMNS.search(told)
+    if constraint is not None:
+        same = constraint[1]
+    else:
+        named = [name.rpartition(".")[2] for name in columns[1].split(", ")] if columns is not None else []
+        same = "_".join(name for name in named if name != "org_id")
+    return _THERE_ALREADY.get(same, "there is one like it already")
