@@ -331,16 +331,21 @@ class Connection(asyncio.BufferedProtocol):
 
 
 def _headers(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    headers = {_header_name(name): value.decode("latin-1") for name, value in fields}
+    if not fields:
+        return {}
+    raw, values = zip(*fields, strict=True)
+    names = _names(raw)
+    headers = dict(zip(names, [value.decode("latin-1") for value in values], strict=True))
     if len(headers) < len(fields):
         for repeated in headers:
-            headers[repeated] = ", ".join(value.decode("latin-1") for name, value in fields if _header_name(name) == repeated)
+            headers[repeated] = ", ".join(value.decode("latin-1") for name, value in zip(names, values, strict=True) if name == repeated)
     return headers
 
 
-@lru_cache(1024)
-def _header_name(name: bytes) -> str:
-    return name.decode("latin-1").lower()
+@lru_cache(256)
+def _names(raw: tuple[bytes, ...]) -> tuple[str, ...]:
+    """The names of headers in lower case. Those of one provider are mostly the same."""
+    return tuple(name.decode("latin-1").lower() for name in raw)
 
 
 def _reason(error: Exception | None) -> str:

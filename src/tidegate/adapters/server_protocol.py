@@ -166,7 +166,8 @@ class Protocol(asyncio.Protocol):
         request = cast("Request", self._incoming)
         parser = self._parser
         fields = request.fields = dict(request.headers)
-        self._flaw = flaw_of_head(request.headers, fields, parser.get_http_version())
+        version = parser.get_http_version()
+        self._flaw = flaw_of_head(request.headers, fields, version)
         if self._head_bytes + self._fed > HEAD_LIMIT and len(self._url) + sum(len(a) + len(b) for a, b in request.headers) > HEAD_LIMIT:
             self._flaw = _LONG_HEAD
         if self._flaw:
@@ -182,7 +183,7 @@ class Protocol(asyncio.Protocol):
                 raise ValueError
             url = (parsed.path or b"/") + (b"?" + parsed.query if parsed.query else b"")
         request.path, _, request.query = url.partition(b"?")
-        request.minor = parser.get_http_version() != "1.0"
+        request.minor = version != "1.0"
         request.keep_alive = request.minor and parser.should_keep_alive()
         if b"content-length" in fields:
             request.length = int(fields[b"content-length"])

@@ -7,13 +7,10 @@ _DRAWN = 4096
 
 
 class SystemClock:
-    def now(self) -> float:
-        """Unix time in seconds."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Seconds for intervals."""
-        return time.monotonic()
+    now = staticmethod(time.time)
+    """Unix time in seconds."""
+    monotonic = staticmethod(time.monotonic)
+    """Seconds for intervals."""
 
 
 class SystemRandom:

@@ -43,7 +43,7 @@ def spoken(client: str, provider: Sequence[str], model: Sequence[str]) -> str:
 
 
 def choose(client_dialect: str, target_dialect: str, *, foreign: bool = False) -> Identity | Transcode:
-    """`foreign` is `carries_foreign` of the request's body, asked once per call."""
+    """`foreign` is `carries_foreign` of the request's body; it matters where the two are the same."""
     if client_dialect == target_dialect and not foreign:
         return _IDENTITY
     return Transcode(client_dialect, target_dialect)

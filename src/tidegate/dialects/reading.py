@@ -121,7 +121,7 @@ def count(value: object) -> int | None:
         value = int(value)
     if type(value) is not int:
         return None
-    return max(0, min(value, MOST_TOKENS))
+    return value if 0 <= value <= MOST_TOKENS else max(0, min(value, MOST_TOKENS))
 
 
 def is_odd(value: object) -> bool:

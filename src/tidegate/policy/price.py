@@ -71,7 +71,8 @@ def cost(usage: Usage | None, price: Price | None) -> Cost | None:
     step, over = in_force(row, usage.prompt)
     lines: list[Line] = []
     nano = 0
-    for kind, count, unit_price, unit in _counted(usage, step) if _is_special(usage, step) else _plain(usage, step):
+    is_special = _is_special(usage, step)
+    for kind, count, unit_price, unit in _counted(usage, step) if is_special else _plain(usage, step):
         if count <= 0:
             continue
         if unit_price is None:
@@ -79,7 +80,7 @@ def cost(usage: Usage | None, price: Price | None) -> Cost | None:
         lines.append(Line(kind, count, unit_price, -(-count * unit_price // unit)))
         nano += lines[-1].nano
     source, date = row.source or price.source, row.date or price.date
-    return Cost(min(nano, MOST_NANO), source, date, over, tuple(lines), tier, price.from_, _saved(lines, step))
+    return Cost(min(nano, MOST_NANO), source, date, over, tuple(lines), tier, price.from_, _saved(lines, step) if is_special else 0)
 
 
 def _is_special(usage: Usage, price: Price) -> bool:

@@ -1,8 +1,7 @@
 """The client's body: received with a cap, and scanned once. What is wrong with it becomes a `GatewayError`."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Mapping
 
 from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
 from tidegate.ir.json import JsonObject
@@ -13,16 +12,20 @@ from tidegate.wire.splice import Fields, JsonError, read, scan
 _AT_ONCE = 4 << 10
 """Bytes that are inflated without a thread: at most 400 KiB, in under a millisecond."""
 
+_NOT_WHOLE = (BodyTooLong, SlowBody, BrokenBody)
+
 
 async def received(client: Client, headers: Mapping[bytes, bytes], limit: int) -> bytes:
     """The whole body, inflated where it is compressed. Raises `GatewayError` TOO_LARGE over `limit` bytes, MEDIA_TYPE where it is
     compressed in another way, REQUEST_TIMEOUT where it did not come in time, and BAD_REQUEST where it is no HTTP."""
     encoding = headers.get(b"content-encoding", b"").strip().lower()
-    if encoding not in ENCODINGS:
+    if encoding and encoding not in ENCODINGS:
         _refuse_encoded(headers)
-    with _told(limit, "server.body_limit"):
+    try:
         body = await client.body(limit)
-    return body if encoding not in ENCODINGS else await _inflated(body, encoding, limit)
+    except _NOT_WHOLE as broken:
+        raise _told(broken, limit, "server.body_limit") from None
+    return await _inflated(body, encoding, limit) if encoding in ENCODINGS else body
 
 
 async def _inflated(body: bytes, encoding: bytes, limit: int) -> bytes:
@@ -42,9 +45,11 @@ async def _inflated(body: bytes, encoding: bytes, limit: int) -> bytes:
 async def arriving(client: Client, headers: Mapping[bytes, bytes], limit: int, setting: str) -> AsyncGenerator[bytes]:
     """The body as it comes. Raises as `received`; `setting` is where the operator sets the limit."""
     _refuse_encoded(headers)
-    with _told(limit, setting):
+    try:
         async for piece in client.pieces(limit):
             yield piece
+    except _NOT_WHOLE as broken:
+        raise _told(broken, limit, setting) from None
 
 
 def _refuse_encoded(headers: Mapping[bytes, bytes]) -> None:
@@ -60,19 +65,16 @@ def _refuse_encoded(headers: Mapping[bytes, bytes]) -> None:
         )
 
 
-@contextmanager
-def _told(limit: int, setting: str) -> Generator[None]:
+def _told(broken: Exception, limit: int, setting: str) -> GatewayError:
     """What is wrong with the body, in words for the client."""
-    try:
-        yield
-    except BodyTooLong:
-        raise _too_large(limit, setting) from None
-    except SlowBody:
-        raise GatewayError(
-            Error(kind=ErrorKind.REQUEST_TIMEOUT, message="The request's body did not arrive in time.", code="request_timeout")
-        ) from None
-    except BrokenBody:
-        raise bad_request("The request's body is broken: its chunks are not of HTTP/1.1.", code="invalid_body") from None
+    match broken:
+        case BodyTooLong():
+            return _too_large(limit, setting)
+        case SlowBody():
+            message = "The request's body did not arrive in time."
+            return GatewayError(Error(kind=ErrorKind.REQUEST_TIMEOUT, message=message, code="request_timeout"))
+        case _:
+            return bad_request("The request's body is broken: its chunks are not of HTTP/1.1.", code="invalid_body")
 
 
 def _too_large(limit: int, setting: str) -> GatewayError:

@@ -41,9 +41,8 @@ async def count_tokens(app: App, call: Call, reply: Reply) -> None:
     plan = await resolved(app, call, plan)
     target = plan.targets[0]
     provider = target.dialect_for(call.dialect.name)
-    if isinstance(choose(call.dialect.name, provider, foreign=carries_foreign(call.body)), Identity) and await _asked(
-        app, call, plan, reply
-    ):
+    foreign = provider == call.dialect.name and carries_foreign(call.body)
+    if isinstance(choose(call.dialect.name, provider, foreign=foreign), Identity) and await _asked(app, call, plan, reply):
         return
     count = await asyncio.to_thread(estimate, read(as_body(call.body)), app.tokens, target.model)
     receipt = b"emulated:input_tokens"

@@ -28,28 +28,24 @@ _BYTES_PER_TOKEN = 4
 class Delivered:
     """The bytes of one stream. `framer` and `decoder` make what reads them again."""
 
-    __slots__ = ("_chunks", "_decoder", "_framer", "_kept", "_rest")
+    __slots__ = ("_chunks", "_decoder", "_framer", "_size")
 
     def __init__(self, framer: Callable[[int], Framer], decoder: Callable[[], StreamDecoder]) -> None:
         self._framer = framer
         self._decoder = decoder
         self._chunks: list[bytes] = []
-        self._kept = 0
-        self._rest = 0
+        self._size = 0
 
     def add(self, chunk: bytes) -> None:
         """A piece, as the provider sent it."""
-        room = KEPT - self._kept
-        if room > 0:
-            self._chunks.append(chunk if len(chunk) <= room else chunk[:room])
-            self._kept += min(len(chunk), room)
-            self._rest += max(0, len(chunk) - room)
-        else:
-            self._rest += len(chunk)
+        size = self._size
+        if size < KEPT:
+            self._chunks.append(chunk[: KEPT - size])
+        self._size = size + len(chunk)
 
     @property
     def has_begun(self) -> bool:
-        return self._kept > 0
+        return self._size > 0
 
     def usage(self, told: Usage | None, counter: TokenCounter, model: str, asked: Callable[[], Request], size: int) -> Usage | None:
         """`told` with what the provider left out; as it is where the output was told behind some of the text, which it is about then.
@@ -57,7 +53,7 @@ class Delivered:
         text, announced = self._read()
         if told is not None and told.output is not None and told.output != announced:
             return told
-        output = -(-counter.count(text, model) * (self._kept + self._rest) // max(1, self._kept))
+        output = -(-counter.count(text, model) * self._size // max(1, min(self._size, KEPT)))
         if told is not None and told.input is not None:
             return msgspec.structs.replace(told, output=max(output, told.output or 0))
         return msgspec.structs.replace(told or Usage(), input=_prompt(counter, model, asked, size), output=output)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from tidegate.dialects.base import Dialect
 from tidegate.ports import RawHeaders
@@ -52,8 +53,9 @@ def returned(upstream: Mapping[str, str]) -> RawHeaders:
     """The provider's headers that the client may see."""
     text = "".join(upstream.values())
     encode = str.encode if text.isascii() and text.isprintable() else header_value
-    result = [(shown, encode(value)) for name, value in upstream.items() if (shown := _shown(name))]
-    for name in _KEPT_NAMES.keys() & upstream.keys():
+    names = _passing(tuple(upstream))
+    result = [(shown, encode(upstream[name])) for name, shown in names.shown]
+    for name in names.kept:
         value = upstream[name]
         if _KEPT_NAMES[name].fullmatch(value):
             result.append((name.encode(), value.encode()))
@@ -64,11 +66,19 @@ def returned(upstream: Mapping[str, str]) -> RawHeaders:
     return result
 
 
+class _Passing(NamedTuple):
+    """Of a provider's headers: those that are shown, each with the name under which it is, and those that keep their name."""
+
+    shown: tuple[tuple[str, bytes], ...]
+    kept: tuple[str, ...]
+
+
 @lru_cache(256)
-def _shown(name: str) -> bytes:
-    """The name under which a provider's header is shown, empty where it is not."""
-    passes = name in _UPSTREAM_NAMES or name.startswith(_UPSTREAM_PREFIXES)
-    return b"x-tidegate-upstream-" + name.encode("ascii", "replace") if passes else b""
+def _passing(names: tuple[str, ...]) -> _Passing:
+    """The names of one provider's headers are mostly the same."""
+    passing = [name for name in names if name in _UPSTREAM_NAMES or name.startswith(_UPSTREAM_PREFIXES)]
+    shown = tuple((name, b"x-tidegate-upstream-" + name.encode("ascii", "replace")) for name in passing)
+    return _Passing(shown, tuple(name for name in names if name in _KEPT_NAMES))
 
 
 def own(call: Call) -> RawHeaders:

@@ -78,7 +78,8 @@ def prepare(app: App, call: Call, plan: Plan, target: Target) -> Prepared:
     fields = with_defaults(call, plan)
     request: Request | None = None
     hide_usage = False
-    if isinstance(choose(call.dialect.name, provider.name, foreign=carries_foreign(call.body)), Identity):
+    foreign = provider.name == call.dialect.name and carries_foreign(call.body)
+    if isinstance(choose(call.dialect.name, provider.name, foreign=foreign), Identity):
         body, losses, hide_usage = _passed(call, fields, provider, target)
     else:
         request, body, losses = _translated(app, call, fields, provider, target)

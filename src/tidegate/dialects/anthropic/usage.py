@@ -23,10 +23,12 @@ def decode_usage(raw: object) -> Usage | None:
     if type(raw) is not dict:
         return None
     fields = cast("JsonObject", raw)
-    write = count(fields.get("cache_creation_input_tokens"))
+    told = [fields.get(name) for name in _COUNTS]
+    prompt, output, read, write = counts = [count(value) for value in told]
     hour = reasoning = searches = None
     extras: JsonObject = {}
-    odd = [name for name in _COUNTS if is_odd(fields.get(name))]
+    # A number that is taken as it was told is not odd.
+    odd = [] if counts == told else [name for name in _COUNTS if is_odd(fields.get(name))]
     if fields.keys() - _PLAIN:
         extras = {name: value for name, value in fields.items() if name not in _KNOWN}
         creation = _inside(fields, "cache_creation")
@@ -43,11 +45,11 @@ def decode_usage(raw: object) -> Usage | None:
         odd += [f"cache_creation.{name}" for name, value in creation.items() if is_odd(value)]
         odd += [name for name, value in (("thinking_tokens", thought), ("web_search_requests", searched)) if is_odd(value)]
     return Usage(
-        input=count(fields.get("input_tokens")),
-        cache_read=count(fields.get("cache_read_input_tokens")),
+        input=prompt,
+        cache_read=read,
         cache_write=write,
         cache_write_1h=hour,
-        output=count(fields.get("output_tokens")),
+        output=output,
         reasoning=reasoning,
         web_searches=searches,
         tier=_tier(fields),
