@@ -37,6 +37,12 @@ class MemoryKept:
             else:
                 await self.remove(tenant, one.id)
 
+    async def make(self, tenant: Tenant, row: Kept) -> bool:
+        if await self.get(tenant, row.id) is not None:
+            return False
+        self.rows[tenant.org_id, row.id] = row
+        return True
+
     async def get(self, tenant: Tenant, id: str) -> Kept | None:
         self._asked()
         row = self.rows.get((tenant.org_id, id))

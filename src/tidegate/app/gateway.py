@@ -19,7 +19,7 @@ from tidegate.adapters.tokens_splintr import SplintrCounter
 from tidegate.app.access import access_tokens
 from tidegate.app.background import in_background, told
 from tidegate.app.batches import running_batches
-from tidegate.app.limits import counters, limits_as_kept
+from tidegate.app.limits import counters, limits_as_kept, owner
 from tidegate.app.model_lists import reading_lists
 from tidegate.app.noticed import Noticed
 from tidegate.app.overload import watched_door
@@ -30,6 +30,7 @@ from tidegate.app.watching import watching
 from tidegate.policy.route import Planner
 from tidegate.proxy.app import App, Late, Live
 from tidegate.proxy.drains import Drains
+from tidegate.proxy.onces import Onces
 from tidegate.proxy.server import Gateway
 
 SCRATCH = "scratch"
@@ -107,6 +108,7 @@ async def running(
             scratch=FileScratch(started.settings.home / SCRATCH),
             door=door,
             drains=drains,
+            onces=Onces(await asyncio.to_thread(owner, spool.folder)),
         )
         try:
             async with running_batches(app, started.settings):

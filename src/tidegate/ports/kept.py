@@ -78,6 +78,10 @@ class KeptStore(Protocol):
         """All of them, in their order and at once."""
         ...
 
+    async def make(self, tenant: Tenant, row: Kept) -> bool:
+        """Writes the row where none has its id, or one that has expired. False where one has it."""
+        ...
+
     async def get(self, tenant: Tenant, id: str) -> Kept | None: ...
 
     async def change(self, tenant: Tenant, row: Kept) -> bool:

@@ -10,37 +10,22 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
-import msgspec
-
 from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
-from tidegate.ports import Client, StorageUnavailable
-from tidegate.ports.kept import Kept, Put
-from tidegate.proxy.admission import end_user
+from tidegate.ports import Client
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
+from tidegate.proxy.failure import BrokenOff
+from tidegate.proxy.once_rows import LASTS, WAIT, Claim, Row, in_progress, known
 from tidegate.proxy.onces import MOST_ALONE, Entry
-from tidegate.proxy.transcript import MOST_KEPT, Said, Transcript
-from tidegate.records import Tenant
+from tidegate.proxy.transcript import MOST_KEPT, Transcript
 
 HEADER = b"idempotency-key"
-LASTS = 86_400
-"""Seconds for which an answer is kept."""
 ALONE = 60.0
 """Seconds that a call goes on without any client."""
-WAIT = 300.0
-"""Seconds that a repetition waits for the beginning of an answer."""
 _LONGEST_KEY = 255
-_RUNNING, _ENDED = "running", "ended"
 _AGAIN = [(b"idempotency-replayed", b"true")]
 
 Run: TypeAlias = Callable[[Transcript], Awaitable[None]]
-
-
-class _Row(msgspec.Struct, frozen=True):
-    """As it is kept in the database."""
-
-    print: bytes
-    said: Said | None = None
 
 
 async def once(app: App, call: Call, client: Client, run: Run) -> None:
@@ -50,23 +35,35 @@ async def once(app: App, call: Call, client: Client, run: Run) -> None:
     if not 0 < len(key) <= _LONGEST_KEY or not all(0x21 <= byte < 0x7F for byte in key):
         raise bad_request(f"`Idempotency-Key` has 1 to {_LONGEST_KEY} printable characters without spaces.", code="invalid_idempotency_key")
     name = hashlib.sha256(b"\0".join((call.key.org.encode(), call.key.id.encode(), key))).digest()
+    while not await _answered(app, call, client, run, name):
+        pass
+
+
+async def _answered(app: App, call: Call, client: Client, run: Run, name: bytes) -> bool:
+    """False where another gateway took the call in the same instant: its answer is to be found. Raises `GatewayError`."""
     mark = _print(call)
     entry = app.onces.find(name, call.at)
     if entry is None:
-        kept = await _kept(app, call, name)
+        kept = await known(app, call, name, mark)
         entry = app.onces.find(name, call.at)
         if entry is None and kept is not None:
             entry = _from_kept(app, name, kept, client, mark, call.at)
     if entry is not None and entry.is_free:
         entry = None
-    if entry is not None:
-        if entry.print != mark:
-            raise _another()
-        await _again(app, entry, client)
-        return
-    entry = Entry(name=name, print=mark, transcript=Transcript(client, held=True), until=call.at + LASTS, is_once=True)
-    await _begin(app, call, name, entry, run)
-    await _follow(app, entry, client, first=True)
+    if entry is not None and entry.print != mark:
+        raise _another()
+    follow = _again
+    if entry is None:
+        entry = Entry(name=name, print=mark, transcript=Transcript(client, held=True), until=call.at + LASTS, is_once=True)
+        _begin(app, call, entry, run)
+        follow = _first
+    try:
+        await follow(app, entry, client)
+    except BrokenOff:
+        if not entry.is_elsewhere:
+            raise
+        return False
+    return True
 
 
 async def shared(app: App, call: Call, client: Client, run: Run) -> None:
@@ -76,8 +73,8 @@ async def shared(app: App, call: Call, client: Client, run: Run) -> None:
     entry = app.onces.find(name, call.at)
     if entry is None or not entry.transcript.can_join:
         entry = Entry(name=name, print=mark, transcript=Transcript(client), until=0.0, is_once=False)
-        await _begin(app, call, name, entry, run)
-        await _follow(app, entry, client, first=True)
+        _begin(app, call, entry, run)
+        await _first(app, entry, client)
     else:
         await _follow(app, entry, client, first=False)
 
@@ -88,22 +85,23 @@ def _print(call: Call) -> bytes:
     return hashlib.sha256(b"\0".join(parts)).digest()
 
 
-async def _begin(app: App, call: Call, name: bytes, entry: Entry, run: Run) -> None:
+def _begin(app: App, call: Call, entry: Entry, run: Run) -> None:
     app.onces.add(entry)
+    claim = Claim(app, call, entry.name, entry.print) if entry.is_once else None
 
     async def made() -> None:
         try:
-            if entry.is_once:
-                await _write(app, call, name, _Row(entry.print), _RUNNING)
-            await run(entry.transcript)
+            entry.is_elsewhere = claim is not None and not await claim.take()
+            if not entry.is_elsewhere:
+                await run(entry.transcript)
         finally:
             entry.transcript.stopped()
             entry.is_free = not call.was_sent
             said = entry.transcript.said()
             try:
                 # First this, then the end for the client: who has an answer gets it again, also after a `kill -9`.
-                if entry.is_once:
-                    await (_free(app, call, name) if entry.is_free else _write(app, call, name, _Row(entry.print, said), _ENDED))
+                if claim is not None and not entry.is_elsewhere:
+                    await (claim.free() if entry.is_free else claim.ended(said))
             finally:
                 entry.transcript.release()
             entry.task = None
@@ -120,13 +118,16 @@ async def _again(app: App, entry: Entry, client: Client) -> None:
     if not transcript.can_join:
         message = f"The answer to this `Idempotency-Key` is longer than {MOST_KEPT >> 20} MiB, and is not kept: use a new key."
         raise GatewayError(Error(kind=ErrorKind.BAD_REQUEST, status=422, message=message, code="idempotent_answer_too_long"))
-    if transcript.is_broken:
+    if transcript.is_broken and not entry.is_elsewhere:
         raise _unknown()
     try:
         await _follow(app, entry, client, first=False)
     except TimeoutError:
-        message = "The call with this `Idempotency-Key` still runs: try again in a moment."
-        raise GatewayError(Error(kind=ErrorKind.CONFLICT, message=message, code="idempotent_call_in_progress", retry_after=1.0)) from None
+        raise in_progress() from None
+
+
+async def _first(app: App, entry: Entry, client: Client) -> None:
+    await _follow(app, entry, client, first=True)
 
 
 async def _follow(app: App, entry: Entry, client: Client, *, first: bool) -> None:
@@ -168,19 +169,7 @@ def _stop(app: App, entry: Entry) -> None:
         app.onces.alone -= 1
 
 
-async def _kept(app: App, call: Call, name: bytes) -> _Row | None:
-    """What the database has. While that is away, what this process knows has to do."""
-    try:
-        store = await app.conversations.store()
-        row = await store.get(Tenant(call.key.org), _id(name))
-    except StorageUnavailable:
-        return None
-    if row is None or row.kind != "answer" or (row.expires is not None and row.expires <= call.at):
-        return None
-    return msgspec.msgpack.decode(row.body, type=_Row)
-
-
-def _from_kept(app: App, name: bytes, kept: _Row, client: Client, mark: bytes, now: float) -> Entry:
+def _from_kept(app: App, name: bytes, kept: Row, client: Client, mark: bytes, now: float) -> Entry:
     """An answer of an earlier process, or of another gateway. Raises `GatewayError` where it was never known how that ended."""
     if kept.print != mark:
         raise _another()
@@ -198,44 +187,6 @@ def _from_kept(app: App, name: bytes, kept: _Row, client: Client, mark: bytes, n
     app.onces.add(entry)
     app.onces.keep(entry, len(said.body))
     return entry
-
-
-async def _free(app: App, call: Call, name: bytes) -> None:
-    """Nothing reached a provider, or nothing that it has begun."""
-    try:
-        await (await app.conversations.store()).remove(Tenant(call.key.org), _id(name))
-    except StorageUnavailable:
-        return
-
-
-async def _write(app: App, call: Call, name: bytes, row: _Row, state: str) -> None:
-    """The claim, before anything is sent, and what it has become. While the database is away, what this process knows has to do."""
-    try:
-        store = await app.conversations.store()
-        await store.write(Tenant(call.key.org), [Put(_row(call, name, row, state))])
-    except StorageUnavailable:
-        return
-
-
-def _row(call: Call, name: bytes, row: _Row, state: str) -> Kept:
-    body = msgspec.msgpack.encode(row)
-    expires = call.at + LASTS
-    return Kept(
-        org=call.key.org,
-        id=_id(name),
-        key=call.key.id,
-        kind="answer",
-        upstream="",
-        at=call.at,
-        expires=expires,
-        body=body,
-        state=state,
-        end_user=end_user(call.fields, call.dialect.name),
-    )
-
-
-def _id(name: bytes) -> str:
-    return "once_" + name.hex()
 
 
 def _another() -> GatewayError:

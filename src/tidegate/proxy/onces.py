@@ -26,12 +26,16 @@ class Entry(msgspec.Struct, eq=False):
     size: int = 0
     is_free: bool = False
     """It has ended without anything that may not be done again."""
+    is_elsewhere: bool = False
+    """Another gateway had begun to make it."""
 
 
 class Onces:
-    """What runs and what was answered, in this process. Bounded: the oldest answers are forgotten first."""
+    """What runs and what was answered, in this process. Bounded: the oldest answers are forgotten first. `owner` is the name that this
+    process and those after it have."""
 
-    def __init__(self) -> None:
+    def __init__(self, owner: str = "") -> None:
+        self.owner = owner
         self._entries: dict[bytes, Entry] = {}
         self._size = 0
         self.alone = 0

@@ -55,6 +55,18 @@ async def test_what_is_put_is_found_by_its_tenant_alone(store: KeptStore) -> Non
     assert found.body == b"newer"
 
 
+async def test_of_several_that_make_the_same_one_has_made_it(store: KeptStore) -> None:
+    made = await asyncio.gather(*(store.make(OWN, row(body=b"%d" % number)) for number in range(5)))
+    assert sum(made) == 1
+    found = await store.get(OWN, "resp_1")
+    assert found is not None
+    assert found.body == b"%d" % made.index(True)
+    await store.write(OWN, [Put(row(expires=NOW - 1))])
+    assert await store.make(OWN, row(body=b"new"))
+    assert not await store.make(OWN, row(body=b"newer"))
+    assert await store.make(OTHER, row(org=OTHER.org_id))
+
+
 async def test_whether_an_id_is_anothers(store: KeptStore) -> None:
     await store.write(OWN, [Put(row("file-1")), Put(row("file-2", expires=NOW - 1))])
     assert [await store.is_anothers(OTHER.org_id, id) for id in ("file-1", "file-2", "file-3")] == [True, False, False]

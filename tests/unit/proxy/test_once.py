@@ -17,8 +17,9 @@ from tidegate.policy.attempts import Rules
 from tidegate.policy.route import Planner
 from tidegate.policy.snapshot import Route
 from tidegate.ports import UpstreamFailure
-from tidegate.ports.kept import Put, Write
-from tidegate.proxy import once, transcript
+from tidegate.ports.kept import Kept, Put, Write
+from tidegate.proxy import once, once_rows, transcript
+from tidegate.proxy.onces import Onces
 from tidegate.proxy.server import Gateway
 from tidegate.records import Tenant
 
@@ -34,11 +35,11 @@ def body(stream: bool = False, model: str = GPT, text: str = "Hi") -> bytes:
 class Scene:
     """A gateway whose provider gives one answer after the other, each once `go` is set."""
 
-    def __init__(self, *given: Given | Exception, kept: Memory | None = None) -> None:
+    def __init__(self, *given: Given | Exception, kept: Memory | None = None, owner: str = "") -> None:
         self.memory = Memory(*given)
         if kept is not None:
             self.memory.app = msgspec.structs.replace(self.memory.app, conversations=kept.app.conversations)
-        self.memory.app = msgspec.structs.replace(self.memory.app, clock=Still())
+        self.memory.app = msgspec.structs.replace(self.memory.app, clock=Still(), onces=Onces(owner))
         self.memory.gateway = Gateway(self.memory.app)
         routes = (Route(name="shared", targets=(("openai", "gpt-9"),), rules=Rules(single_flight=True)),)
         keys = (key("tests", token=KEY), key("others", token=OTHERS))
@@ -65,6 +66,13 @@ class Scene:
         return len(self.memory.provider.sent)
 
 
+class Later(Still):
+    """A while after the others."""
+
+    def now(self) -> float:
+        return super().now() + once_rows.HELD
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_repetition_gets_the_same_answer(stream: bool) -> None:
     scene = Scene(Given(*STREAM, headers=SSE) if stream else Given(WHOLE))
@@ -87,13 +95,12 @@ async def test_the_answer_is_kept_before_its_client_has_the_end(stream: bool, mo
         (put,) = writes
         assert isinstance(put, Put)
         written.append(put.row.state)
-        if put.row.state == "ended":
-            await goes_on.wait()
+        await goes_on.wait()
         await write(tenant, writes)
 
     monkeypatch.setattr(store, "write", slow)
     first = scene.ask(body(stream))
-    await soon(lambda: written == ["running", "ended"])
+    await soon(lambda: written == ["ended"])
     second = scene.ask(body(stream))
     await soon(lambda: len(scene.clients) == 2 and (not stream or scene.clients[1].sent == b"".join(STREAM)))
     assert not scene.clients[0].complete and not scene.clients[1].complete
@@ -215,6 +222,82 @@ async def test_a_later_start_does_not_make_again_what_was_under_way() -> None:
     assert (refused.status, refused.json()["error"]["code"], after.made) == (422, "idempotent_call_broken_off", 0)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_another_gateway_makes_is_waited_for(stream: bool) -> None:
+    slow = Slow(*STREAM, headers=SSE) if stream else Slow(WHOLE)
+    there = Scene(slow)
+    first = there.ask(body(stream))
+    await soon(lambda: there.made == 1)
+    here = Scene(Given(WHOLE), kept=there.memory, owner="another")
+    others = [here.ask(body(stream)) for _ in range(2)]
+    refused = await here.ask(body(stream, text="Ho"))
+    assert (refused.status, refused.json()["error"]["code"]) == (422, "idempotency_key_reused")
+    slow.go()
+    sent = (await first).sent
+    assert [(await other).sent for other in others] == [sent, sent]
+    assert (here.made, here.clients[0].complete) == (0, True)
+
+
+async def test_of_gateways_that_get_a_key_in_the_same_instant_one_makes_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow(WHOLE)
+    there = Scene(slow)
+    here = Scene(slow, kept=there.memory, owner="another")
+    store = await there.memory.app.conversations.store()
+    make, both, came = store.make, asyncio.Event(), 0
+
+    async def late(tenant: Tenant, row: Kept) -> bool:
+        nonlocal came
+        came += 1
+        if came == 2:
+            both.set()
+        await both.wait()
+        return await make(tenant, row)
+
+    monkeypatch.setattr(store, "make", late)
+    tasks = [there.ask(body()), here.ask(body()), here.ask(body())]
+    await soon(lambda: there.made + here.made == 1)
+    slow.go()
+    assert {(await task).sent for task in tasks} == {WHOLE}
+    assert there.made + here.made == 1
+
+
+async def test_what_another_gateway_made_until_it_was_killed_was_broken_off() -> None:
+    there = Scene(Slow(WHOLE))
+    task = there.ask(body())
+    await soon(lambda: there.made == 1)
+    here = Scene(kept=there.memory, owner="another")
+    again = here.ask(body())
+    here.memory.app = msgspec.structs.replace(here.memory.app, clock=Later())
+    here.memory.gateway = Gateway(here.memory.app)
+    refused = await here.ask(body())
+    assert (refused.status, refused.json()["error"]["code"]) == (422, "idempotent_call_broken_off")
+    for waiting in (task, again):
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_a_call_that_lasts_says_so_again_and_who_waits_for_it_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(once_rows, "AGAIN", 0.001)
+    slow = Slow(WHOLE)
+    there = Scene(slow)
+    store = await there.memory.app.conversations.store()
+    write, told = store.write, list[str]()
+
+    async def seen(tenant: Tenant, writes: Sequence[Write]) -> None:
+        told.extend(one.row.state for one in writes if isinstance(one, Put))
+        await write(tenant, writes)
+
+    monkeypatch.setattr(store, "write", seen)
+    task = there.ask(body())
+    await soon(lambda: len(told) > 2)
+    monkeypatch.setattr(once_rows, "WAIT", 0.0)
+    refused = await Scene(kept=there.memory, owner="another").ask(body())
+    assert (refused.status, refused.json()["error"]["code"]) == (409, "idempotent_call_in_progress")
+    slow.go()
+    assert (await task).sent == WHOLE
+    assert told[-1] == "ended"
 
 
 async def test_an_answer_that_is_too_long_is_followed_but_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

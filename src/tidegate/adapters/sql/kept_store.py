@@ -48,6 +48,11 @@ class SqlKept:
                     else:
                         await connection.execute(delete(kept_object).where(*_one(tenant, one.id)))
 
+    async def make(self, tenant: Tenant, row: Kept) -> bool:
+        with told_when_away():
+            async with self._database.write(tenant) as connection:
+                return await self._put(connection, tenant, row, only_after=_micros(self._clock.now()))
+
     async def get(self, tenant: Tenant, id: str) -> Kept | None:
         with told_when_away():
             async with self._database.read(tenant) as connection:
@@ -125,7 +130,8 @@ class SqlKept:
                     await connection.execute(mine.values(claimed_by=owner, claimed_until=_micros(until)))
         return [self._opened(row) for row in rows]
 
-    async def _put(self, connection: AsyncConnection, tenant: Tenant, row: Kept) -> None:
+    async def _put(self, connection: AsyncConnection, tenant: Tenant, row: Kept, *, only_after: int | None = None) -> bool:
+        """Whether it was written: always, or `only_after` the end of another one with its id."""
         values: dict[str, Any] = {
             "kind": row.kind,
             "key_id": row.key,
@@ -139,7 +145,9 @@ class SqlKept:
             **self._sealed(row),
         }
         made = insert(kept_object, is_sqlite=self._database.is_sqlite).values(org_id=tenant.org_id, id=row.id, **values)
-        await connection.execute(made.on_conflict_do_update(index_elements=["org_id", "id"], set_=values))
+        over = None if only_after is None else kept_object.c.expires_at <= only_after
+        made = made.on_conflict_do_update(index_elements=["org_id", "id"], set_=values, where=over)
+        return (await connection.execute(made)).rowcount == 1
 
     async def _append(self, connection: AsyncConnection, tenant: Tenant, one: Append) -> None:
         """The row is locked, so that places follow each other whoever adds at once."""
