@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 from tests.faults.rig.calls import FIRST_NUMBER, Call, load, make
+from tests.faults.rig.replicas import replicated
 from tests.faults.rig.sizes import IS_LONG
 from tests.support.gateway import GatewayProcess
-from tests.support.replicas import KEY, Replicas, Stores, spent, stores
+from tests.support.replicas import KEY, Stores, spent, stores
 from tests.support.waiting import eventually, until
 
 from tidegate.adapters.sql.schema_usage import ledger
@@ -53,7 +54,7 @@ async def test_a_clock_that_is_set_while_it_serves(
     limits = {"limits": {"requests_per_minute": A_MINUTE}}
     told, made = 0.0, 0
     async with stores("postgres", tmp_path_factory.getbasetemp(), tmp_path) as opened:
-        with Replicas(tmp_path, opened, 1, limits, environ=environ) as replicas:
+        with replicated(tmp_path, opened, 1, limits, environ=environ) as replicas:
             gateway, began = replicas.gateways[0], time.monotonic()
             for off in JUMPS:
                 running = asyncio.create_task(make(gateway.port, KEY, Call(next(numbers), script={"n": 30, "gap_ms": 100})))

@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import func, make_url, select
 from tests.faults.rig.calls import FIRST_NUMBER, Call, load, make
 from tests.faults.rig.proxy import Fault, FaultProxy
+from tests.faults.rig.replicas import replicated
 from tests.faults.rig.sizes import sizes
 from tests.support import databases, servers
 from tests.support.replicas import KEY, Replicas, Stores, spent, stores
@@ -143,7 +144,7 @@ async def test_a_database_that_takes_nothing_holds_no_call_up_and_the_ledger_cat
         name = make_url(opened.environ["TIDEGATE_DATABASE_URL"]).database
         assert name is not None
         with (
-            Replicas(tmp_path, opened, 1, LIMITS) as replicas,
+            replicated(tmp_path, opened, 1, LIMITS) as replicas,
             servers.shared(shared, "postgres", databases.postgres_with_template) as facts,
         ):
             await asyncio.to_thread(replicas.warm)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.faults.rig.calls import FIRST_NUMBER, Call, Transcript, load
 from tests.faults.rig.judging.books import capped, sent_costs
+from tests.faults.rig.replicas import replicated
 from tests.faults.rig.sizes import sizes
 from tests.support.replicas import KEY, Replicas, Stores, costs, spent, stores
 from tests.support.waiting import eventually
@@ -54,7 +55,7 @@ async def test_an_estimated_budget_is_passed_by_what_calls_in_flight_lack_and_no
     count = int(size.rate * size.load)
     cap = count // 2 * LIKELY * PRICE_OUT // 1_000_000
     limits = {"budget": {"usd": f"{cap / 1_000_000_000:.9f}", "per": "total", "reserve": "estimate"}}
-    with Replicas(tmp_path, opened, 2, limits) as replicas:
+    with replicated(tmp_path, opened, 2, limits) as replicas:
         replicas.warm()
         made = calls(range(FIRST_NUMBER, FIRST_NUMBER + count), lambda: LIKELY + chance.randrange(LIKELY * 3 // 10))
         transcripts = await over(replicas, made, CROWD)
@@ -92,7 +93,7 @@ async def test_tokens_per_minute_hold_in_any_minute_and_are_used_up(opened: Stor
     chance, size = random.Random(7), sizes()
     outputs = [chance.randrange(100, LIKELY + 200) for _ in range(3 * PER_MINUTE // 600)]
     minutes = max(1, int(size.minutes))
-    with Replicas(tmp_path, opened, 1, {"limits": {"tokens_per_minute": PER_MINUTE}}) as replicas:
+    with replicated(tmp_path, opened, 1, {"limits": {"tokens_per_minute": PER_MINUTE}}) as replicas:
         replicas.warm()
         made = calls(range(FIRST_NUMBER, FIRST_NUMBER + minutes * len(outputs)), lambda: chance.choice(outputs))
         transcripts = await over(replicas, made, len(made) / (60 * size.minutes))

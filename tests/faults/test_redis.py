@@ -21,10 +21,11 @@ from sqlalchemy import func, select
 from tests.faults.rig.calls import FIRST_NUMBER, Call, load, make
 from tests.faults.rig.judging.books import capped, row_costs, sent_costs
 from tests.faults.rig.ledger import rows_of
+from tests.faults.rig.replicas import replicated
 from tests.faults.rig.sizes import sizes
 from tests.support import servers
 from tests.support.gateway import GatewayProcess, free_port
-from tests.support.replicas import KEY, Replicas, costs, stores
+from tests.support.replicas import KEY, costs, stores
 from tests.support.waiting import eventually, until
 
 from tidegate.adapters.leases import HEARTBEAT
@@ -181,7 +182,7 @@ async def test_a_redis_that_loses_what_it_counted_harms_no_call_and_no_budget(
         with OwnRedis(tmp_path) as redis:
             environ = {"TIDEGATE_REDIS_URL": redis.url, "TIDEGATE_REDIS_EVICTION": "warn", "METERED_KEY": METERED}
             behind = msgspec.structs.replace(opened, environ=opened.environ | environ)
-            with Replicas(tmp_path, behind, REPLICAS, limits, more_keys=[metered]) as replicas:
+            with replicated(tmp_path, behind, REPLICAS, limits, more_keys=[metered]) as replicas:
                 await asyncio.to_thread(replicas.warm)
                 gateways, warm = replicas.gateways, time.time()
 

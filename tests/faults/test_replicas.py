@@ -17,9 +17,10 @@ from tests.faults.rig.balancer import Balancer, is_busy, is_well
 from tests.faults.rig.calls import Transcript
 from tests.faults.rig.judge import judge
 from tests.faults.rig.ledger import rows_of
+from tests.faults.rig.replicas import replicated
 from tests.faults.rig.sizes import SEED, nightly
 from tests.support.gateway import GatewayProcess
-from tests.support.replicas import Replicas, spent, stores
+from tests.support.replicas import spent, stores
 from tests.support.waiting import eventually
 
 Record = Callable[[str, object], None]
@@ -41,7 +42,7 @@ async def test_survivors_answer_everything_and_nothing_is_lost(
 ) -> None:
     chance, deaths = random.Random(SEED), list[Death]()
     async with stores("postgres+redis", tmp_path_factory.getbasetemp(), tmp_path) as opened:
-        with Replicas(tmp_path, opened, REPLICAS, LIMITS) as replicas:
+        with replicated(tmp_path, opened, REPLICAS, LIMITS) as replicas:
             await asyncio.to_thread(replicas.warm)
             warmed = len(replicas.attempts())
             balancer = Balancer(replicas.gateways, RATE)

@@ -15,6 +15,7 @@ import pytest
 from redis import Redis
 from tests.faults.rig.judging.books import capped, row_costs, sent_costs
 from tests.faults.rig.ledger import rows_of
+from tests.faults.rig.replicas import replicated
 from tests.faults.rig.sizes import LONG, sizes
 from tests.support.gateway import GatewayProcess
 from tests.support.replicas import KEY, PROFILES, Caller, Profile, Replicas, Stores, costs, held, spent, stores
@@ -74,7 +75,7 @@ async def test_a_hard_budget_over_four_processes_is_used_up_and_never_passed(
     profile: Stores, tmp_path: Path, record_property: Record
 ) -> None:
     limits = {**budget(CAP), "limits": {"requests_per_minute": ROOMY, "tokens_per_minute": ROOMY * 1000}}
-    with Replicas(tmp_path, profile, 4, limits, environ={"TIDEGATE_SHARE_PORT": "1"}) as replicas:
+    with replicated(tmp_path, profile, 4, limits, environ={"TIDEGATE_SHARE_PORT": "1"}) as replicas:
         replicas.warm()
         statuses = await crowd(replicas, CLIENTS, CALLS)
         assert {200, 429} <= set(statuses) <= {200, 429, 503}
@@ -101,7 +102,7 @@ async def test_a_hard_budget_over_four_processes_is_used_up_and_never_passed(
 @pytest.mark.parametrize("profile", PROFILES if SIZE is LONG else ("sqlite", "postgres+redis"), indirect=True)
 async def test_what_killed_processes_held_comes_back(profile: Stores, tmp_path: Path, record_property: Record) -> None:
     """T-LG-5. The budget is never nearly used up, so that whoever is refused is refused for nothing."""
-    with Replicas(tmp_path, profile, 2, budget(100 * CLIENTS * SIZE.owners * CAP)) as replicas:
+    with replicated(tmp_path, profile, 2, budget(100 * CLIENTS * SIZE.owners * CAP)) as replicas:
         replicas.warm()
         ended, numbers, ends = threading.Event(), itertools.count(), Counter[object]()
 
@@ -164,7 +165,7 @@ def mixed(gateway: GatewayProcess, kind: Mapping[str, object]) -> object:
 @pytest.mark.parametrize("profile", ["postgres+redis"], indirect=True)
 async def test_a_redis_that_forgets_everything_harms_no_budget(profile: Stores, tmp_path: Path) -> None:
     limits = {**budget(CAP), "limits": {"requests_per_minute": 100_000, "tokens_per_minute": 10_000_000, "concurrent": 1000}}
-    with Replicas(tmp_path, profile, 2, limits) as replicas:
+    with replicated(tmp_path, profile, 2, limits) as replicas:
         replicas.warm()
         work = asyncio.create_task(crowd(replicas, 8, 20))
         assert profile.redis is not None

@@ -13,9 +13,10 @@ import pytest
 from sqlalchemy import make_url
 from tests.faults.rig.calls import FIRST_NUMBER, Call, Transcript, load, make
 from tests.faults.rig.proxy import Fault, FaultProxy, Kind
+from tests.faults.rig.replicas import replicated
 from tests.faults.rig.sizes import sizes
 from tests.faults.rig.starved import Starved
-from tests.support.replicas import KEY, Replicas, Stores, spent, stores
+from tests.support.replicas import KEY, Stores, spent, stores
 from tests.support.waiting import eventually, until
 
 from tidegate.adapters.keystore import KeyStore
@@ -70,7 +71,7 @@ async def test_a_redis_that_is_slow_silent_or_gone_holds_no_call_up(
     behind: Behind, tmp_path: Path, kind: Kind, record_property: Record
 ) -> None:
     numbers, size = itertools.count(FIRST_NUMBER), sizes()
-    with Replicas(tmp_path, behind.stores, 1, LIMITS) as replicas:
+    with replicated(tmp_path, behind.stores, 1, LIMITS) as replicas:
         await asyncio.to_thread(replicas.warm)
         gateway = replicas.gateways[0]
 
@@ -119,7 +120,7 @@ async def test_while_postgres_is_away_known_keys_are_served_and_the_ledger_catch
 ) -> None:
     numbers, rate = itertools.count(FIRST_NUMBER), sizes().rate / 2
     seconds = sizes().silence if kind == "stall" else sizes().outage
-    with Replicas(tmp_path, behind.stores, 2, LIMITS) as replicas:
+    with replicated(tmp_path, behind.stores, 2, LIMITS) as replicas:
         await asyncio.to_thread(replicas.warm)
         first, second = replicas.gateways
         behind.postgres.fault = Fault(kind)
@@ -165,17 +166,17 @@ async def test_while_postgres_is_away_known_keys_are_served_and_the_ledger_catch
 @pytest.mark.programme("T-PG-2")
 async def test_a_gateway_that_starts_before_its_database_needs_no_restart(behind: Behind, tmp_path: Path, record_property: Record) -> None:
     behind.postgres.fault = Fault("refuse")
-    replicas = Replicas(tmp_path, behind.stores, 1, LIMITS)
-    starting = asyncio.create_task(asyncio.to_thread(replicas.__enter__))
+    late = replicated(tmp_path, behind.stores, 1, LIMITS)
+    starting = asyncio.create_task(asyncio.to_thread(late.__enter__))
     try:
         await eventually(_struck(behind.postgres), True)
         behind.postgres.fault = None
         back = time.monotonic()
-        await starting
+        replicas = await starting
         record_property("verdict", f"a start before the database: ready {time.monotonic() - back:.1f} s after it came")
         await asyncio.to_thread(replicas.warm)
     finally:
-        await asyncio.to_thread(replicas.__exit__)
+        await asyncio.to_thread(late.__exit__, None, None, None)
 
 
 def _struck(proxy: FaultProxy) -> Callable[[], Awaitable[bool]]:

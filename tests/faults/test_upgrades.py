@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 from tests.faults.rig.balancer import Balancer, is_busy, is_well
+from tests.faults.rig.replicas import replicated
 from tests.faults.rig.sizes import nightly
 from tests.support.replicas import Replicas, Stores, held, spent, stores
 from tests.support.waiting import eventually
@@ -63,7 +64,7 @@ async def test_replicas_are_raised_and_set_back_under_load(
 ) -> None:
     async with stores("postgres+redis", tmp_path_factory.getbasetemp(), tmp_path, empty=True) as opened:
         # The first one makes the schema of its version.
-        with Replicas(tmp_path, opened, REPLICAS, LIMITS, environ=SETTINGS, source=before) as replicas:
+        with replicated(tmp_path, opened, REPLICAS, LIMITS, environ=SETTINGS, source=before) as replicas:
             await asyncio.to_thread(replicas.warm)
             schemas = [await version.current(opened.database)]
             balancer = Balancer(replicas.gateways, RATE)

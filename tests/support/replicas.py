@@ -91,9 +91,10 @@ class Replicas:
             "providers": {"openai": {"base_url": f"{self._sandbox.url}/v1", "api_key": "env:UPSTREAM_KEY"}},
             "keys": [{"name": "shared", "value": "env:SHARED_KEY", **self._limits}, *self._more_keys],
         }
-        environ = {"UPSTREAM_KEY": "upstream-secret-of-the-operator", "SHARED_KEY": KEY, **self._stores.environ, **self._environ}
+        self.told = {"UPSTREAM_KEY": "upstream-secret-of-the-operator", "SHARED_KEY": KEY, **self._stores.environ, **self._environ}
+        self.port = self._sandbox.port
         for number in range(self._count):
-            made = GatewayProcess(self._folder / f"replica-{number}", configuration, environ, source=self._source)
+            made = GatewayProcess(self._folder / f"replica-{number}", configuration, self.told, source=self._source)
             self.gateways.append(self._stack.enter_context(made))
         return self
 

@@ -114,7 +114,7 @@ def request(key: str, call: Call) -> bytes:
 
 
 async def make(port: int, key: str, call: Call) -> Transcript:
-    """Makes the call; never raises for what the gateway or the network does."""
+    """Makes the call; never raises for what the gateway or the network does. Its connection is closed when it is over."""
     transcript = Transcript(call=call, key=key, began=time.monotonic())
     reader = _Reader(transcript)
     writer: asyncio.StreamWriter | None = None
@@ -131,6 +131,8 @@ async def make(port: int, key: str, call: Call) -> Transcript:
         transcript.seconds = time.monotonic() - transcript.began
         if writer is not None:
             writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
     reader.done()
     if transcript.end == "complete" and transcript.status is not None:
         transcript.answer = _understood(transcript)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from tests.faults.rig.calls import Transcript
 from tests.faults.rig.judge import judge
-from tests.faults.rig.judging import rest, traces
+from tests.faults.rig.judging.ending import judged_at_its_end
 from tests.faults.rig.judging.verdict import Verdict
 from tests.faults.rig.proxy import FaultProxy
 from tests.support.gateway import GatewayProcess
@@ -67,18 +67,6 @@ class Stage(Scene):
         truth = self.truth()
         return judge(transcripts, truth, self.rows(len(truth)), secrets=self.secrets.values(), **more)
 
-    def left(self, before: rest.Look) -> list[str]:
-        """What is not as it must be once the drill is over: first while the gateway runs, then when it has ended."""
-        gateway = self.gateway
-        flaws = rest.at_rest(gateway, self.proxy.port, before) if gateway.ended is None else []
-        if gateway.ended is None and gateway.stop() != 0:
-            flaws.append(f"I12: it did not end in good order: {gateway.ended}")
-        if gateway.ended == 0:
-            flaws += rest.reserved(gateway.home)
-        keys = {"the key": gateway.key, "the pepper": (gateway.home / "pepper").read_text().strip()}
-        flaws += traces.secrets_left(gateway.home, gateway.log(), self.log.read_bytes() if self.log.exists() else b"", self.secrets | keys)
-        return flaws + traces.log_bounded(gateway.log(), len(self.truth()))
-
 
 @contextlib.contextmanager
 def scene(folder: Path) -> Iterator[Scene]:
@@ -115,8 +103,5 @@ def staged(
         secrets = {"UPSTREAM_KEY": "upstream-secret-of-the-operator", **(environ or {})}
         with GatewayProcess(folder / "gateway", settings, secrets, around=around) as gateway:
             told = {name: value for name, value in secrets.items() if not name.startswith("TIDEGATE_")}
-            stage = Stage(set_up.sandbox, set_up.proxy, set_up.log, gateway, told)
-            before = rest.look(gateway, set_up.proxy.port)
-            yield stage
-            flaws = stage.left(before)
-            assert not flaws, "\n".join(flaws)
+            with judged_at_its_end([gateway], set_up.proxy.port, set_up.log, told):
+                yield Stage(set_up.sandbox, set_up.proxy, set_up.log, gateway, told)

@@ -34,13 +34,17 @@ class Look(msgspec.Struct, frozen=True):
 
 def look(gateway: GatewayProcess, provider: int) -> Look:
     """`provider` is the port at which it reaches its provider."""
-    page, process = gateway.metrics().decode(), Path(f"/proc/{gateway.pid}")
+    process = Path(f"/proc/{gateway.pid}")
+    # First: who asks for the metrics is a client too, whose end the gateway learns a moment later.
+    clients, upstream = connections((process / "net" / "tcp").read_text(), gateway.port, provider)
+    page = gateway.metrics().decode()
     return Look(
         {name: value for name in _OPEN if (value := figure(page, name))},
         len(list((process / "fd").iterdir())),
         len(list((process / "task").iterdir())),
         int(figure(page, "tidegate_tasks")),
-        *connections((process / "net" / "tcp").read_text(), gateway.port, provider),
+        clients,
+        upstream,
     )
 
 
