@@ -37,10 +37,11 @@ class AsgiUpstream:
         stream: bool,
         method: str = "POST",
         within: float = math.inf,
+        may_repeat: Callable[[], bool] | None = None,
     ) -> Awaitable[UpstreamAnswer]:
         """As the port says."""
         if config.spec.name != self._name:
-            return self._others.open(config, url, headers, body, stream=stream, method=method, within=within)
+            return self._others.open(config, url, headers, body, stream=stream, method=method, within=within, may_repeat=may_repeat)
         return self._open(method, url, headers, body, within)
 
     async def _open(self, method: str, url: str, headers: Mapping[str, str], body: bytes | Upload, within: float) -> UpstreamAnswer:

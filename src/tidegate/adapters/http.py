@@ -51,6 +51,7 @@ class HttpUpstream:
         stream: bool,
         method: str = "POST",
         within: float = math.inf,
+        may_repeat: Callable[[], bool] | None = None,
     ) -> "HttpAnswer":
         """Sends a request and waits for the head of the answer. Raises `UpstreamFailure`."""
         origin, target = self._place(url, config)
@@ -80,7 +81,7 @@ class HttpUpstream:
             except UpstreamFailure:
                 # A kept connection that its peer had closed meanwhile: nothing was read, so the request is sent once more on a new one.
                 fresh = connection.exchanges <= 1 or connection.received > 0 or self._loop.time() - sent > _STALE
-                if fresh or not connection.is_closed or _timed_out(connection):
+                if fresh or not connection.is_closed or _timed_out(connection) or not (may_repeat is None or may_repeat()):
                     raise
                 continue
             except BaseException:

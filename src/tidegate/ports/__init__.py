@@ -168,10 +168,12 @@ class Upstream(Protocol):
         stream: bool,
         method: str = "POST",
         within: float = math.inf,
+        may_repeat: Callable[[], bool] | None = None,
     ) -> Awaitable[UpstreamAnswer]:
         """Sends a request and waits for the head of the answer, within the provider's `timeouts`. Raises `UpstreamFailure`. An upload is
         left where it stands when the provider answers before its end. `within` so many seconds all of it must have come, whatever comes
-        in between; else what waits for it gets the failure. Who is cancelled before anything was sent gets `Unsent`."""
+        in between; else what waits for it gets the failure. Who is cancelled before anything was sent gets `Unsent`. A kept connection that
+        dies at once without an answer was mostly closed before: the request goes out on another one then, unless `may_repeat` says no."""
         ...
 
     async def aclose(self) -> None: ...

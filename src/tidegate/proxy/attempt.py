@@ -24,6 +24,7 @@ from tidegate.proxy.admission import Admitted, end_user
 from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
 from tidegate.proxy.delivered import Delivered, nothing_delivered
+from tidegate.proxy.effects import has_effects
 from tidegate.proxy.failure import DRAINING, UNRECORDED
 from tidegate.proxy.headers import header_value
 from tidegate.proxy.prepare import Prepared
@@ -155,6 +156,10 @@ class Attempt:
         if self._admitted is not None:
             told += self._admitted.headers(self.call.dialect.name, self.app.clock.now())
         return told
+
+    def may_repeat(self) -> bool:
+        """Whether its request may reach the provider twice."""
+        return not has_effects(self.call)
 
     def begin(self) -> None:
         """Says before anything is sent what the ledger shall have of this attempt if the process ends with it."""

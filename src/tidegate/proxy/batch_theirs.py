@@ -191,7 +191,10 @@ class Theirs:
         upstream = self._upstream()
         dialect = DIALECTS["anthropic" if self._is_messages else "openai_chat"]
         headers = {**dialect.headers, **own_headers(upstream), "content-type": content_type}
-        return await self._app.upstream.open(upstream, upstream.base_url + path, headers, body, stream=False, method=method)
+        # A batch that is made twice is paid twice.
+        return await self._app.upstream.open(
+            upstream, upstream.base_url + path, headers, body, stream=False, method=method, may_repeat=lambda: method == "GET"
+        )
 
     def _message(self, body: bytes) -> str:
         """Some providers repeat the key that they refuse."""

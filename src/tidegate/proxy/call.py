@@ -44,6 +44,8 @@ class Call(msgspec.Struct, kw_only=True, gc=False):
     head: Head = Head("", False)
     request: Request | None = None
     target: Target | None = None
+    acts: bool = False
+    """It does something at its provider that may not happen twice, whatever its body says."""
     was_sent: bool = False
     """A provider may have done something for it."""
     why: str = ""

@@ -18,6 +18,8 @@ _WORD = msgspec.json.Decoder(str)
 
 def has_effects(call: Call) -> bool:
     """By the request as the client sent it; what cannot be read has none."""
+    if call.acts:
+        return True
     fields = call.fields
     if fields.get("store") == _TRUE or fields.get("background") == _TRUE or any(name in fields.spans for name in _BY_FIELD):
         return True

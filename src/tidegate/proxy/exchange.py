@@ -28,7 +28,13 @@ async def run(attempt: Attempt) -> Failure | None:
     try:
         body = prepared.body if prepared.upload is None else prepared.upload
         answer = await attempt.app.upstream.open(
-            attempt.target.upstream, prepared.url, prepared.headers, body, stream=stream, within=attempt.within
+            attempt.target.upstream,
+            prepared.url,
+            prepared.headers,
+            body,
+            stream=stream,
+            within=attempt.within,
+            may_repeat=attempt.may_repeat,
         )
         attempt.upstream_status = answer.status
         if not 200 <= answer.status < 300:

@@ -55,9 +55,10 @@ async def create(app: App, call: Call, reply: Reply) -> None:
     if type(model) is not str or not model:
         raise bad_request("`model` is missing: the name of the model that the cache is for.", "model", "missing_required_parameter")
     call.head = Head(model.removeprefix("models/"), stream=False)
+    call.acts = True
     plan = call.planner.plan(call.key, call.head.model)
     client = NobodysClient()
-    await through(app, call, plan, Reply(client, []), _prepare, effects=True)
+    await through(app, call, plan, Reply(client, []), _prepare)
     body, target = bytes(client.told), call.target
     if client.status == _OK and target is not None:
         row = Kept(

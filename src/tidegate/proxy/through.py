@@ -47,21 +47,21 @@ _EARLY = 0.002
 """Seconds by which uvloop, whose timers count whole milliseconds, may wake a task too early."""
 
 
-async def through(app: App, call: Call, plan: Plan, reply: Reply, prepare: Prepare, *, effects: bool = False) -> None:
-    """Answers the client. `prepare` makes what goes to a target; `effects` says that the kind of call may not happen twice."""
+async def through(app: App, call: Call, plan: Plan, reply: Reply, prepare: Prepare) -> None:
+    """Answers the client. `prepare` makes what goes to a target."""
     if app.door.is_busy:
         await app.door.enter(_weighed(call, plan))
     plan = await resolved(app, call, plan)
     note(app, call, reply)
     targets = _ordered(app, call, plan)
-    if plan.rules.hedge is None or len(targets) == 1 or effects or has_effects(call):
+    if plan.rules.hedge is None or len(targets) == 1 or has_effects(call):
         alone = len(targets) == 1
         failure = await _try(app, call, plan, targets[0], reply, prepare, last=alone and not plan.rules.retries, waits=alone)
         failed = [] if failure is None else [(0, failure)]
     else:
         failed = await _hedged(app, call, plan, targets, reply, prepare, plan.rules.hedge)
     if failed:
-        await _go_on(app, call, plan, targets, reply, prepare, failed, effects=effects)
+        await _go_on(app, call, plan, targets, reply, prepare, failed)
 
 
 async def _hedged(
@@ -81,12 +81,10 @@ async def _go_on(
     reply: Reply,
     prepare: Prepare,
     failed: list[tuple[int, Failure]],
-    *,
-    effects: bool,
 ) -> None:
     """What follows the first attempts, which have failed."""
     above = call.headers.get(_RETRIES_ABOVE, b"0") != b"0"
-    course = Course(plan.rules, len(targets), effects=effects or has_effects(call), retried_above=above)
+    course = Course(plan.rules, len(targets), effects=has_effects(call), retried_above=above)
     at, shown = failed[0]
     place = targets[at]
     step: Step | None = None

@@ -356,6 +356,24 @@ async def test_a_kept_connection_that_was_closed_meanwhile_is_replaced() -> None
         assert (len(server.heads), server.connections) == (3, 2)
 
 
+async def test_what_may_not_be_sent_twice_fails_with_its_kept_connection() -> None:
+    answers = iter([True, False])
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if next(answers):
+            await hello(reader, writer)
+        else:
+            writer.transport.abort()
+
+    async with serving(serve) as (server, upstream):
+        answer = await upstream.open(config(), server.url, {}, b"", stream=False)
+        await answer.read(100)
+        answer.close()
+        with pytest.raises(UpstreamFailure) as failure:
+            await upstream.open(config(), server.url, {}, b"", stream=False, may_repeat=lambda: False)
+        assert (failure.value.phase, len(server.heads)) == ("headers", 2)
+
+
 async def test_a_kept_connection_that_dies_late_may_have_cost_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "_STALE", -1.0)
     answers = iter([True, False, True])

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -41,6 +41,7 @@ class Doors:
         stream: bool,
         method: str = "POST",
         within: float = math.inf,
+        may_repeat: Callable[[], bool] | None = None,
     ) -> Given:
         self.reached[config.name].set()
         await self.open_doors[config.name].wait()

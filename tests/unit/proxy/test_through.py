@@ -96,6 +96,8 @@ async def test_what_may_not_happen_twice_is_not_repeated() -> None:
     made = memory(silence(), retries=2)
     got = await made.chat("r", store=True)
     assert (got.status, sent(made)) == (504, ["openai"])
+    assert made.provider.may_repeat is not None
+    assert not made.provider.may_repeat()
     made = memory(UpstreamFailure("connect", "refused"), Given(WHOLE), retries=2)
     assert (await made.chat("r", store=True)).status == 200
 

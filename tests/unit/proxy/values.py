@@ -103,6 +103,7 @@ class Provider:
     def __init__(self, *given: Given | Exception) -> None:
         self.given = list(given)
         self.sent: list[Sent] = []
+        self.may_repeat: Callable[[], bool] | None = None
 
     async def open(
         self,
@@ -114,9 +115,11 @@ class Provider:
         stream: bool,
         method: str = "POST",
         within: float = math.inf,
+        may_repeat: Callable[[], bool] | None = None,
     ) -> Given:
         data = body if isinstance(body, bytes) else b"".join([piece async for piece in body.pieces()])
         self.sent.append(Sent(config.name, url, dict(headers), data, stream, method))
+        self.may_repeat = may_repeat
         next_one = self.given.pop(0)
         if isinstance(next_one, Exception):
             raise next_one
