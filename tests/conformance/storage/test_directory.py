@@ -122,6 +122,15 @@ async def test_what_cannot_be_changed_leaves_no_trace(directory: Directory, data
     assert await directory.get(OWN, Team, "team_2") is None
 
 
+async def test_a_key_that_is_used_meanwhile_is_edited_and_was_used(directory: Directory, database: Database) -> None:
+    row = await directory.add(OWN, ApiKey(id="k1", name="ci", env="live", digest=b"x", created_by="user_alice"))
+    await touch(database, OWN, {"k1": 7})
+    await directory.edit(OWN, row, "key.update", name="renamed")
+    found = await directory.get(OWN, ApiKey, "k1")
+    assert found is not None
+    assert (found.name, found.last_used_at) == ("renamed", 7)
+
+
 async def test_pages_show_every_row_once(directory: Directory) -> None:
     for number in range(7):
         directory.clock.at += number % 2
@@ -169,7 +178,7 @@ async def test_members_come_and_go(directory: Directory) -> None:
     await directory.add(OWN, Team(id="team_1", name="core"))
     await directory.add(OWN, User(id="user_1", name="u"))
     member = await directory.add(OWN, TeamMember(team_id="team_1", user_id="user_1"))
-    with pytest.raises(Conflict, match="taken"):
+    with pytest.raises(Conflict, match="one like it already"):
         await directory.add(OWN, TeamMember(team_id="team_1", user_id="user_1"))
     assert (await directory.page(OWN, TeamMember, only={"team_id": "team_1"})).items == (member,)
     await directory.remove(OWN, member)

@@ -39,6 +39,8 @@ MOST = 500
 """Rows of a page."""
 _ORG_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 """`*` would stand for all of them."""
+_NO_EDITS = frozenset({"updated_at", "digest", "last_used_at"})
+"""What a row has of others: a key may be used between being read and being written."""
 _REMEMBERED = [idempotency_record.c[name] for name in Remembered.__struct_fields__]
 
 
@@ -124,10 +126,11 @@ class SqlChange(SqlView):
             raise Conflict("it was changed in the meantime")
         if kept.closed is not None and getattr(before, kept.closed[0]) == kept.closed[1]:
             raise Conflict(f"a {kept.name} that is {kept.closed[1]} changes no more")
-        differing = {name for name in row.__struct_fields__ if getattr(row, name) != getattr(before, name)} - {"updated_at", "digest"}
+        differing = {name for name in row.__struct_fields__ if getattr(row, name) != getattr(before, name)} - _NO_EDITS
         if differing - kept.edited:
             raise ValueError(f"{min(differing - kept.edited)} cannot be set")
-        after = msgspec.structs.replace(row, updated_at=self._change.now, revision=revision + 1)
+        used = {"last_used_at": before.last_used_at} if isinstance(before, ApiKey | Credential) else {}
+        after = msgspec.structs.replace(row, **used, updated_at=self._change.now, revision=revision + 1)
         values = {name: getattr(after, name) for name in (*sorted(differing), "updated_at", "revision")}
         await self._connection.execute(update(kept.table).where(*self._one(kept, row)).values(values))
         await self._audit(action, kept, row, before=before, after=after)
