@@ -34,6 +34,13 @@ def asked(gateway: GatewayProcess, number: int) -> int:
     return call(f"{gateway.url}/v1/chat/completions", "POST", gateway.headers, body).status
 
 
+def keyed(gateway: GatewayProcess) -> bytes:
+    """The answer to a call that has the same idempotency key each time, at whichever worker."""
+    order = json.dumps({"sandbox": {"n": 3, "ttft_ms": 300}})
+    body = {"model": "openai/gpt-4o", "messages": [{"role": "user", "content": order}]}
+    return call(f"{gateway.url}/v1/chat/completions", "POST", {**gateway.headers, "idempotency-key": "one"}, body).body
+
+
 def admitted(gateway: GatewayProcess, enough: float) -> int:
     """How many calls of the limited key go through until there are `enough`, at either worker; never more than its limit."""
     began, count = time.monotonic(), 0
@@ -70,6 +77,9 @@ def test_two_workers_are_one_gateway(tmp_path: Path, provider: Provider) -> None
         until(lambda: workers(gateway), {b"1", b"2"}.__eq__, within=60)
         assert list(threads.map(lambda number: asked(gateway, number), range(CALLS))) == [200] * CALLS
         limited = admitted(gateway, 0.9 * RPM)
+        provider.forget()
+        assert len(set(threads.map(lambda _: keyed(gateway), range(12)))) == 1
+        assert len(provider.requests()) == 1
 
         both = children(gateway.pid)
         victim = min(both)
@@ -91,7 +101,7 @@ def test_two_workers_are_one_gateway(tmp_path: Path, provider: Provider) -> None
     printed = gateway.log()
     assert (printed.count("Tidegate serves on"), printed.count("a worker has ended")) == (1, 1)
     found = ledger(gateway.home)
-    assert (len(found), len(set(found))) == (2 * CALLS + limited + 1, 2 * CALLS + limited + 1)
+    assert (len(found), len(set(found))) == (2 * CALLS + limited + 2, 2 * CALLS + limited + 2)
 
 
 def test_workers_that_cannot_start_end_with_the_reason(tmp_path: Path) -> None:

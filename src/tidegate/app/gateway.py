@@ -111,7 +111,7 @@ async def running(
             onces=Onces(await asyncio.to_thread(owner, spool.folder)),
         )
         try:
-            async with running_batches(app, started.settings):
+            async with running_batches(app):
                 yield Gateway(app)
         finally:
             await app.onces.aclose()
