@@ -20,7 +20,9 @@ _CRC = struct.Struct("<I")
 HEADER_SIZE = _HEADER.size + _CRC.size
 _BODY = struct.Struct("<IQBBH")
 _FRONT = struct.Struct("<4sI")
-RECORD_HEAD = _FRONT.size + _BODY.size
+_HEAD = struct.Struct("<4sIIQBBH")
+"""The two together."""
+RECORD_HEAD = _HEAD.size
 MAX_PAYLOAD = 1 << 20
 """Bytes. Rows are cut to fit (rows.py); what claims to be longer is no record."""
 
@@ -82,17 +84,15 @@ def payload_size(data: bytes, offset: int) -> int | None:
 
 def read_record(data: bytes, offset: int) -> Record | None:
     """The whole and unharmed record at `offset`, else None."""
-    size = payload_size(data, offset)
-    if size is None:
-        return None
     start = offset + RECORD_HEAD
+    if len(data) < start:
+        return None
+    marker, crc, size, seq, kind, version, _flags = _HEAD.unpack_from(data, offset)
+    if marker != MARKER or size > MAX_PAYLOAD:
+        return None
     payload = data[start : start + size]
-    if len(payload) != size:
+    if len(payload) != size or crc != zlib.crc32(payload, zlib.crc32(data[offset + _FRONT.size : start])):
         return None
-    body = data[offset + _FRONT.size : start]
-    if _CRC.unpack_from(data, offset + 4)[0] != zlib.crc32(payload, zlib.crc32(body)):
-        return None
-    _size, seq, kind, version, _flags = _BODY.unpack(body)
     return Record(seq, kind, version, payload, RECORD_HEAD + size)
 
 

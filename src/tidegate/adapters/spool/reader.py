@@ -31,6 +31,7 @@ class SegmentReader:
         self._files = files
         self._fd = files.open_reading(path)
         self.path = path
+        self.is_damaged = path.suffix == DAMAGED
         self.header = form.read_header(files.read(self._fd, form.HEADER_SIZE, 0))
         self.first = None if self.header is None or self.header.version > form.FORMAT else self.header.first
         self.position = form.HEADER_SIZE
@@ -39,10 +40,9 @@ class SegmentReader:
 
     def record(self) -> Record | None:
         """The next record; None where there is no unharmed one with the next sequence number. Asked again it looks again."""
-        if self.first is None or self.path.suffix == DAMAGED:
+        if self.first is None or self.is_damaged:
             return None
-        at = self.position - self._start
-        record = form.read_record(self._window, at) if at < len(self._window) else None
+        record = form.read_record(self._window, self.position - self._start)
         if record is None:
             self._window, self._start = self._files.read(self._fd, WINDOW, self.position), self.position
             size = form.payload_size(self._window, 0)
@@ -144,7 +144,7 @@ class Reader:
 
     def _weigh(self, segment: SegmentReader, *, is_last: bool) -> bool:
         """Whether the segment is to be read next. False for one that is not begun."""
-        if segment.path.suffix == DAMAGED:
+        if segment.is_damaged:
             self._salvaged = sorted(form.salvage(segment.whole(), 0), key=lambda record: -record.seq)
             self._lenient = True
             return True

@@ -16,7 +16,7 @@ from tidegate.adapters.spool.files import Files
 from tidegate.adapters.spool.format import Record
 from tidegate.adapters.spool.quarantine import Quarantine
 from tidegate.adapters.spool.reader import Damage, Reader, SegmentReader
-from tidegate.adapters.spool.segment import DAMAGED, segment_paths
+from tidegate.adapters.spool.segment import segment_paths
 
 BATCH = 500
 _MAX_KEPT = 1 << 20
@@ -97,7 +97,7 @@ def _walk(segments: list[SegmentReader], synced: int) -> tuple[int, Record | Non
     following, last, good = 0, None, -1
     lenient = True
     for place, segment in enumerate(segments):
-        if segment.path.suffix == DAMAGED:
+        if segment.is_damaged:
             following = max([following, *(record.seq + 1 for record in form.salvage(segment.whole(), 0))])
             good, lenient = place, True
         elif segment.first is not None:
@@ -113,7 +113,7 @@ def _walk(segments: list[SegmentReader], synced: int) -> tuple[int, Record | Non
 def _cut(files: Files, segment: SegmentReader, quarantine: Quarantine, following: int, *, whole: bool) -> tuple[int, int]:
     """Truncates the segment behind its last good record, or removes it; (bytes that were not zero, records among them that were not
     read)."""
-    if segment.path.suffix == DAMAGED and not whole:
+    if segment.is_damaged and not whole:
         return 0, 0
     if whole:
         segment.position = 0

@@ -22,6 +22,7 @@ from tidegate.records import EVERYONE, Actor, Conflict, Scope, Tenant
 
 CHANNEL = "tidegate_generation"
 """On which PostgreSQL tells of every change, once it is kept."""
+_LATEST = select(config_generation.c.generation).where(config_generation.c.id == 1)
 
 
 class Change:
@@ -91,7 +92,7 @@ class Changes:
 async def generation(database: Database) -> int:
     """The number of the latest change. Read it before the rows: then they are of this generation or a newer one, never of an older."""
     async with database.read(EVERYONE) as connection:
-        return (await connection.execute(select(config_generation.c.generation).where(config_generation.c.id == 1))).scalar_one()
+        return (await connection.execute(_LATEST)).scalar_one()
 
 
 def told(record: msgspec.Struct, names: tuple[str, ...]) -> JsonObject:
