@@ -56,7 +56,7 @@ class Unstorable(ValueError):
 
 def is_correction(entry: str) -> bool:
     """Whether it corrects an attempt: the only one that did so, or one that has a number."""
-    return _CORRECTION.fullmatch(entry) is not None
+    return entry not in _ENTRIES and _CORRECTION.fullmatch(entry) is not None
 
 
 def row_of(event: UsageEvent) -> Row:

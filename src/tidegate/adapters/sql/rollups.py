@@ -2,7 +2,7 @@
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -36,21 +36,19 @@ Sums = dict[str, int]
 
 def rollups(rows: Iterable[Row]) -> list[list[dict[str, Any]]]:
     """For each table of `WRITTEN` the rows to add, in the order of their keys: whoever writes several of them locks them in that order."""
-    by_tag: dict[Group, Sums] = {}
-    by_end_user: dict[Group, Sums] = {}
+    by_tag: dict[Group, list[Row]] = {}
+    by_end_user: dict[Group, list[Row]] = {}
     for row in rows:
-        measures = _measures(row)
-        bucket = row["at"] - row["at"] % _LENGTHS[0]
-        groups = _OF_GROUPS(row)
+        groups = (row["at"] - row["at"] % _LENGTHS[0], *_OF_GROUPS(row))
         for tag in ("", *(row["tags"] or ())):
-            _add(by_tag, (bucket, *groups, tag), measures)
+            by_tag.setdefault((*groups, tag), []).append(row)
         if row["end_user"]:
-            _add(by_end_user, (bucket, *groups, row["end_user"]), measures)
+            by_end_user.setdefault((*groups, row["end_user"]), []).append(row)
     return [*_tables(by_tag, GROUPS), *_tables(by_end_user, END_USER_GROUPS)]
 
 
-def _tables(sums: dict[Group, Sums], names: tuple[str, ...]) -> list[list[dict[str, Any]]]:
-    tables = [sums]
+def _tables(rows: dict[Group, list[Row]], names: tuple[str, ...]) -> list[list[dict[str, Any]]]:
+    tables = [{group: _sums(of) for group, of in rows.items()}]
     for length in _LENGTHS[1:]:
         coarser: dict[Group, Sums] = {}
         for group, found in tables[-1].items():
@@ -82,27 +80,37 @@ def _dims(names: Iterable[str]) -> bytes:
     return hashlib.blake2b("\0".join(names).encode(), digest_size=16).digest()
 
 
-def _measures(row: Row) -> list[tuple[str, int]]:
-    """What one row adds. A correction only corrects sums: the attempt was counted when it was first written."""
-    found = [(name, value) for name, value in zip(_SUMS, _OF_SUMS(row), strict=True) if value]
-    if is_correction(row["entry"]):
-        return [*found, ("unpriced", -1)] if row["other_usage"] and row["other_usage"].get(PRICED) else found
-    status, used = row["status"], bool(found)
+def _sums(rows: Sequence[Row]) -> Sums:
+    """What rows of one group add. A correction only corrects sums: the attempt was counted when it was first written."""
+    columns = zip(*map(_OF_SUMS, rows), strict=True)
+    found = {name: sum(filter(None, column)) for name, column in zip(_SUMS, columns, strict=True) if any(column)}
+    for row in rows:
+        if not is_correction(row["entry"]):
+            for name in _counts(row):
+                found[name] = found.get(name, 0) + 1
+        elif row["other_usage"] and row["other_usage"].get(PRICED):
+            found["unpriced"] = found.get("unpriced", 0) - 1
+    return found
+
+
+def _counts(row: Row) -> list[str]:
+    """The measures of which a row is one more."""
+    status = row["status"]
     gone = status == CLIENT_GONE
     failed = not gone and (status >= 400 or row["error"] is not None)
-    found.append(("attempts", 1))
+    found = ["attempts"]
     if row["attempt"] <= 1:
-        found.append(("requests", 1))
+        found.append("requests")
     if failed:
-        found.append(("errors", 1))
+        found.append("errors")
     if gone:
-        found.append(("cancelled", 1))
+        found.append("cancelled")
     if row["estimated"] is not None:
-        found.append(("estimated", 1))
-    if row["cost_nano"] is None and row["entry"] != "void" and (used or not failed):
-        found.append(("unpriced", 1))
+        found.append("estimated")
+    if row["cost_nano"] is None and row["entry"] != "void" and (not failed or any(_OF_SUMS(row))):
+        found.append("unpriced")
     if not failed and not gone and row["entry"] == "settled":
-        found.append((LATENCY[bisect_left(_BOUNDS_US, row["duration_us"])], 1))
+        found.append(LATENCY[bisect_left(_BOUNDS_US, row["duration_us"])])
         if row["first_byte_us"] is not None:
-            found.append((FIRST_BYTE[bisect_left(_BOUNDS_US, row["first_byte_us"])], 1))
+            found.append(FIRST_BYTE[bisect_left(_BOUNDS_US, row["first_byte_us"])])
     return found
