@@ -6,6 +6,8 @@ A row's own time says which windows, and what it is for says whose. What this pr
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
 
 import msgspec
 from sqlalchemy import func, or_, select, update
@@ -22,6 +24,8 @@ from tidegate.records import DEFAULT_ORG, Tenant
 
 _TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
 _SECOND = 1_000_000
+_WHOSE = itemgetter("org_id", "key_id", "team_id", "user_id", "route", "target", "end_user")
+"""What the scopes of a row are made of, beside its tags."""
 _ENCODE = msgspec.json.Encoder().encode
 Leases = dict[tuple[str, int], tuple[int, int]]
 """What this process was granted and has posted, by key and start."""
@@ -90,16 +94,16 @@ class Spent:
         if not self._database.is_sqlite:
             await connection.execute(select(func.pg_advisory_xact_lock_shared(LOCK)))
         moved: list[Moved] = []
-        for org, by_scope in _passes(rows):
+        for org, own, by_scope in _passes(rows):
             await self._database.enter(connection, Tenant(org))
-            moved += await self._raise(connection, org, by_scope)
+            moved += await self._raise(connection, org, _times(own), by_scope)
         return moved
 
     def post_at_once(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Moved]:
         """The same in a transaction of SQLite's own driver."""
         moved: list[Moved] = []
-        for org, by_scope in _passes(rows):
-            first, last = _times(by_scope)
+        for org, own, by_scope in _passes(rows):
+            first, last = _times(own)
             chosen = (org, last, first, _ENCODE(sorted(by_scope)).decode())
             windows = [Window(*row) for row in connection.execute(_WINDOWS, chosen)]
             if not windows:
@@ -114,9 +118,9 @@ class Spent:
             moved += [one.moved() for one in raised]
         return moved
 
-    async def _raise(self, connection: AsyncConnection, org: str, by_scope: Mapping[str, list[Row]]) -> list[Moved]:
+    async def _raise(self, connection: AsyncConnection, org: str, times: tuple[int, int], by_scope: Mapping[str, list[Row]]) -> list[Moved]:
         table = limit_window
-        first, last = _times(by_scope)
+        first, last = times
         running = (table.c.starts_at <= last, or_(table.c.ends_at.is_(None), table.c.ends_at > first))
         chosen = (table.c.org_id == org, table.c.scope.in_(sorted(by_scope)), *running)
         query = select(*_COLUMNS).where(*chosen).order_by(table.c.key, table.c.starts_at).with_for_update()
@@ -142,15 +146,16 @@ class Spent:
         return {(row.key, row.starts_at): (row.granted, row.posted) for row in rows}
 
 
-def _passes(rows: Sequence[Row]) -> Iterator[tuple[str, dict[str, list[Row]]]]:
+def _passes(rows: Sequence[Row]) -> Iterator[tuple[str, Sequence[Row], dict[str, list[Row]]]]:
     """By organisation, and at last what all share: the order in which whoever grants locks windows too."""
     for org in sorted({row["org_id"] for row in rows}):
-        yield org, _by_scope([row for row in rows if row["org_id"] == org], shared=False)
-    yield DEFAULT_ORG, _by_scope(rows, shared=True)
+        own = [row for row in rows if row["org_id"] == org]
+        yield org, own, _by_scope(own, shared=False)
+    yield DEFAULT_ORG, rows, _by_scope(rows, shared=True)
 
 
-def _times(by_scope: Mapping[str, list[Row]]) -> tuple[int, int]:
-    times = [row["at"] for rows in by_scope.values() for row in rows]
+def _times(rows: Sequence[Row]) -> tuple[int, int]:
+    times = [row["at"] for row in rows]
     return min(times), max(times)
 
 
@@ -165,10 +170,13 @@ def _raised(windows: Iterable[Window], by_scope: Mapping[str, list[Row]], leases
 
 
 def _by_scope(rows: Iterable[Row], *, shared: bool) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {}
+    alike: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        for scope in _shared_scopes(row) if shared else _scopes(row):
-            found.setdefault(scope, []).append(row)
+        alike.setdefault((*_WHOSE(row), *(row["tags"] or ())), []).append(row)
+    found: dict[str, list[Row]] = {}
+    for some in alike.values():
+        for scope in _shared_scopes(some[0]) if shared else _scopes(some[0]):
+            found.setdefault(scope, []).extend(some)
     return found
 
 
