@@ -25,6 +25,10 @@ class UsageTooLarge(ValueError):
     """The answer would have too many rows; the message says how to ask for less."""
 
 
+class UsageGone(ValueError):
+    """What was asked for is older than usage is kept so finely; the message says since when it is, and what there is of the time before."""
+
+
 class UsageQuery(msgspec.Struct, frozen=True, kw_only=True):
     """`since` and `until` are widened to whole buckets (to whole hours without `bucket`), in `time_zone`, an IANA name. `by` splits the
     answer; `only` keeps what has one of the values. An attempt with several tags counts for each of them where tags are asked for, and

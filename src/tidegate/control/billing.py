@@ -12,7 +12,7 @@ from tidegate.ports import Ledger
 from tidegate.ports.billing import begin_of, whose
 from tidegate.ports.control import Change, Listed, View
 from tidegate.records import Adjustment, Conflict, Customer, Invoice, ListQuery, Plan, Subscription, Tenant
-from tidegate.usage_report import UsageQuery
+from tidegate.usage_report import UsageGone, UsageQuery
 
 _MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])")
 _PAGE = 500
@@ -40,7 +40,7 @@ def month(text: str) -> tuple[date, date]:
 
 
 async def compute(ledger: Ledger, view: View, tenant: Tenant, customer: Customer, period: str) -> Computed:
-    """What the customer owes for the month, as of now. Raises `NoPeriod`, and `Conflict` where a plan is gone."""
+    """What the customer owes for the month, as of now. Raises `NoPeriod`, and `Conflict` where a plan or the usage is gone."""
     first, end = month(period)
     parts: list[Part] = []
     for held in await everything(view, Subscription, {"customer_id": customer.id}):
@@ -58,10 +58,13 @@ async def compute(ledger: Ledger, view: View, tenant: Tenant, customer: Customer
 
 
 async def used_by(ledger: Ledger, tenant: Tenant, customer: Customer, begin: int, until: int) -> tuple[Used, ...]:
-    """By model, dearest first; times in microseconds."""
+    """By model, dearest first; times in microseconds. Raises `Conflict` where it is not kept any more."""
     scope, only = whose(tenant, customer)
     query = UsageQuery(since=begin / _MICROS, until=until / _MICROS, by=("model",), time_zone=customer.time_zone, only=only)
-    report = await ledger.usage(scope, query)
+    try:
+        report = await ledger.usage(scope, query)
+    except UsageGone as error:
+        raise Conflict(f"{error}: put the rest right by an adjustment") from None
     return tuple(
         Used(
             model=row.group["model"] or "unknown",

@@ -44,6 +44,8 @@ _WITH_FILES = ("openai_chat", "anthropic")
 """Dialects that have files."""
 _LONGEST_QUEUE, _MOST_QUEUED, _LEAST_MEMORY = 60, 100_000, 128 << 20
 _FEWEST_USAGE_DAYS, _MOST_USAGE_DAYS = 35, 36_500
+_FOR_INVOICES = 62
+"""Days: a month to be billed, and one to bill it in."""
 """Invoices are made of the month before."""
 
 SANDBOX_SPEC = ProviderSpec(name=SANDBOX, title="Sandbox", dialect="openai_chat", base_url="http://sandbox.invalid/v1", auth="none")
@@ -142,6 +144,12 @@ def _usage_days(entry: RetentionEntry, problems: Problems) -> int:
     if not (entry.usage_days == 0 or _FEWEST_USAGE_DAYS <= entry.usage_days <= _MOST_USAGE_DAYS):
         problems.error(
             ("retention", "usage_days"), f"usage is kept for {_FEWEST_USAGE_DAYS} to {_MOST_USAGE_DAYS} days, or for ever, which is `0`"
+        )
+    elif 0 < entry.usage_days < _FOR_INVOICES:
+        problems.warn(
+            ("retention", "usage_days"),
+            "invoices of customers that are end users, or have another time zone than UTC, must be final before the first days of their "
+            f"month are deleted: {_FOR_INVOICES} days leave a month to do so",
         )
     return entry.usage_days
 

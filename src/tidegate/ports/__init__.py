@@ -308,7 +308,7 @@ class Ledger(Protocol):
         ...
 
     async def usage(self, scope: Scope, query: UsageQuery) -> UsageReport:
-        """What was used and what it cost. Raises `UsageTooLarge`."""
+        """What was used and what it cost. Raises `UsageTooLarge` and `UsageGone`."""
         ...
 
 

@@ -18,7 +18,7 @@ from tidegate.proxy.app import App
 from tidegate.proxy.call import Call
 from tidegate.proxy.reply import JSON, Reply
 from tidegate.records import Tenant
-from tidegate.usage_report import Dimension, UsageQuery, UsageReport, UsageTooLarge, csv_lines, flat, flat_figures
+from tidegate.usage_report import Dimension, UsageGone, UsageQuery, UsageReport, UsageTooLarge, csv_lines, flat, flat_figures
 
 _CSV = b"text/csv; charset=utf-8"
 _NAMES = frozenset(("since", "until", "bucket", "time_zone", "by", "format"))
@@ -40,6 +40,8 @@ async def usage(app: App, call: Call, reply: Reply) -> None:
         report = await app.late.ledger.usage(Tenant(call.key.org), query)
     except UsageTooLarge as error:
         raise bad_request(f"{error}.", "bucket") from None
+    except UsageGone as error:
+        raise bad_request(f"{error}.", "since") from None
     except StorageUnavailable:
         raise GatewayError(_AWAY) from None
     if asked.get("format") == ["csv"]:

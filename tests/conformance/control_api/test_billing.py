@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests.support.clock import FixedClock
 from tests.support.control import World
 from tests.support.usage import usage_event
 
 from tidegate.adapters.sql.ledger import LedgerStore
+from tidegate.adapters.sql.retention import Retention
 
 JUNE = datetime(2026, 6, 10, tzinfo=UTC).timestamp()
 DOLLAR = 10**9
@@ -133,3 +135,25 @@ async def test_not_everybody_does_the_books(api: World, role: str) -> None:
     token = await api.admin("a", role)
     assert (await api.ask("GET", "/orgs/a/invoices", token)).status == 403
     assert (await api.ask("POST", "/orgs/a/plans", token, {"name": "Free"})).status == 403
+
+
+async def test_a_month_whose_usage_is_not_kept_any_more_is_not_billed(each: World) -> None:
+    api, token = each, await each.admin("a", "billing")
+    customer = await customer_with_usage(api, token, price_nano=20 * DOLLAR)
+    draft = await made(api, token, "/orgs/a/invoices", customer_id=customer["id"], period="2026-06")
+    await Retention(api.database, FixedClock(JUNE + 60 * 86_400)).forget(35)
+    for path, body in (
+        ("/orgs/a/invoices", {"customer_id": customer["id"], "period": "2026-05"}),
+        (f"/orgs/a/invoices/{draft['id']}/recompute", {}),
+        (f"/orgs/a/invoices/{draft['id']}/finalise", {}),
+    ):
+        answer = await api.ask("POST", path, token, body)
+        if "2026-05" in body.values():
+            assert answer.status == 201  # without a plan nothing of the month is asked for
+        else:
+            assert (answer.status, "is kept since 2026-07-05" in answer.json["detail"]) == (409, True), answer.body
+    query = {"since": "2026-06-01T00:00:00Z", "until": "2026-07-01T00:00:00Z"}
+    whole = await api.ask("GET", "/orgs/a/usage", token, query=query)
+    assert whole.json["total"]["cost_nano"] == 4 * DOLLAR
+    gone = await api.ask("GET", "/orgs/a/usage", token, query={**query, "bucket": "hour"})
+    assert (gone.status, gone.json["errors"][0]["field"]) == (400, "since")

@@ -1,5 +1,6 @@
 """Retention: what is older than its days goes, from every tenant, in batches; the sums of days stay, and so does what is young."""
 
+import msgspec
 import pytest
 from sqlalchemy import Table, func, insert, select
 from tests.support.clock import FixedClock
@@ -12,7 +13,7 @@ from tidegate.adapters.sql.retention import Forgotten, Retention
 from tidegate.adapters.sql.schema import idempotency_record, organisation, outbox
 from tidegate.adapters.sql.schema_usage import ROLLUPS, ledger
 from tidegate.records import EVERYONE, Tenant
-from tidegate.usage_report import UsageQuery
+from tidegate.usage_report import UsageGone, UsageQuery
 
 DAY = 86_400.0
 
@@ -46,6 +47,39 @@ async def test_what_is_too_old_goes_and_days_stay(database: Database, monkeypatc
     assert (await store.usage(EVERYONE, long_ago)).total.attempts == 12
     assert (await store.usage(Tenant("other"), long_ago)).total.attempts == 6
     assert await Retention(database, FixedClock(NOON)).forget(400) == Forgotten()
+
+
+async def test_nothing_is_answered_out_of_what_is_left(database: Database) -> None:
+    store = LedgerStore(database)
+    await store.post([usage_event(n, at=NOON - n * 10 * DAY, end_user="e1", tags=["t"]) for n in range(7)])
+    midnight = NOON - NOON % DAY
+    ever, now = midnight - 100 * DAY, NOON + 3600
+    queries = {
+        "whole": UsageQuery(since=ever, until=now),
+        "by tag": UsageQuery(since=ever, until=now, by=("tag",)),
+        "days": UsageQuery(since=ever, until=now, bucket="day"),
+        "hours": UsageQuery(since=ever, until=now, bucket="hour"),
+        "at noon": UsageQuery(since=NOON - 40 * DAY, until=now),
+        "berlin": UsageQuery(since=ever, until=now, bucket="day", time_zone="Europe/Berlin"),
+        "end users": UsageQuery(since=ever, until=now, only={"end_user": ("e1",)}, bucket="day"),
+        "before": UsageQuery(since=ever, until=midnight - 40 * DAY + 3600),
+    }
+    for query in queries.values():
+        assert (await store.usage(EVERYONE, query)).total.attempts > 0
+    await Retention(database, FixedClock(NOON)).forget(35)
+    for name in ("whole", "by tag", "days"):
+        found = await store.usage(EVERYONE, queries[name])
+        assert sum(row.figures.attempts for row in found.rows) == found.total.attempts == 7, name
+    for name in ("hours", "at noon", "berlin", "end users", "before"):
+        with pytest.raises(UsageGone, match="is kept since"):
+            await store.usage(Tenant(), queries[name])
+    for query in (queries["hours"], queries["end users"], queries["at noon"]):
+        young = msgspec.structs.replace(query, since=NOON - 34 * DAY)
+        assert (await store.usage(Tenant(), young)).total.attempts == 4
+    # A longer time from now on brings nothing back.
+    await Retention(database, FixedClock(NOON)).forget(400)
+    with pytest.raises(UsageGone):
+        await store.usage(Tenant(), queries["end users"])
 
 
 async def test_nothing_of_usage_goes_where_it_is_kept_for_ever(database: Database) -> None:

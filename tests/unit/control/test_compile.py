@@ -49,6 +49,13 @@ def test_server_mistakes(place: Place, server: str, words: str) -> None:
     assert words in found[0]
 
 
+@pytest.mark.parametrize(("days", "count"), [(35, 1), (61, 1), (62, 0), (400, 0), (0, 0)])
+def test_usage_that_goes_before_its_month_is_billed_is_warned_of(place: Place, days: int, count: int) -> None:
+    found = place.load(f"retention: {{usage_days: {days}}}")
+    assert found.snapshot.usage_days == days
+    assert len([problem for problem in found.warnings if "invoices" in problem.message and problem.line == 1]) == count
+
+
 def test_the_server_section(place: Place) -> None:
     server = place.load("server: {cors: ['https://App.example', '*', 'http://localhost:3000'], bodies_in_log: true}").snapshot.server
     assert server.cors == ("https://app.example", "*", "http://localhost:3000")

@@ -17,7 +17,7 @@ from tidegate.proxy.call import Call
 from tidegate.proxy.reply import Reply
 from tidegate.proxy.usage import usage
 from tidegate.records import Scope, Tenant
-from tidegate.usage_report import Figures, Tokens, UsageQuery, UsageReport, UsageRow, UsageTooLarge
+from tidegate.usage_report import Figures, Tokens, UsageGone, UsageQuery, UsageReport, UsageRow, UsageTooLarge
 
 NOON = 1_780_315_200.0
 
@@ -25,9 +25,9 @@ NOON = 1_780_315_200.0
 class Told:
     """The `Ledger` port: remembers what it was asked."""
 
-    def __init__(self, *, too_large: bool = False, away: bool = False) -> None:
+    def __init__(self, *, refused: ValueError | None = None, away: bool = False) -> None:
         self.asked: list[tuple[Scope, UsageQuery]] = []
-        self._too_large = too_large
+        self._refused = refused
         self._away = away
 
     async def post(self, events: Sequence[UsageEvent]) -> int:
@@ -37,8 +37,8 @@ class Told:
         self.asked.append((scope, query))
         if self._away:
             raise StorageUnavailable("gone")
-        if self._too_large:
-            raise UsageTooLarge("the period has too many buckets")
+        if self._refused is not None:
+            raise self._refused
         figures = Figures(requests=2, attempts=3, tokens=Tokens(input=10, output=5), cost_nano=77, saved_nano=3, latency_ms=((50, 12.5),))
         group = dict.fromkeys(query.by, "=x")
         row = UsageRow(start=query.since if query.bucket else None, group=group, figures=figures)
@@ -112,8 +112,10 @@ async def test_what_cannot_be_asked(query: str, param: str) -> None:
 
 
 async def test_too_much_and_no_ledger() -> None:
-    with pytest.raises(GatewayError, match="too many buckets"):
-        await ask(Told(too_large=True), "bucket=hour")
+    for refused, param in ((UsageTooLarge("too many"), "bucket"), (UsageGone("gone since"), "since")):
+        with pytest.raises(GatewayError, match=str(refused)) as raised:
+            await ask(Told(refused=refused), "bucket=hour")
+        assert (raised.value.error.http_status, raised.value.error.param) == (400, param)
     with pytest.raises(GatewayError) as raised:
         await ask(None, "")
     assert raised.value.error.http_status == 503

@@ -74,7 +74,7 @@ class LedgerStore:
             await asyncio.to_thread(self._short.close)
 
     async def usage(self, scope: Scope, query: UsageQuery) -> UsageReport:
-        """Raises `UsageTooLarge`, and `ValueError` for a time zone that is none."""
+        """Raises `UsageTooLarge`, `UsageGone`, and `ValueError` for a time zone that is none."""
         with told_when_away():
             async with self._database.read(scope) as connection:
                 return await report(connection, scope, query)

@@ -13,6 +13,7 @@ from sqlalchemy import Table, delete, func, not_, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from tidegate.adapters.sql.engine import Database, within
+from tidegate.adapters.sql.kept_since import note
 from tidegate.adapters.sql.schema import idempotency_record, organisation, outbox
 from tidegate.adapters.sql.schema_kept import kept_object
 from tidegate.adapters.sql.schema_usage import PASSING, ledger
@@ -65,9 +66,13 @@ class Retention:
         """Deletes what is older than `days` (0: no usage), and whatever has ended."""
         now = int(self._clock.now() * 1_000_000)
         rows = sums = others = 0
+        before, is_noted = now - days * DAY, False
         for tenant in await self._tenants():
             if days > 0:
-                before = now - days * DAY
+                if not is_noted and await self._has_sums(tenant, before):
+                    async with self._database.write(EVERYONE) as connection:
+                        await note(connection, before, is_sqlite=self._database.is_sqlite)
+                    is_noted = True
                 rows += await self._rows(tenant, before)
                 for table in PASSING:
                     sums += await self._sums(tenant, table, before)
@@ -79,6 +84,14 @@ class Retention:
         async with self._database.read(EVERYONE) as connection:
             found = await connection.execute(select(organisation.c.org_id).order_by(organisation.c.org_id))
             return [Tenant(org_id) for org_id in found.scalars()]
+
+    async def _has_sums(self, tenant: Tenant, before: int) -> bool:
+        async with self._database.read(tenant) as connection:
+            for table in PASSING:
+                old = select(table.c.bucket).where(*within(tenant, table), table.c.bucket < before).limit(1)
+                if (await connection.execute(old)).first() is not None:
+                    return True
+        return False
 
     async def _rows(self, tenant: Tenant, before: int) -> int:
         old = select(ledger.c.seq).where(*within(tenant, ledger), ledger.c.at < before).order_by(ledger.c.at).limit(BATCH)

@@ -14,7 +14,7 @@ from tidegate.control.api.problem import Problem, invalid_field
 from tidegate.control.api.table import Route
 from tidegate.policy.roles import GATEWAY, allows
 from tidegate.records import EVERYONE, Scope, Tenant
-from tidegate.usage_report import Bucket, Dimension, UsageQuery, UsageReport, UsageTooLarge, csv_lines
+from tidegate.usage_report import Bucket, Dimension, UsageGone, UsageQuery, UsageReport, UsageTooLarge, csv_lines
 
 _DEFAULT_SPAN = timedelta(days=30)
 
@@ -87,6 +87,8 @@ async def _report(call: Call, asked: UsageAsked, scope: Scope, only: dict[Dimens
         return await call.services.ledger.usage(scope, query)
     except UsageTooLarge as error:
         raise invalid_field("by", str(error)) from None
+    except UsageGone as error:
+        raise invalid_field("since", str(error)) from None
 
 
 def _only(asked: UsageAsked) -> dict[Dimension, tuple[str, ...]]:
