@@ -150,6 +150,7 @@ async def everything(database: Database) -> None:
     by_id = SqlKept(database, SEALER, FixedClock(), b"p")
     kept_row = Kept(org=OWN.org_id, id="f1", key="k1", kind="file", upstream="", at=1.0, expires=None, body=b"x")
     await by_id.write(OWN, [Put(kept_row), Append(OWN.org_id, "f1", b"x", None), Drop(OWN.org_id, "f2")])
+    await by_id.make(OWN, kept_row)
     await by_id.change(OWN, kept_row)
     await by_id.make(OWN, kept_row)
     await by_id.page(OWN, Listing(kinds=("file",), after="f1", states=("x",)))
