@@ -55,6 +55,7 @@ async def test_so_many_answers_are_read_on_and_exact(stage: Stage, record_proper
     assert MOST <= read_on < len(calls)
     exact = [row["usage"]["output"] for row in rows if row["estimated"] is None]
     assert Counter(exact) == Counter(attempt["tokens"] for attempt in truth.values() if attempt["end"] == "complete")
+    assert not stage.judged(transcripts).breaches
     assert Counter(row["estimated"] for row in rows) == {None: read_on, "client_disconnect": len(calls) - read_on}
     grown = (memory(stage) - before) / (1 << 20)
     assert grown < 64

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from sqlalchemy import make_url
 from tests.faults.rig.calls import FIRST_NUMBER, Call, Transcript, load, make
+from tests.faults.rig.judging.heard import recovered
 from tests.faults.rig.proxy import Fault, FaultProxy, Kind
 from tests.faults.rig.replicas import replicated
 from tests.faults.rig.sizes import sizes
@@ -89,9 +90,9 @@ async def test_a_redis_that_is_slow_silent_or_gone_holds_no_call_up(
         behind.redis.fault = None
         if kind == "stall":
             behind.redis.cut()
-        back = time.monotonic()
+        lifted = time.monotonic()
         await asyncio.to_thread(until, is_counted, within=20)
-        back = time.monotonic() - back
+        back = time.monotonic() - lifted
         after = await load(gateway.port, KEY, calls(numbers, size.load / 2), size.rate)
         assert behind.redis.hits[kind], "the fault never struck"
         slowest = max(during, key=lambda one: one.seconds)
@@ -107,6 +108,7 @@ async def test_a_redis_that_is_slow_silent_or_gone_holds_no_call_up(
         )
         failed = [one.body[:300] for one in (*before, *during, *after) if one.status != 200]
         assert not failed, f"{failed[:3]}\n{gateway.log()[-6000:]}"
+        assert not recovered(after, lifted)
         assert back <= 5
         # One wait for an answer of Redis is 50 ms; a call never waits for a second one.
         assert median(during) < median(before) + 0.25

@@ -68,6 +68,7 @@ async def test_every_wait_has_its_end(stage: Stage, record_property: Record) -> 
     assert await asyncio.to_thread(stage.quiet, 5)
     rows = stage.rows(len(made) + len(CLIENTS))
     assert len(rows) == len(made) + len(CLIENTS), "the targets that were too slow have a row of their own"
+    assert not stage.judged(made).breaches
     for name, transcripts in ended.items():
         record_property("verdict", f"{name}: after {max(transcript.seconds for transcript in transcripts):.2f} s, settled")
 
