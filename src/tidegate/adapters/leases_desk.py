@@ -136,19 +136,27 @@ class Desk:
             return
         async with self._lock:
             before = int((self._clock.monotonic() - idle) * 1_000_000)
-            rest: dict[tuple[str, str, int], int] = {}
-            for key, (charge, cell) in list(self._leases.items()):
+            owed: dict[tuple[str, str, int], Slice] = {}
+            for key, (charge, cell) in self._leases.items():
                 cell.slice(charge.limit, self._clock.now())
                 for row in (*cell.past, cell.row):
-                    over = row is not cell.row
-                    if row.free > 0 and (over or row.touched <= before):
-                        rest[charge.org, key, row.index] = row.free
+                    if row.free > 0 and (row is not cell.row or row.touched <= before):
                         row.granted -= row.free
-                    if over and not row.reserved:
-                        cell.past.remove(row)
-                if not cell.past and not cell.row.granted:
-                    del self._leases[key]
-            await self._windows.give_back(rest)
+                        row.owes = True
+                    if row.owes:
+                        owed[charge.org, key, row.index] = row
+            # Where the store does not answer, it is told the next time.
+            await self._windows.give_back({place: row.granted for place, row in owed.items()})
+            for row in owed.values():
+                row.owes = False
+            self._forget()
+
+    def _forget(self) -> None:
+        """Slices of windows that are over, and those of which nothing is left."""
+        for key, (_, cell) in list(self._leases.items()):
+            cell.past[:] = [row for row in cell.past if row.reserved or row.free > 0]
+            if not cell.past and not cell.row.granted:
+                del self._leases[key]
 
     async def _store(self) -> Windows:
         """Raises `TimeoutError` where it may not be asked yet."""

@@ -95,8 +95,9 @@ class Windows(Protocol):
         """How windows stand."""
         ...
 
-    async def give_back(self, rest: Mapping[tuple[str, str, int], int]) -> None:
-        """What was granted and is not needed, by organisation, key and start."""
+    async def give_back(self, kept: Mapping[tuple[str, str, int], int]) -> None:
+        """Of what was granted here, by organisation, key and start, so much is kept at most: the rest is not needed. Repeating it changes
+        nothing."""
         ...
 
     async def release(self) -> None:

@@ -198,6 +198,24 @@ async def test_an_end_waits_for_what_the_store_was_asked(
         assert await other.stands() == (100, 0)
 
 
+async def test_what_could_not_be_given_back_is_given_back_later(
+    database: Database, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with process(database, "a", clock) as one, process(database, "b", clock) as other:
+        await one.settle(await one.reserve(nano=100), nano=100)
+        used, reserved = await other.stands()
+        assert (used, reserved > 0) == (100, True)
+        clock.at += 31
+        with monkeypatch.context() as outage:
+            outage.setattr(one.windows, "give_back", away)
+            with pytest.raises(OSError, match="away"):
+                await one.counters.tend()
+        await one.counters.tend()
+        assert await other.stands() == (100, 0)
+        await one.settle(await one.reserve(nano=50), nano=50)
+        assert (await other.stands())[0] == 150
+
+
 async def test_a_lease_ends_with_its_window(database: Database, clock: FixedClock) -> None:
     async with process(database, "a", clock) as one:
         held = await one.reserve(nano=DOLLAR)

@@ -109,14 +109,14 @@ class SqlWindows:
         async with self._database.read(EVERYONE) as connection:
             return _figures(await self._present(connection, [place_of(want) for want in wants], locked=False))
 
-    async def give_back(self, rest: Mapping[Place, int]) -> None:
-        if not rest:
+    async def give_back(self, kept: Mapping[Place, int]) -> None:
+        if not kept:
             return
-        places = {(org, key, start * _SECOND): amount for (org, key, start), amount in rest.items()}
+        places = {(org, key, start * _SECOND): amount for (org, key, start), amount in kept.items()}
         async with self._database.write(EVERYONE) as connection:
             windows = await self._present(connection, places)
             for place, window in windows.items():
-                window.grant(-min(places[place], window.granted))
+                window.grant(min(0, places[place] - window.granted))
             await self._store(connection, windows)
 
     async def release(self) -> None:

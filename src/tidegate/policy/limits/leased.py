@@ -27,11 +27,11 @@ class Figures(msgspec.Struct, frozen=True, gc=False):
 
 class Slice(Row):
     """What this process has of one window. `used` and `reserved` are its own; `others` is what others used, and `elsewhere` what they
-    hold, when the store was last asked. `touched` is when it was last needed, -1 where that is not known yet. `refused`
-    remembers the store's last no: how much more was wanted, of what limit, and until when (monotonic, like `touched`) that answer is
-    good."""
+    hold, when the store was last asked. `owes`: some of what was granted is given back here, and the store has not heard of it yet.
+    `touched` is when it was last needed, -1 where that is not known yet. `refused` remembers the store's last no: how much more was wanted,
+    of what limit, and until when (monotonic, like `touched`) that answer is good."""
 
-    __slots__ = ("elsewhere", "end", "granted", "known", "others", "refused", "touched")
+    __slots__ = ("elsewhere", "end", "granted", "known", "others", "owes", "refused", "touched")
 
     def __init__(self, index: int, end: float) -> None:
         super().__init__(index)
@@ -40,6 +40,7 @@ class Slice(Row):
         self.others = 0
         self.elsewhere = 0
         self.known = False
+        self.owes = False
         self.touched = -1
         self.refused: tuple[int, int, int] = (0, 0, 0)
 
@@ -49,6 +50,7 @@ class Slice(Row):
         if not self.known and not self.granted:
             self.used = max(self.used, figures.granted - figures.new, figures.posted)
         self.known = True
+        self.owes = False
         self.granted = figures.granted
         self.others = figures.used - figures.posted
         self.elsewhere = figures.held - max(0, figures.granted - figures.posted)
@@ -130,7 +132,8 @@ class Leased:
         just made it."""
         if self.row.touched < 0:
             self.row.touched = now
-        return now - self.row.touched > _WAITED and not self.past and not self.row.reserved and (not self.row.granted or not self.row.free)
+        row = self.row
+        return now - row.touched > _WAITED and not self.past and not row.reserved and not row.owes and (not row.granted or not row.free)
 
     def fork(self) -> "Leased":
         return Leased(self._per, self._opened)
