@@ -30,6 +30,8 @@ TIMEOUT = 0.05
 """Seconds that a call waits for Redis."""
 LEASE = 30.0
 """Seconds after which a call that runs is forgotten, unless its process says that it still does."""
+_BEATS = 3
+"""Times that its process says so within them."""
 GATHER = 0.02
 """Seconds that settlements wait for a call that takes them along."""
 _WAITING = 20_000
@@ -76,6 +78,7 @@ class RedisRates:
         self._waiting: deque[tuple[Taken, Actual | None]] = deque(maxlen=_WAITING)
         self._sender: asyncio.Task[None] | None = None
         self._prober: asyncio.Task[None] | None = None
+        self._beater: asyncio.Task[None] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -101,6 +104,8 @@ class RedisRates:
         taken = Taken(id, charges, places, amounts)
         for key in _sets(taken):
             self._running[key] = None
+        if self._beater is None and self._running:
+            self._beater = asyncio.create_task(self._beat())
         return Rated(taken, told)
 
     async def look(self, charges: tuple[Charge, ...]) -> tuple[Told, ...]:
@@ -116,8 +121,18 @@ class RedisRates:
         if self._sender is None:
             self._sender = asyncio.create_task(self._send())
 
-    async def heartbeat(self) -> None:
-        """Calls still run: their leases begin anew. Raises `RatesAway`."""
+    async def _beat(self) -> None:
+        """As long as calls run that are counted, whether or not there is a database: their leases begin anew."""
+        try:
+            while self._running:
+                await asyncio.sleep(self._lease / 1000 / _BEATS)
+                with contextlib.suppress(RatesAway):
+                    await self._renew()
+        finally:
+            self._beater = None
+
+    async def _renew(self) -> None:
+        """Raises `RatesAway`."""
         running = list(self._running)
         for place in range(0, len(running), _AT_ONCE):
             some = running[place : place + _AT_ONCE]
@@ -131,8 +146,9 @@ class RedisRates:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(sender), 1)
             sender.cancel()
-        if self._prober is not None:
-            self._prober.cancel()
+        for task in (self._prober, self._beater):
+            if task is not None:
+                task.cancel()
         await self._wire.aclose()
 
     async def flushed(self) -> None:

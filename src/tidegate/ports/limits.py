@@ -154,10 +154,6 @@ class Rates(Protocol):
         """Everything that was settled has been sent, or given up."""
         ...
 
-    async def heartbeat(self) -> None:
-        """Calls of this process still run. Raises `RatesAway`."""
-        ...
-
     async def aclose(self) -> None: ...
 
 

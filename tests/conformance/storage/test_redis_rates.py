@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -94,6 +95,24 @@ async def test_calls_that_run_are_counted_over_processes_and_freed(url: str) -> 
         other.void("r2", 1)
         await other.quiet()
         assert isinstance(await reserve(one, "r4", RUN), Reservation)
+
+
+async def test_a_call_that_runs_is_counted_for_as_long_as_it_runs(url: str) -> None:
+    """Also of a process that has no database: its counters were never started."""
+    clock = FixedClock()
+    one = LeasedCounters(clock, rates=RedisRates(url, clock, timeout=PATIENT, lease=0.6))
+    with Redis.from_url(url, decode_responses=True) as redis:
+        await reserve(one, "r1", RUN)
+        (key,) = redis.scan_iter()
+
+        def ends() -> list[float]:
+            found: Any = redis.zrange(key, 0, -1, withscores=True)
+            return [until for _, until in found]
+
+        (before,) = ends()
+        await soon(lambda: ends() > [before])
+    one.settle("r1", 1, Actual(0, 0))
+    await one.aclose()
 
 
 async def test_of_all_levels_none_is_taken_when_one_refuses(url: str) -> None:
