@@ -257,7 +257,7 @@ class Connection(asyncio.BufferedProtocol):
         return self._room
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.data_received(bytes(self._room[:nbytes]))
+        self.data_received(self._room[:nbytes].tobytes())
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""

@@ -13,8 +13,8 @@ from tidegate.ports import BodyTooLong, BrokenBody, RawHeaders, SlowBody
 
 BUFFER = 64 << 10
 """Bytes of a body that are taken in before the call has asked for it."""
-_STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
-_LINE = b"%b: %b\r\n".__mod__
+_STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode() for status in HTTPStatus}
+_LINE = b": ".join
 _OK = _STATUS[200]
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NO_BODY = (204, 304)
@@ -150,7 +150,7 @@ class Request:
 
     def whole(self, status: int, headers: RawHeaders, body: bytes) -> None:
         """An answer in one piece."""
-        head = self._begun(status, headers, b"" if status in _NO_BODY else b"content-length: %d\r\n" % len(body))
+        head = self._begun(status, headers, b"" if status in _NO_BODY else b"content-length: %d" % len(body))
         self._wire.write(head if self.method == "HEAD" else head + body)
         self.is_answered = True
         self._wire.answered(self)
@@ -160,7 +160,7 @@ class Request:
         self._chunked = self.minor and self.method != "HEAD"
         if not self.minor:
             self.keep_alive = False
-        self._head = self._begun(status, headers, b"transfer-encoding: chunked\r\n" if self._chunked else b"")
+        self._head = self._begun(status, headers, b"transfer-encoding: chunked" if self._chunked else b"")
 
     def piece(self, data: bytes) -> bool:
         """A part of the answer. False where the client reads too slowly."""
@@ -187,6 +187,10 @@ class Request:
         if self.is_begun:
             raise RuntimeError("the answer has been started already")
         self.is_begun = True
-        first = _OK if status == 200 else _STATUS.get(status) or b"HTTP/1.1 %d Unknown\r\n" % status
-        lines = b"".join(map(_LINE, headers))
-        return b"%b%b%b%b\r\n" % (first, framing, lines, b"" if self.keep_alive else b"connection: close\r\n")
+        lines = [_OK if status == 200 else _STATUS.get(status) or b"HTTP/1.1 %d Unknown" % status]
+        if framing:
+            lines.append(framing)
+        lines += map(_LINE, headers)
+        if not self.keep_alive:
+            lines.append(b"connection: close")
+        return b"\r\n".join(lines) + b"\r\n\r\n"

@@ -117,11 +117,9 @@ _TICKS = 10
 
 def count(value: object) -> int | None:
     """A number of tokens as providers send it: a whole number, clamped to 0 and `MOST_TOKENS`; None for anything else."""
-    if type(value) is float and value.is_integer():
-        value = int(value)
-    if type(value) is not int:
-        return None
-    return value if 0 <= value <= MOST_TOKENS else max(0, min(value, MOST_TOKENS))
+    if type(value) is int:
+        return value if 0 <= value <= MOST_TOKENS else max(0, min(value, MOST_TOKENS))
+    return count(int(value)) if type(value) is float and value.is_integer() else None
 
 
 def is_odd(value: object) -> bool:

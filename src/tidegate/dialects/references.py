@@ -75,7 +75,7 @@ def mentions(fields: Fields, dialect: str) -> bool:
     mark = _MARKS.get(dialect)
     if mark is None:
         return False
-    if body.find(mark) >= 0 or any(name in fields.raw for name in _TOP.get(dialect, ())):
+    if body.find(mark) >= 0 or not fields.raw.keys().isdisjoint(_TOP.get(dialect, ())):
         return True
     tools = fields.raw.get("tools") if dialect in _TOOL_MARKS else None
     if tools is not None and any(mark in bytes(tools) for mark in _TOOL_MARKS[dialect]):

@@ -3,6 +3,8 @@
 Who calls, what do they ask for, where may it go; `through` then tries one target after the other until the client has an answer.
 """
 
+from collections.abc import Awaitable
+
 from tidegate.ir.errors import GatewayError
 from tidegate.policy.identify import pick_token, refuse_query_key
 from tidegate.policy.reach import client_address, out_of_place
@@ -65,9 +67,9 @@ def proved(call: Call, client: Client, method: str) -> None:
         _refuse_elsewhere(call, client)
 
 
-async def generate(app: App, call: Call, reply: Reply) -> None:
+def generate(app: App, call: Call, reply: Reply) -> Awaitable[None]:
     """One generation. Raises `GatewayError` where the client has got nothing yet."""
     call.fields = scanned(call.body)
     if not call.head.model:
         call.head = call.dialect.head(call.fields)
-    await through(app, call, call.planner.plan(call.key, call.head.model), reply, prepare)
+    return through(app, call, call.planner.plan(call.key, call.head.model), reply, prepare)

@@ -4,6 +4,8 @@ The server underneath runs this in a task for each request, and cancels it where
 """
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from tidegate.dialects.base import Head
 from tidegate.dialects.table import SPOKEN
@@ -49,19 +51,18 @@ class Gateway:
     def __init__(self, app: App) -> None:
         self._app = app
 
-    async def __call__(self, client: Client) -> None:
+    def __call__(self, client: Client) -> Coroutine[Any, Any, None]:
         path = client.path
         if client.method == "OPTIONS":
-            await preflight(self._app.live.snapshot.server.cors, client)
-        elif path == b"/health/live":
-            await Reply(client, []).whole(200, JSON, b'{"status":"ok"}', [])
-        elif path == b"/health/ready":
-            await self._ready(client)
-        elif path == b"/metrics":
+            return preflight(self._app.live.snapshot.server.cors, client)
+        if path == b"/health/live":
+            return Reply(client, []).whole(200, JSON, b'{"status":"ok"}', [])
+        if path == b"/health/ready":
+            return self._ready(client)
+        if path == b"/metrics":
             page, content_type = self._app.metrics.render()
-            await Reply(client, []).whole(200, content_type.encode(), page, [])
-        else:
-            await self._call(client)
+            return Reply(client, []).whole(200, content_type.encode(), page, [])
+        return self._call(client)
 
     def ending(self) -> None:
         """No new calls are wanted: whoever balances load is told so."""

@@ -52,7 +52,7 @@ def decode_response(body: bytes, origin: Origin) -> Response:
         stop=decode_stop(raw.get("stop_reason"), raw.get("stop_sequence")),
         usage=decode_usage(usage),
         service_tier=service_tier(usage),
-        extras={name: raw[name] for name in raw if name not in _KNOWN and raw[name] is not None} if raw.keys() - _KNOWN else {},
+        extras={} if raw.keys() <= _KNOWN else {name: raw[name] for name in raw if name not in _KNOWN and raw[name] is not None},
     )
 
 

@@ -23,13 +23,13 @@ def decode_usage(raw: object) -> Usage | None:
     if type(raw) is not dict:
         return None
     fields = cast("JsonObject", raw)
-    told = [fields.get(name) for name in _COUNTS]
-    prompt, output, read, write = counts = [count(value) for value in told]
+    told = list(map(fields.get, _COUNTS))
+    prompt, output, read, write = counts = list(map(count, told))
     hour = reasoning = searches = None
     extras: JsonObject = {}
     # A number that is taken as it was told is not odd.
     odd = [] if counts == told else [name for name in _COUNTS if is_odd(fields.get(name))]
-    if fields.keys() - _PLAIN:
+    if not fields.keys() <= _PLAIN:
         extras = {name: value for name, value in fields.items() if name not in _KNOWN}
         creation = _inside(fields, "cache_creation")
         hour = count(creation.get("ephemeral_1h_input_tokens"))

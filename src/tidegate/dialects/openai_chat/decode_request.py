@@ -46,9 +46,9 @@ def read_request(raw: JsonObject) -> Request:
             del raw[name]
         else:
             _READERS[name](request, raw, name)
-    if raw.keys() & _OF_TOOLS:
+    if not raw.keys().isdisjoint(_OF_TOOLS):
         _tools(request, raw, extras)
-    if raw.keys() & _OF_REASONING:
+    if not raw.keys().isdisjoint(_OF_REASONING):
         _reasoning(request, raw)
     request.extras = raw | extras if extras else raw
     return request
