@@ -1,6 +1,7 @@
 """Permissions on scopes, and the rule that nobody grants what they do not hold."""
 
 import os
+import random
 from dataclasses import dataclass
 
 import pytest
@@ -106,6 +107,8 @@ class Oracle:
                     self.pairs.update((permission, scope) for permission in one.permissions)
 
 
+HOLDERS = 240 if os.environ.get("TIDEGATE_FAULTS") == "long" else 60
+
 grants = st.lists(
     st.builds(
         Grant,
@@ -124,3 +127,17 @@ def test_what_may_be_granted_is_exactly_what_is_held(holder: list[Grant], grante
     assert (not lacking(holder, granted)) is (given_ <= held)
     for permission, scope in sorted(given_)[:20]:
         assert allows(holder, permission, scope) is ((permission, scope) in held)
+
+
+def test_fifty_thousand_grants_give_nothing_that_is_not_held() -> None:
+    """T-AZ-2 at its size at night, a sixteenth of it else: every one of many random holders gives all that every other one holds."""
+    source = random.Random(5)
+
+    def some() -> list[Grant]:
+        return [grant(source.choice(sorted(ROLES)), source.choice(SCOPES)) for _ in range(source.randint(0, 3))]
+
+    everyone = [(held, Oracle(held).pairs) for held in (some() for _ in range(HOLDERS))]
+    passed = [(mine, theirs) for holder, mine in everyone for given_, theirs in everyone if not lacking(holder, given_)]
+    assert len(everyone) ** 2 > (50_000 if HOLDERS > 60 else 3_000)
+    assert len(passed) > len(everyone) ** 2 // 50
+    assert all(theirs <= mine for mine, theirs in passed)
