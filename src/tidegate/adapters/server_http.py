@@ -14,7 +14,12 @@ from tidegate.adapters.server_protocol import Protocol
 
 BACKLOG = 2048
 TIMES = Times()
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def ending_signals() -> tuple[signal.Signals, ...]:
+    """Those that end a server. SIGHUP, of a terminal that closes, is not among them where it is ignored, as under `nohup`."""
+    hangup = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+    return (signal.SIGINT, signal.SIGTERM, *hangup)
 
 
 def listener(host: str, port: int, *, shared: bool = False) -> socket.socket:
@@ -80,7 +85,7 @@ async def serve(
     ending: Callable[[], None] = _nothing,
     cutting: Callable[[], None] = _nothing,
 ) -> None:
-    """Serves until SIGTERM or SIGINT. `started` is called once it accepts, `ending` at the first signal, and `cutting` before the calls
+    """Serves until a signal ends it. `started` is called once it accepts, `ending` at the first signal, and `cutting` before the calls
     that still run are cancelled: when `times.drain` is over, or `times.hurry` after a second signal."""
     hub, signals = Hub(handle, times), Signals()
     with _signals(signals.put):
@@ -110,7 +115,7 @@ def _signals(handler: Callable[[int], None]) -> Generator[None]:
         yield
         return
     loop = asyncio.get_running_loop()
-    for number in _SIGNALS:
+    for number in ending_signals():
         loop.add_signal_handler(number, handler, number)
     try:
         yield

@@ -91,7 +91,8 @@ def _serve(settings: Settings, line: Lifeline | None = None) -> int:
     gc.set_threshold(*_COLLECT)
     try:
         uvloop.run(main())
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
     except (SpoolError, OSError) as error:
         failures.append(str(error))
     for reason in failures:

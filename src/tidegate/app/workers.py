@@ -16,11 +16,11 @@ from typing import NoReturn, Protocol
 
 import msgspec
 
+from tidegate.adapters.server_http import ending_signals
 from tidegate.app.roster import Roster
 from tidegate.control.settings import Settings
 from tidegate.logs import Log
 
-_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGCHLD})
 _LOOK = 0.05
 """Seconds between two looks at whether the first worker serves."""
 _LONGEST_LOOK = 60.0
@@ -55,15 +55,17 @@ class Run(Protocol):
 def supervise(settings: Settings, admin: socket.socket, run: Run) -> int:
     """Until a signal ends it and every worker has ended. The exit code is 0 where all of them ended well. The control API is worker 1's:
     its listener stays while that one is started again."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    return _Supervisor(settings, admin, run).run()
+    signals = frozenset((*ending_signals(), signal.SIGCHLD))
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    return _Supervisor(settings, admin, run, signals).run()
 
 
 class _Supervisor:
-    def __init__(self, settings: Settings, admin: socket.socket, run: Run) -> None:
+    def __init__(self, settings: Settings, admin: socket.socket, run: Run, signals: frozenset[signal.Signals]) -> None:
         self._settings = settings
         self._admin = admin
         self._run = run
+        self._signals = signals
         self._roster = Roster(settings.workers, time.monotonic())
         self._lines: dict[int, socket.socket] = {}
 
@@ -72,7 +74,7 @@ class _Supervisor:
         while not roster.is_over:
             for number in roster.due(time.monotonic()):
                 self._start(number)
-            found = signal.sigtimedwait(_SIGNALS, self._wait())
+            found = signal.sigtimedwait(self._signals, self._wait())
             if found is not None and found.si_signo != signal.SIGCHLD:
                 self._stop(found.si_signo)
             if not roster.is_open and self._first_serves():
@@ -104,7 +106,7 @@ class _Supervisor:
         code = 1
         try:
             os.setpgid(0, 0)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, self._signals)
             for other in self._lines.values():
                 other.close()
             if line.admin is None:

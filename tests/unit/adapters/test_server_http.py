@@ -13,6 +13,7 @@ from tests.support.waiting import soon
 from tests.unit.adapters.serving import serving
 
 from tidegate.adapters import server_http
+from tidegate.adapters.server_http import ending_signals
 from tidegate.adapters.server_hub import Times
 from tidegate.adapters.server_protocol import Protocol
 from tidegate.ports import Client
@@ -64,7 +65,8 @@ async def test_a_closed_connection_is_free_without_the_collector() -> None:
             await soon(lambda: living(Protocol) == 0)
 
 
-async def test_the_first_signal_closes_idle_connections_and_lets_calls_end() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_the_first_signal_closes_idle_connections_and_lets_calls_end(number: int) -> None:
     begun, go = asyncio.Event(), asyncio.Event()
 
     async def handle(client: Client) -> None:
@@ -80,12 +82,18 @@ async def test_the_first_signal_closes_idle_connections_and_lets_calls_end() -> 
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
         await asyncio.wait_for(begun.wait(), 5)
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
         assert await asyncio.wait_for(idle.read(), 5) == b""
         go.set()
         assert (await asyncio.wait_for(reader.read(), 5)).endswith(b"3\r\ntwo\r\n0\r\n\r\n")
         idle_writer.close()
         writer.close()
+
+
+def test_a_hangup_that_is_ignored_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert signal.SIGHUP in ending_signals()
+    monkeypatch.setattr(signal, "getsignal", lambda _number: signal.SIG_IGN)
+    assert ending_signals() == (signal.SIGINT, signal.SIGTERM)
 
 
 async def asked(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
