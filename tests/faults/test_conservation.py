@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import URL, select
+from tests.faults.rig.judging.ending import judged_at_its_end
 from tests.faults.rig.sizes import sizes
 from tests.support.databases import opened
 from tests.support.gateway import GatewayProcess
@@ -107,9 +108,12 @@ async def test_the_ledger_is_what_the_provider_did(tmp_path: Path, record_proper
             "prices": {f"{name}/{MODEL}": [{"input": 3, "output": 15}] for name in ("one", "two")},
             "routes": {"both": {"targets": [f"one/{MODEL}", f"two/{MODEL}"], "circuit_breaker": False}},
         }
-        with GatewayProcess(tmp_path / "gateway", setup, {"UPSTREAM_KEY": "x"}) as gateway:
+        secrets = {"UPSTREAM_KEY": "upstream-secret-of-the-operator"}
+        with (
+            GatewayProcess(tmp_path / "gateway", setup, secrets) as gateway,
+            judged_at_its_end([gateway], sandbox.port, truth, secrets),
+        ):
             got = await crowd(gateway)
-            assert gateway.stop() == 0
     attempts = [json.loads(line) for line in truth.read_bytes().splitlines()]
     rows = await rows_of(gateway.home)
     assert len(rows) == len({(row.request_id, row.attempt, row.entry) for row in rows}) == len(attempts), "an attempt without a row, or two"

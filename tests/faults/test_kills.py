@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from tests.faults.rig.calls import CLIENTS, FIRST_NUMBER, Call, Transcript, load, make
-from tests.faults.rig.judge import judge
 from tests.faults.rig.sizes import sizes
 from tests.faults.rig.stage import Stage, staged
 from tests.support.waiting import soon, until
@@ -50,7 +49,7 @@ async def test_a_gateway_that_is_killed_again_and_again_loses_no_attempt(stage: 
     truth = stage.truth()
     rows = await asyncio.to_thread(stage.rows, len(truth))
     served = [one for one in transcripts if one.status is not None or one.body]
-    verdict = judge(served, truth, rows, killed=True)
+    verdict = stage.judged(served, killed=True)
     figures = verdict.figures
     record_property("verdict", f"{size.kills} kills: {figures}, {len(verdict.breaches)} breaches")
     assert not verdict.breaches, "\n".join(verdict.breaches[:20])
@@ -78,7 +77,7 @@ async def test_open_streams_end_well_when_the_gateway_is_asked_to_end(tmp_path: 
         # A signal that comes while it ends anyway changes nothing.
         assert await asyncio.to_thread(stage.gateway.stop) == 0
         rows = stage.rows()
-        verdict = judge(transcripts, stage.truth(), rows)
+        verdict = stage.judged(transcripts)
         record_property("verdict", f"SIGTERM with {count} open streams: {verdict.figures}, {len(verdict.breaches)} breaches")
         assert not verdict.breaches, "\n".join(verdict.breaches[:20])
         assert verdict.figures["answered"] == len(rows) == len(transcripts)
@@ -99,7 +98,7 @@ async def test_streams_that_outlast_the_end_are_told_so_and_settled(tmp_path: Pa
         }
         assert all(one.answer is not None and not one.answer.flaws for one in transcripts)
         assert await asyncio.to_thread(stage.quiet)
-        verdict = judge(transcripts, stage.truth(), stage.rows())
+        verdict = stage.judged(transcripts)
         record_property(
             "verdict", f"{len(calls)} streams cut by the end of the gateway: {verdict.figures}, {len(verdict.breaches)} breaches"
         )

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 from tests.faults.rig.calls import CLIENTS, FIRST_NUMBER, Call, Transcript, make
-from tests.faults.rig.judge import judge
 from tests.faults.rig.judging.heard import recovered
 from tests.faults.rig.sizes import sizes
 from tests.faults.rig.stage import Stage, staged
@@ -114,10 +113,7 @@ async def test_on_a_full_disk_what_runs_is_settled_and_new_calls_are_refused(tmp
         looks.cancel()
         began, slowest = await looks
         waits = starved.within(began, began + slowest)
-        streams = {call.number for call in calls}
-        truth = [attempt for attempt in stage.truth() if attempt["input_tokens"] in streams]
-        rows = await asyncio.to_thread(stage.rows, len(stage.truth()))
-        verdict = judge(transcripts, truth, rows)
+        verdict = await asyncio.to_thread(stage.judged, transcripts)
         record_property(
             "verdict",
             f"a disk that runs full under {len(calls)} streams: {verdict.figures}, {len(verdict.breaches)} breaches; new calls are refused "
