@@ -52,6 +52,7 @@ class Provider:
 
     def __init__(self, sandbox: Running) -> None:
         self.url = sandbox.url
+        self.port = sandbox.port
         self._sandbox = sandbox
 
     def forget(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.e2e.wire import Answer, Provider, call
+from tests.faults.rig.judging.ending import PROVIDER_KEY, judged_at_its_end
 from tests.support.gateway import GatewayProcess
 
 from tidegate.sandbox.server import running
@@ -37,7 +38,7 @@ def provider(behind: Provider) -> Provider:
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory, behind: Provider) -> Generator[GatewayProcess]:
     def at(place: str, kind: str) -> dict[str, Any]:
-        return {"kind": kind, "base_url": f"{behind.url}/{place}/v1", "api_key": "a-key"}
+        return {"kind": kind, "base_url": f"{behind.url}/{place}/v1", "api_key": PROVIDER_KEY}
 
     configuration = {
         "providers": {
@@ -54,7 +55,10 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, behind: Provider) -> Gener
             "left": {"targets": ["own/gpt-4o"], "retries": 0},
         },
     }
-    with GatewayProcess(tmp_path_factory.mktemp("attempts"), configuration) as started:
+    with (
+        GatewayProcess(tmp_path_factory.mktemp("attempts"), configuration) as started,
+        judged_at_its_end([started], behind.port, secrets={"its key": PROVIDER_KEY}),
+    ):
         yield started
 
 

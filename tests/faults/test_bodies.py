@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.e2e.wire import Provider
 from tests.faults.rig.calls import FIRST_NUMBER, Call, load
+from tests.faults.rig.judging.ending import PROVIDER_KEY, judged_at_its_end
 from tests.faults.rig.sizes import IS_LONG, sizes
 from tests.support.gateway import GatewayProcess
 
@@ -29,8 +30,11 @@ TRICKLE_MOST, GROWTH = 20, 4 << 10
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterator[GatewayProcess]:
-    config = {"providers": {"openai": {"base_url": f"{provider.url}/v1", "api_key": "a-key"}}, "server": {"body_limit": CAP}}
-    with GatewayProcess(tmp_path_factory.mktemp("bodies"), config) as started:
+    config = {"providers": {"openai": {"base_url": f"{provider.url}/v1", "api_key": PROVIDER_KEY}}, "server": {"body_limit": CAP}}
+    with (
+        GatewayProcess(tmp_path_factory.mktemp("bodies"), config) as started,
+        judged_at_its_end([started], provider.port, secrets={"its key": PROVIDER_KEY}),
+    ):
         started.admin()
         yield started
 

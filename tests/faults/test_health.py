@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from tests.e2e.wire import Answer, Provider, call
+from tests.faults.rig.judging.ending import PROVIDER_KEY, judged_at_its_end
 from tests.support.gateway import GatewayProcess
 
 from tidegate.sandbox.server import running
@@ -17,9 +18,12 @@ LIMITED = {"messages": [{"role": "user", "content": '{"sandbox": {"status": 429,
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Generator[GatewayProcess]:
     with running() as sandbox:
         provider = Provider(sandbox)
-        providers = {name: {"kind": "openai", "base_url": f"{provider.url}/{name}/v1", "api_key": "a-key"} for name in ("one", "two")}
+        providers = {name: {"kind": "openai", "base_url": f"{provider.url}/{name}/v1", "api_key": PROVIDER_KEY} for name in ("one", "two")}
         config = {"providers": providers, "routes": {"both": {"targets": ["one/gpt-4o", "two/gpt-4o"], "retries": 0}}}
-        with GatewayProcess(tmp_path_factory.mktemp("health"), config) as started:
+        with (
+            GatewayProcess(tmp_path_factory.mktemp("health"), config) as started,
+            judged_at_its_end([started], provider.port, secrets={"its key": PROVIDER_KEY}),
+        ):
             yield started
 
 

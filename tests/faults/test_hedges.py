@@ -7,15 +7,19 @@ from typing import Any
 
 import pytest
 from tests.e2e.wire import Provider, call
+from tests.faults.rig.judging.ending import PROVIDER_KEY, judged_at_its_end
 from tests.faults.test_attempts import rows
 from tests.support.gateway import GatewayProcess
 
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Generator[GatewayProcess]:
-    places = {name: {"kind": "openai", "base_url": f"{provider.url}/{name}/v1", "api_key": "a-key"} for name in ("one", "two")}
+    places = {name: {"kind": "openai", "base_url": f"{provider.url}/{name}/v1", "api_key": PROVIDER_KEY} for name in ("one", "two")}
     route = {"targets": ["one/gpt-4o", "two/gpt-4o"], "hedge": {"after": 1.0, "budget": 100}}
-    with GatewayProcess(tmp_path_factory.mktemp("hedges"), {"providers": places, "routes": {"quick": route}}) as started:
+    with (
+        GatewayProcess(tmp_path_factory.mktemp("hedges"), {"providers": places, "routes": {"quick": route}}) as started,
+        judged_at_its_end([started], provider.port, secrets={"its key": PROVIDER_KEY}),
+    ):
         yield started
 
 

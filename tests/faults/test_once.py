@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.e2e.wire import Answer, Provider, call
+from tests.faults.rig.judging.ending import PROVIDER_KEY, judged_at_its_end
 from tests.faults.rig.sizes import sizes
 from tests.support.gateway import GatewayProcess
 
@@ -23,10 +24,13 @@ pytestmark = pytest.mark.programme("T-ST-7")
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Generator[GatewayProcess]:
     config = {
-        "providers": {"openai": {"base_url": f"{provider.url}/v1", "api_key": "a-key"}},
+        "providers": {"openai": {"base_url": f"{provider.url}/v1", "api_key": PROVIDER_KEY}},
         "routes": {"one": {"targets": ["openai/gpt-4o"], "single_flight": True, "retries": 0}},
     }
-    with GatewayProcess(tmp_path_factory.mktemp("once"), config) as started:
+    with (
+        GatewayProcess(tmp_path_factory.mktemp("once"), config) as started,
+        judged_at_its_end([started], provider.port, secrets={"its key": PROVIDER_KEY}),
+    ):
         started.admin()  # the database is there
         yield started
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from tests.faults.rig.calls import FIRST_NUMBER, Call, make
-from tests.faults.rig.judging.ending import judged_at_its_end
+from tests.faults.rig.judging.ending import PROVIDER_KEY, judged_at_its_end
 from tests.faults.rig.readers import KIB, Reader
 from tests.faults.rig.sizes import IS_LONG, sizes
 from tests.faults.rig.stage import Stage, staged
@@ -84,10 +84,10 @@ def gateways(tmp_path: Path) -> Iterator[list[GatewayProcess]]:
     """As many as the drill is for, in front of one provider."""
     with contextlib.ExitStack() as stack:
         url = stack.enter_context(sandbox_process())
-        provider = {"kind": "custom", "dialect": "openai_chat", "base_url": f"{url}/v1", "api_key": "a-key-that-the-provider-gave"}
+        provider = {"kind": "custom", "dialect": "openai_chat", "base_url": f"{url}/v1", "api_key": PROVIDER_KEY}
         config = {"providers": {"openai": provider}}
         found = [stack.enter_context(GatewayProcess(tmp_path / str(place), config)) for place in range(sizes().gateways)]
-        ending = judged_at_its_end(found, int(url.rpartition(":")[2]), tmp_path / "no-account", {"its key": provider["api_key"]})
+        ending = judged_at_its_end(found, int(url.rpartition(":")[2]), secrets={"its key": PROVIDER_KEY})
         stack.enter_context(ending)
         yield found
 

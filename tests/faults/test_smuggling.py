@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.e2e.wire import Provider
+from tests.faults.rig.judging.ending import PROVIDER_KEY, judged_at_its_end
 from tests.faults.rig.smuggling import OPEN, SMUGGLED, Case, cases, sized
 from tests.support.gateway import GatewayProcess
 
@@ -29,8 +30,11 @@ class Seen(NamedTuple):
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterator[GatewayProcess]:
-    config = {"providers": {"openai": {"base_url": f"{provider.url}/v1", "api_key": "a-key"}}}
-    with GatewayProcess(tmp_path_factory.mktemp("smuggling"), config) as started:
+    config = {"providers": {"openai": {"base_url": f"{provider.url}/v1", "api_key": PROVIDER_KEY}}}
+    with (
+        GatewayProcess(tmp_path_factory.mktemp("smuggling"), config) as started,
+        judged_at_its_end([started], provider.port, secrets={"its key": PROVIDER_KEY}),
+    ):
         started.admin()
         yield started
 

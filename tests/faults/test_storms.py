@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from tests.e2e.wire import Answer, Provider, call
 from tests.faults.rig.calls import FIRST_NUMBER, Call, Transcript, load
+from tests.faults.rig.judging.ending import PROVIDER_KEY, judged_at_its_end
 from tests.faults.rig.sizes import sizes
 from tests.support.gateway import GatewayProcess
 
@@ -33,10 +34,13 @@ def provider() -> Generator[Provider]:
 @pytest.fixture
 def gateway(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Generator[GatewayProcess]:
     config = {
-        "providers": {"openai": {"base_url": f"{provider.url}/v1", "api_key": "a-key"}},
+        "providers": {"openai": {"base_url": f"{provider.url}/v1", "api_key": PROVIDER_KEY}},
         "routes": {"only": {"targets": ["openai/gpt-4o"]}, "once": {"targets": ["openai/gpt-4o"], "retries": 0}},
     }
-    with GatewayProcess(tmp_path_factory.mktemp("storm"), config) as started:
+    with (
+        GatewayProcess(tmp_path_factory.mktemp("storm"), config) as started,
+        judged_at_its_end([started], provider.port, secrets={"its key": PROVIDER_KEY}),
+    ):
         yield started
 
 

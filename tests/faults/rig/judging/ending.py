@@ -7,19 +7,24 @@ from pathlib import Path
 from tests.faults.rig.judging import rest, traces
 from tests.support.gateway import GatewayProcess
 
+PROVIDER_KEY = "upstream-secret-of-the-operator"
+"""One that can be told from other words."""
+
 
 @contextlib.contextmanager
-def judged_at_its_end(gateways: Sequence[GatewayProcess], provider: int, truth: Path, secrets: Mapping[str, str]) -> Iterator[None]:
+def judged_at_its_end(
+    gateways: Sequence[GatewayProcess], provider: int, truth: Path | None = None, secrets: Mapping[str, str] | None = None
+) -> Iterator[None]:
     """Ends the gateways that the drill has not ended itself, unless it failed. `provider` is the port at which they reach their provider,
-    `truth` its account; `secrets` are what they were told and nobody else may hear, by what they are."""
+    `truth` its account, where it has one; `secrets` are what they were told and nobody else may hear, by what they are."""
     before = [rest.look(gateway, provider) for gateway in gateways]
     yield
     flaws: list[str] = []
     for gateway, look in zip(gateways, before, strict=True):
         flaws += rest.at_rest(gateway, provider, look) if gateway.ended is None else []
-    told = truth.read_bytes() if truth.exists() else b""
+    told = truth.read_bytes() if truth is not None and truth.exists() else b""
     for gateway in gateways:
-        flaws += _left(gateway, told, secrets)
+        flaws += _left(gateway, told, secrets or {})
     assert not flaws, "\n".join(flaws)
 
 
