@@ -20,8 +20,8 @@ from tidegate.logs import Log
 from tidegate.ports import Sealer, StorageUnavailable
 from tidegate.records import Kept
 
-POLL = 1.0
-"""Seconds between two looks at the database's generation."""
+POLL = 5.0
+"""Seconds between two looks at the database's generation, beside those when a change was heard of."""
 
 _LOG = Log("tidegate")
 

@@ -8,17 +8,15 @@ from tidegate.adapters.keys_file import KeysFile
 from tidegate.adapters.sql.changes import Changes
 from tidegate.adapters.sql.directory import SqlDirectories
 from tidegate.adapters.sql.engine import Database
-from tidegate.adapters.sql.listen import listen
+from tidegate.adapters.sql.listen import ask, listen
 from tidegate.adapters.system import SystemClock
 from tidegate.app.beside import beside
 from tidegate.control.directory import KeyWatcher, listed
 from tidegate.logs import Log
 from tidegate.policy.directory import Directory
 
-POLL = 1.0
-"""Seconds between two looks at SQLite, which the command line changes too."""
-POLL_BESIDE_NOTICES = 5.0
-"""Seconds between two looks at PostgreSQL, which tells of changes."""
+POLL = 5.0
+"""Seconds between two looks at the database's generation, beside those when a change was heard of."""
 KEEP = 10.0
 """Seconds that pass between two writes of the file at least."""
 REFRESH = 3600.0
@@ -64,9 +62,8 @@ async def watching_keys(database: Database, directory: Directory, file: KeysFile
     """While the context lasts, edits of keys and of who owns them are live within two seconds."""
     clock = SystemClock()
     keeping = Keeping(file, directory)
-    interval = POLL if database.is_sqlite else POLL_BESIDE_NOTICES
     source = SqlDirectories(Changes(database, clock), listed)
-    watcher = KeyWatcher(source, directory, interval=interval, kept=keeping.changed, now=clock.now)
+    watcher = KeyWatcher(source, directory, interval=POLL, kept=keeping.changed, now=clock.now)
     try:
         async with beside(watcher.run(), keeping.run()):
             yield watcher
@@ -83,9 +80,7 @@ async def keys_as_kept(directory: Directory, file: KeysFile) -> None:
 
 @contextlib.asynccontextmanager
 async def hearing(database: Database, changed: Callable[[], None]) -> AsyncGenerator[None]:
-    """While the context lasts, `changed` is called for every change that the database tells of."""
-    if database.is_sqlite:
-        yield
-        return
-    async with beside(listen(database, changed)):
+    """While the context lasts, `changed` is called for every change, also of another process."""
+    tellers = [ask(database, changed)] if database.is_sqlite else [ask(database, changed), listen(database, changed)]
+    async with beside(*tellers):
         yield

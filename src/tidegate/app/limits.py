@@ -29,8 +29,8 @@ REDIS_EVICTION = "TIDEGATE_REDIS_EVICTION"
 """`warn` takes a Redis that forgets what is counted when its memory is full; else the gateway does not start with one."""
 OWNER = "owner"
 """In the spool's folder: the name that this process and those after it have where limits are shared."""
-POLL = 1.0
-"""Seconds between two looks at the database's generation."""
+POLL = 5.0
+"""Seconds between two looks at the database's generation, beside those when a change was heard of."""
 _LOOK = 0.05
 
 _LOG = Log("tidegate")

@@ -6,12 +6,13 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from tests.support.control import ACTOR, SetClock
+from tests.support.waiting import soon
 
 from tidegate.adapters.sql.changes import Changes
 from tidegate.adapters.sql.control_store import SqlControlStore
 from tidegate.adapters.sql.directory import SqlDirectories
 from tidegate.adapters.sql.engine import Database
-from tidegate.adapters.sql.listen import listen
+from tidegate.adapters.sql.listen import ask, listen
 from tidegate.control.directory import KeyWatcher, listed
 from tidegate.policy.directory import Directory
 from tidegate.policy.overload.queue import Priority
@@ -186,6 +187,18 @@ async def listening(database: Database) -> AsyncGenerator[asyncio.Event]:
         await asyncio.wait_for(heard.wait(), 10)
         heard.clear()
         yield heard
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_database_is_asked_for_changes(database: Database) -> None:
+    heard: list[int] = []
+    task = asyncio.create_task(ask(database, lambda: heard.append(1), 0.001))
+    try:
+        await soon(lambda: len(heard) == 1)
+        await add(database, "k1")
+        await soon(lambda: len(heard) > 1)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -1,12 +1,15 @@
-"""Hears of changes where PostgreSQL can tell: every change notifies a channel when it is committed. SQLite tells nobody."""
+"""Hears of changes, once for all who want to know: the database is asked for its generation, and PostgreSQL tells of every change when it
+is committed."""
 
 import asyncio
 from collections.abc import Callable
 
-from tidegate.adapters.sql.changes import CHANNEL
+from tidegate.adapters.sql.changes import CHANNEL, generation
 from tidegate.adapters.sql.engine import Database
 from tidegate.logs import Log
 
+ASK = 1.0
+"""Seconds between two questions."""
 LOOK = 5.0
 """Seconds between two looks whether the connection that listens still works, and between two tries to get one."""
 
@@ -37,3 +40,19 @@ async def listen(database: Database, heard: Callable[[], None]) -> None:
                 _LOG.warning("changes are not heard of; the database is asked for them", error=f"{type(error).__name__}: {error}"[:500])
             told = True
         await asyncio.sleep(LOOK)
+
+
+async def ask(database: Database, heard: Callable[[], None], interval: float = ASK) -> None:
+    """The same of a database that tells nobody, or whose word does not arrive. `heard` is called too where it does not answer: whoever
+    looks finds out why."""
+    reached = -1
+    while True:
+        await asyncio.sleep(interval)
+        try:
+            now = await generation(database)
+        except Exception:
+            heard()
+        else:
+            if now != reached:
+                heard()
+            reached = now
