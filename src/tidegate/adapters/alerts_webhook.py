@@ -46,7 +46,7 @@ def _data(passed: PassedThreshold, org: str) -> JsonObject:
     return {
         "org": org,
         "budget": limit.id,
-        "scope": {"kind": limit.kind, "id": passed.subject},
+        "scope": {"kind": limit.kind, "id": _known_as(passed)},
         "hard": limit.enforced,
         "per": limit.per,
         "window_start": _moment(found.start) if limit.per != "total" else None,
@@ -55,6 +55,11 @@ def _data(passed: PassedThreshold, org: str) -> JsonObject:
         "amount_nano": limit.amount,
         "used_nano": passed.used,
     }
+
+
+def _known_as(passed: PassedThreshold) -> str:
+    """The subject as people name it: end users and tags are counted under the organisation's name and their own."""
+    return passed.subject.removeprefix(f"{passed.org}/") if passed.limit.kind in ("end_user", "tag") else passed.subject
 
 
 def _moment(seconds: float) -> str:

@@ -27,9 +27,13 @@ def backup(file: File, /, *, home: Home = None) -> int:
     async def work(database: Database) -> Mapping[str, int]:
         return await back_up(database, file, time.time_ns() // 1000)
 
+    flaw = f"{file} is there already" if file.exists() else f"there is no directory {file.parent}" if not file.parent.is_dir() else None
+    if flaw is not None:
+        complain(f"error: {flaw}")
+        return 1
     try:
         rows = with_database(home, work)
-    except (BadAddress, Behind, ConfigError, Unusable, FileExistsError) as error:
+    except (BadAddress, Behind, ConfigError, Unusable) as error:
         complain(f"error: {error}")
         return 1
     complain(f"{file}: {sum(rows.values()):,} rows, {file.stat().st_size:,} bytes.")
@@ -43,6 +47,9 @@ def restore(file: File, /, *, home: Home = None) -> int:
     async def work(database: Database) -> Mapping[str, int]:
         return await put_back(database, reader)
 
+    if not file.is_file():
+        complain(f"error: there is no file {file}")
+        return 1
     try:
         reader = Reader(file)
         rows = with_database(home, work)

@@ -37,11 +37,13 @@ def test_what_is_refused(home: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert run(["backup", str(file), "--home", str(home)]) == 0
     capsys.readouterr()
     assert run(["backup", str(file), "--home", str(home)]) == 1
-    assert "is there already" in capsys.readouterr().err
+    assert capsys.readouterr().err == f"error: {file} is there already\n"
     assert run(["restore", str(file), "--home", str(home)]) == 1
     assert "the database is not empty" in capsys.readouterr().err
     file.write_bytes(file.read_bytes()[:-100])
     assert run(["restore", str(file), "--home", str(tmp_path / "other")]) == 1
     assert "cut short or was changed" in capsys.readouterr().err
     assert run(["restore", str(tmp_path / "nothing"), "--home", str(home)]) == 1
-    assert "No such file" in capsys.readouterr().err
+    assert "there is no file" in capsys.readouterr().err
+    assert run(["backup", str(tmp_path / "nowhere" / "x"), "--home", str(home)]) == 1
+    assert capsys.readouterr().err == f"error: there is no directory {tmp_path / 'nowhere'}\n"
