@@ -256,17 +256,17 @@ class Protocol(asyncio.Protocol):
     def expire(self, now: float) -> None:
         """`due` has come."""
         call = self._call
-        if self._in_head and call is None:
-            self._refuse(408, _LATE_HEAD)
-        elif call is None or call.is_answered:
-            self._transport.close()
-        elif self.is_congested:
+        if self.is_congested or self._transport.is_closing():
             unsent = self._outstanding()
             if unsent < self._unsent:
                 self._unsent = unsent
                 self._wait(now + self._hub.times.stall)
             else:
                 self._transport.abort()
+        elif self._in_head and call is None:
+            self._refuse(408, _LATE_HEAD)
+        elif call is None or call.is_answered:
+            self._close()
         else:
             call.is_late = True
             call.keep_alive = False
@@ -276,7 +276,7 @@ class Protocol(asyncio.Protocol):
     def retire(self) -> None:
         """The server ends: an idle connection is closed, any other after its answer."""
         if self._call is None:
-            self._transport.close()
+            self._close()
         else:
             self._call.keep_alive = False
 
@@ -304,7 +304,7 @@ class Protocol(asyncio.Protocol):
     def _next(self, request: Request) -> None:
         self._call = None
         if not request.keep_alive or self._hub.is_closing or self._is_deaf:
-            self._transport.close()
+            self._close()
             return
         if self._ready:
             self._start()
@@ -312,14 +312,22 @@ class Protocol(asyncio.Protocol):
         self.resume()
         self._set_due()
 
+    def _close(self) -> None:
+        """After what is still to be sent, for as long as the client goes on taking some of it."""
+        self._transport.close()
+        if self._transport.get_write_buffer_size():
+            self._unsent = self._outstanding()
+            self._wait(self._loop.time() + self._hub.times.stall)
+
     def _set_due(self) -> None:
+        if self.is_congested:
+            return  # before anything else the client must take some of what it got
         call, times = self._call, self._hub.times
         if call is None:
             incoming = self._incoming
             self._wait(self._loop.time() + times.keep_alive if incoming is None else incoming.began + times.head)
         elif call.is_whole:
-            if not self.is_congested:
-                self.due = NEVER
+            self.due = NEVER
         elif call.is_answered:
             self._wait(self._loop.time() + times.linger)
         else:

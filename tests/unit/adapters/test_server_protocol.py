@@ -6,6 +6,8 @@ import json
 import socket
 
 import pytest
+from tests.support.living import living
+from tests.support.waiting import soon
 from tests.unit.adapters.serving import serving
 
 from tidegate.adapters.server_hub import Hub, Times
@@ -297,6 +299,22 @@ async def test_who_reads_nothing_any_more_is_cut() -> None:
         with socket.create_connection(("127.0.0.1", port)) as client:
             client.sendall(b"GET / HTTP/1.1\r\n\r\n")
             await asyncio.wait_for(cancelled.wait(), 5)
+
+
+@pytest.mark.parametrize("fields", [b"", b"connection: close\r\n"], ids=["kept", "closed"])
+@pytest.mark.parametrize("size", [1 << 25, 1 << 14])
+async def test_a_client_that_leaves_an_answer_unread_is_let_go(fields: bytes, size: int) -> None:
+    answered, before = asyncio.Event(), living(Protocol)
+
+    async def handle(client: Client) -> None:
+        client.whole(200, [], b"x" * size)
+        answered.set()
+
+    async with serving(handle, Times(stall=0.05, keep_alive=0.05)) as port:
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"GET / HTTP/1.1\r\n" + fields + b"\r\n")
+            await asyncio.wait_for(answered.wait(), 5)
+            await soon(lambda: living(Protocol) <= before)
 
 
 @pytest.mark.parametrize(
