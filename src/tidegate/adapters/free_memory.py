@@ -21,15 +21,18 @@ class MemoryFreeQuota:
         tier = target.free
         if tier is None:
             return True
-        now = self._clock.now()
-        used = self._used.get(tier_of(target, tier), Used())
-        if not has_room(tier, used, now):
+        if not self.has_room(target):
             return False
-        used = turned(used, now)
+        used = turned(self._used.get(tier_of(target, tier), Used()), self._clock.now())
         used.minute_requests += 1
         used.day_requests += 1
         self._keep(target, used)
         return True
+
+    def has_room(self, target: Target) -> bool:
+        """See `ports.FreeQuota`."""
+        tier = target.free
+        return tier is None or has_room(tier, self._used.get(tier_of(target, tier), Used()), self._clock.now())
 
     def settle(self, target: Target, tokens: int, status: int, headers: Mapping[str, str]) -> None:
         """See `ports.FreeQuota`."""

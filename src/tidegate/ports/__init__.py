@@ -198,10 +198,14 @@ class AccessTokens(Protocol):
 
 
 class FreeQuota(Protocol):
-    """What is left of free tiers, for routes that spend them first. Neither waits."""
+    """What is left of free tiers, for routes that spend them first. Nothing waits."""
 
     def take(self, target: Target) -> bool:
         """Counts one request where the target's free tier has room for it; False where it has none. A target without one has."""
+        ...
+
+    def has_room(self, target: Target) -> bool:
+        """The same for who only asks."""
         ...
 
     def settle(self, target: Target, tokens: int, status: int, headers: Mapping[str, str]) -> None:

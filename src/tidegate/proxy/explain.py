@@ -17,6 +17,7 @@ from tidegate.policy.snapshot import Target
 from tidegate.proxy.app import App
 from tidegate.proxy.body import scanned
 from tidegate.proxy.call import Call
+from tidegate.proxy.credentials import CALLER_KEY
 from tidegate.proxy.effects import has_effects
 from tidegate.proxy.explainable import EXPLAINABLE, Explainable
 from tidegate.proxy.reply import JSON, Reply
@@ -107,8 +108,10 @@ def _looked_at(app: App, call: Call, plan: Plan, target: Target, prepare: Prepar
         reason = refused.error.message
     if health.is_drained(target):
         reason = "drained by its operator"
-    elif plan.rules.guarded and not place.circuit.would_allow(now):
+    elif plan.rules.guarded and not place.circuit.would_allow(now) and not (plan.caller_keys and CALLER_KEY in call.headers):
         reason = f"left alone for {place.circuit.rest(now):.1f} s"
+    elif plan.free_first and not app.free.has_room(target):
+        reason = "its free tier is used up for now"
     return reason, row
 
 

@@ -51,6 +51,17 @@ async def test_a_429_closes_the_tier_for_as_long_as_it_says() -> None:
     assert await asked(made, 2) == ["gratis", "openai", "openai"]
 
 
+async def test_explain_says_which_tier_is_used_up() -> None:
+    made = memory(*(Given(WHOLE) for _ in range(2)))
+    body = {"model": "cheap", "messages": []}
+    before = (await made.call("/v1/tidegate/explain", body)).json()["targets"]
+    assert [(row["target"], row["decision"]) for row in before] == [("gratis/m", "first"), ("openai/m", "next")]
+    assert await asked(made, 2) == ["gratis", "gratis"]
+    after = (await made.call("/v1/tidegate/explain", body)).json()["targets"]
+    assert [(row["target"], row["reason"]) for row in after][1] == ("gratis/m", "its free tier is used up for now")
+    assert after[0]["decision"] == "first"
+
+
 async def test_where_nothing_else_is_left_the_client_is_told() -> None:
     made = memory(Given(WHOLE), Given(WHOLE), targets=(("gratis", "m"),))
     assert await asked(made, 2) == ["gratis", "gratis"]
