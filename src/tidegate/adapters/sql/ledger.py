@@ -3,6 +3,7 @@ alone. The spool's drainer posts, the control API and the command line ask."""
 
 import asyncio
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from tidegate.adapters.sql.connection import AsyncConnection
@@ -21,6 +22,7 @@ from tidegate.records import Scope, Tenant
 from tidegate.usage_report import UsageQuery, UsageReport
 
 _IDENTITY = ("request_id", "attempt", "entry")
+_ORDER = itemgetter("org_id", *_IDENTITY)
 SLICE = 25
 """Events that become rows before others may run."""
 
@@ -53,7 +55,7 @@ class LedgerStore:
                 rows.append((index, row_of(event)))
             except Unstorable as error:
                 poison.append((index, str(error)))
-        rows.sort(key=lambda item: (item[1]["org_id"], *(item[1][name] for name in _IDENTITY)))
+        rows.sort(key=lambda item: _ORDER(item[1]))
         if rows and self._short is not None:
             moved = await asyncio.to_thread(self._short.post, [row for _, row in rows])
             if moved is not None:

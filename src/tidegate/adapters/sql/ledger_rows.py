@@ -72,7 +72,7 @@ def row_of(event: UsageEvent) -> Row:
     row["at"] = _moment(event.at)
     texts = _texts_of(event)
     row.update(zip(_TEXTS, texts if _is_plain("".join(texts)) else map(_text, texts), strict=True))
-    row["stream"], row["identity"] = int(event.stream), int(event.identity)
+    row["stream"], row["identity"] = int(bool(event.stream)), int(bool(event.identity))
     row["status"] = _whole("status", event.status)
     if event.upstream_status is not None:
         row["upstream_status"] = _whole("upstream_status", event.upstream_status)
