@@ -47,6 +47,7 @@ class Claim:
         self._mark = mark
         self._timer: TimerHandle | None = None
         self._telling: asyncio.Task[None] | None = None
+        self._is_over = False
 
     async def take(self) -> bool:
         """Says that this gateway makes the call, before anything is sent. False where another one does, or has."""
@@ -84,14 +85,16 @@ class Claim:
 
     async def _told(self) -> None:
         await self._write(self._running())
-        self._later()
+        if not self._is_over:
+            self._later()
 
     async def _over(self) -> None:
         """Nothing more is told of its running, that would come after its end."""
-        if self._telling is not None:
-            await asyncio.wait((self._telling,))
+        self._is_over = True
         if self._timer is not None:
             self._timer.cancel()
+        if self._telling is not None:
+            await asyncio.wait((self._telling,))
 
     async def _write(self, row: Kept) -> None:
         try:

@@ -103,6 +103,7 @@ class Transcript:
         """What has ended may be told to its end."""
         self._held = False
         self._wake()
+        self._forget()
 
     async def follow(self, client: Client, told: RawHeaders, wait: float | None = None) -> None:
         """Gives the answer to a client, from its beginning; `told` are further headers. Raises `BrokenOff` where it breaks off, and
@@ -150,6 +151,12 @@ class Transcript:
         del self._places[number]
         self.followers -= 1
         self._wake()
+        self._forget()
+
+    def _forget(self) -> None:
+        """What nobody can have again, once the last has it: an answer that broke off, or is too long to be kept."""
+        if not self._held and not self.followers and (self.is_broken or (self.is_ended and not self.can_join)):
+            self._pieces.clear()
 
     def _take(self, data: bytes) -> None:
         self._pieces.append(data)

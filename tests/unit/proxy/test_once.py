@@ -66,6 +66,12 @@ class Scene:
         return len(self.memory.provider.sent)
 
 
+def pieces(scene: Scene) -> list[bytes]:
+    """What is in memory of the one answer."""
+    (entry,) = scene.memory.app.onces._entries.values()
+    return entry.transcript._pieces
+
+
 class Later(Still):
     """A while after the others."""
 
@@ -151,9 +157,12 @@ async def test_a_client_that_left_comes_back_for_its_answer() -> None:
 
 async def test_a_call_that_nobody_comes_back_for_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(once, "ALONE", 0.01)
-    scene = Scene(Slow(*STREAM, headers=SSE))
+    slow = Slow(*STREAM, headers=SSE)
+    scene = Scene(slow)
     task = scene.ask(body(stream=True))
-    await soon(lambda: scene.made == 1)
+    slow.go(2)
+    await soon(lambda: bool(scene.clients[0].sent))
+    assert pieces(scene)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await soon(lambda: bool(scene.memory.ledger.events))
@@ -161,6 +170,7 @@ async def test_a_call_that_nobody_comes_back_for_ends(monkeypatch: pytest.Monkey
     await soon(lambda: scene.memory.app.onces.alone == 0)
     again = await scene.ask(body(stream=True))
     assert (again.status, again.json()["error"]["code"]) == (422, "idempotent_call_broken_off")
+    assert pieces(scene) == []
 
 
 async def test_another_request_with_the_same_key_is_refused_and_another_caller_has_keys_of_its_own() -> None:
@@ -308,6 +318,15 @@ async def test_an_answer_that_is_too_long_is_followed_but_not_kept(monkeypatch: 
     assert first.sent == b"".join(long)
     refused = await scene.ask(body(stream=True))
     assert (refused.status, refused.json()["error"]["code"]) == (422, "idempotent_answer_too_long")
+
+
+async def test_of_an_answer_that_is_too_long_nothing_stays_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transcript, "MOST_KEPT", 10)
+    scene = Scene(Given(WHOLE))
+    assert (await scene.ask(body())).sent == WHOLE
+    await soon(lambda: not scene.running())
+    assert pieces(scene) == []
+    assert (await scene.ask(body())).status == 422
 
 
 async def test_answers_in_memory_are_bounded_and_the_database_has_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
