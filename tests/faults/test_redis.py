@@ -147,7 +147,7 @@ def evicted(redis: OwnRedis) -> None:
         client.config_set("maxmemory", 0)
 
 
-LOSSES = {"forgets": forgets, "evicts": evicts, "killed": killed}
+LOSSES = {"killed": killed, "forgets": forgets, "evicts": evicts}
 
 
 def calls(numbers: Iterator[int], seconds: float) -> list[Call]:
@@ -168,7 +168,7 @@ async def test_a_redis_that_loses_what_it_counted_harms_no_call_and_no_budget(
     tmp_path_factory: pytest.TempPathFactory, worker_id: str, tmp_path: Path, record_property: Record
 ) -> None:
     base, numbers = tmp_path_factory.getbasetemp(), itertools.count(FIRST_NUMBER)
-    losses = [*LOSSES.values()] * sizes().redis_losses
+    losses = [*reversed(LOSSES.values())] * sizes().redis_losses
     work = [calls(numbers, len(losses) * APART) for _ in range(REPLICAS)]
     seconds = max(len(losses) * APART, HEARTBEAT + 2 * APART)
     # A little less than all calls cost. Whoever is refused by a budget does not come to Redis, so that is the last ones.
