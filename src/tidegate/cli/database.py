@@ -20,7 +20,7 @@ class Unusable(RuntimeError):
 
 
 def with_database(home: Path | None, work: Callable[[Database], Awaitable[T]]) -> T:
-    """Runs `work`. Raises `Unusable`, `BadAddress`, `ConfigError` and what `work` raises."""
+    """Runs `work`. Raises `Unusable`, `BadAddress`, `ConfigError`, `BrokenPipeError` and what else `work` raises."""
     url = address(os.environ, settings(os.environ, home=home).home)
     where = url.render_as_string(hide_password=True)
 
@@ -33,6 +33,8 @@ def with_database(home: Path | None, work: Callable[[Database], Awaitable[T]]) -
 
     try:
         return asyncio.run(run())
+    except BrokenPipeError:  # whoever read what was printed has had enough; the database is well
+        raise
     except (SQLAlchemyError, OSError) as error:
         reason = error.orig if isinstance(error, DBAPIError) else error
         raise Unusable(f"the database {where} cannot be used: {reason}") from error

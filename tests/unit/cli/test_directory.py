@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tidegate.adapters.sql.engine import Database
 from tidegate.cli.commands import run
+from tidegate.cli.database import with_database
 from tidegate.policy.keys import token_id
 
 
@@ -86,3 +88,12 @@ def test_an_end_user_is_exported_and_erased(capsys: pytest.CaptureFixture[str]) 
     assert [json.loads(line)["kind"] for line in told(capsys, "end-users", "export", "alice").splitlines()] == ["audit_event"]  # its own
     assert told(capsys, "end-users", "erase", "alice", "--yes").startswith("erasure_")
     assert [json.loads(line)["kind"] for line in told(capsys, "end-users", "export", "alice").splitlines()] == ["audit_event"] * 2
+
+
+def test_a_reader_that_has_had_enough_is_no_failure_of_the_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    async def print_to_nobody(_database: Database) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.delenv("TIDEGATE_DATABASE_URL", raising=False)
+    with pytest.raises(BrokenPipeError):
+        with_database(tmp_path, print_to_nobody)

@@ -1,4 +1,4 @@
-"""Which words a field of a type may have, for errors that name them: msgspec says only that a word is none of them."""
+"""Which words and which fields there are, for errors that name them: msgspec says only that what was sent is none of them."""
 
 import re
 from collections.abc import Iterator
@@ -10,10 +10,20 @@ _STEP = re.compile(r"\[(?P<index>[^\]]*)\]|(?P<name>[^.\[\]]+)")
 
 def allowed(kind: type, path: str) -> list[str]:
     """The words at `path`, as msgspec writes it without `$` (`times[0].days[1]`), each once; none where none are listed."""
-    reached: tuple[mi.Type, ...] = tuple(_alternatives(mi.type_info(kind)))
+    return list(dict.fromkeys(word for info in _reached(kind, path) for word in _words(info)))
+
+
+def fields(kind: type, path: str) -> list[str]:
+    """The names of the fields of what stands at `path`, in the order of the type."""
+    structs = [info for info in _reached(kind, path) if isinstance(info, mi.StructType)]
+    return list(dict.fromkeys(field.encode_name for info in structs for field in info.fields))
+
+
+def _reached(kind: type, path: str) -> tuple[mi.Type, ...]:
+    reached = tuple(_alternatives(mi.type_info(kind)))
     for step in _STEP.finditer(path):
         reached = tuple(found for info in reached for inner in _inside(info, step["name"]) for found in _alternatives(inner))
-    return list(dict.fromkeys(word for info in reached for word in _words(info)))
+    return reached
 
 
 def _alternatives(info: mi.Type) -> Iterator[mi.Type]:

@@ -6,7 +6,7 @@ from http import HTTPStatus
 import msgspec
 
 from tidegate.control import forms
-from tidegate.control.api.allowed import allowed
+from tidegate.control.api.allowed import allowed, fields
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -102,8 +102,9 @@ def of_validation(error: Exception, kind: type) -> Problem:
     path = ((found["path"] if found else "") or "").removeprefix(".")
     unknown = _UNKNOWN.search(why)
     if unknown:
+        known = fields(kind, path)
         path = f"{path}.{unknown['name']}" if path else unknown["name"]
-        why = "there is no such field"
+        why = f"there is no such field: there are {', '.join(known)}" if known else "there is no such field"
     form = _FORM.match(why)
     if form:
         why = f"it is to be {_BY_TOLD.get(why[form.end() :], _OF_NO_WORDS)}"

@@ -91,6 +91,20 @@ def test_a_word_that_is_not_possible_is_told_which_are(kind: Any, sent: Any, fie
     assert all(word in error.message for word in words)
 
 
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        ({"inner": {"m": 1}}, "there is no such field: there are n"),
+        ({"inner": {}, "more": 1}, "there is no such field: there are inner, many, named"),
+        ({"inner": {}, "many": [{"z": 1}]}, "there is no such field: there are n"),
+    ],
+)
+def test_a_field_that_is_not_there_is_told_which_are(sent: Any, message: str) -> None:
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.convert(sent, Outer)
+    assert [error.message for error in of_validation(caught.value, Outer).errors] == [message]
+
+
 def test_the_words_of_every_request_are_told() -> None:
     seen = 0
     for route in ROUTES:
