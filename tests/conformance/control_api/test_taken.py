@@ -18,6 +18,7 @@ async def test_what_is_there_already_is_told_by_what_makes_it_the_same(each: Wor
         ("/orgs/a/users", {"name": "Ada", "email": "ada@example.com"}, "the e-mail address is taken"),
         ("/orgs/a/customers", {**customer, "name": "v"}, "a customer with this `kind` and `subject`"),
         ("/orgs/a/invoices", {"customer_id": made["id"], "period": "2026-06"}, "an invoice of this customer and month"),
+        ("/orgs", {"id": "again", "name": "Again"}, "the id is taken"),
         ("/prices", price, "from this day"),
     ):
         await each.ask("POST", path, each.operator, body)

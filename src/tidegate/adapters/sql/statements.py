@@ -17,11 +17,12 @@ from tidegate.ports import StorageUnavailable
 Insert = sqlite.Insert
 """PostgreSQL's has the same methods."""
 
-_CONSTRAINT = re.compile(r'"uq_\w+?_org_id_(\w+)"')
+_CONSTRAINT = re.compile(r'"(?:uq_\w+?_org_id_(\w+)|pk_organisation)"')
 """As PostgreSQL names what is unique; with row-level security it tells no more."""
 _COLUMNS = re.compile(r"^UNIQUE constraint failed: (.+)")
 """As SQLite does."""
 _THERE_ALREADY = {
+    "": "the id is taken",
     "name": "the name is taken",
     "email": "the e-mail address is taken",
     "url": "there is a webhook with this address",
@@ -84,9 +85,10 @@ def why_refused(error: IntegrityError) -> str:
     if getattr(original, "sqlstate", None) == "23503" or "FOREIGN KEY" in told:
         return "it names something that is not there"
     constraint, columns = _CONSTRAINT.search(told), _COLUMNS.search(told)
+    same = "another"
     if constraint is not None:
-        same = constraint[1]
-    else:
-        named = [name.rpartition(".")[2] for name in columns[1].split(", ")] if columns is not None else []
+        same = constraint[1] or ""
+    elif columns is not None:
+        named = (name.rpartition(".")[2] for name in columns[1].split(", "))
         same = "_".join(name for name in named if name != "org_id")
     return _THERE_ALREADY.get(same, "there is one like it already")
