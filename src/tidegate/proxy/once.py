@@ -101,7 +101,7 @@ def _begin(app: App, call: Call, entry: Entry, run: Run) -> None:
             try:
                 # First this, then the end for the client: who has an answer gets it again, also after a `kill -9`.
                 if claim is not None and not entry.is_elsewhere:
-                    await (claim.free() if entry.is_free else claim.ended(said))
+                    await (claim.free() if entry.is_free else claim.ended(said, is_long=said is None and entry.transcript.is_ended))
             finally:
                 entry.transcript.release()
             entry.task = None
@@ -116,8 +116,7 @@ def _begin(app: App, call: Call, entry: Entry, run: Run) -> None:
 async def _again(app: App, entry: Entry, client: Client) -> None:
     transcript = entry.transcript
     if not transcript.can_join:
-        message = f"The answer to this `Idempotency-Key` is longer than {MOST_KEPT >> 20} MiB, and is not kept: use a new key."
-        raise GatewayError(Error(kind=ErrorKind.BAD_REQUEST, status=422, message=message, code="idempotent_answer_too_long"))
+        raise _too_long()
     if transcript.is_broken and not entry.is_elsewhere:
         raise _unknown()
     try:
@@ -174,7 +173,7 @@ def _from_kept(app: App, name: bytes, kept: Row, client: Client, mark: bytes, no
     if kept.print != mark:
         raise _another()
     if kept.said is None:
-        raise _unknown()
+        raise _too_long() if kept.is_long else _unknown()
     transcript = Transcript(client)
     said = kept.said
     if said.streamed:
@@ -192,6 +191,11 @@ def _from_kept(app: App, name: bytes, kept: Row, client: Client, mark: bytes, no
 def _another() -> GatewayError:
     message = "This `Idempotency-Key` was used for another request: take a new one for this."
     return GatewayError(Error(kind=ErrorKind.BAD_REQUEST, status=422, message=message, code="idempotency_key_reused"))
+
+
+def _too_long() -> GatewayError:
+    message = f"The answer to this `Idempotency-Key` is longer than {MOST_KEPT >> 20} MiB, and is not kept: use a new key."
+    return GatewayError(Error(kind=ErrorKind.BAD_REQUEST, status=422, message=message, code="idempotent_answer_too_long"))
 
 
 def _unknown() -> GatewayError:

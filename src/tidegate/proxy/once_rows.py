@@ -35,6 +35,8 @@ class Row(msgspec.Struct, frozen=True):
     said: Said | None = None
     owner: str = ""
     until: float = 0.0
+    is_long: bool = False
+    """It was answered, with more than is kept."""
 
 
 class Claim:
@@ -60,10 +62,10 @@ class Claim:
             self._later()
         return taken
 
-    async def ended(self, said: Said | None) -> None:
+    async def ended(self, said: Said | None, *, is_long: bool) -> None:
         """What has become of it."""
         await self._over()
-        await self._write(self._row(Row(self._mark, said), _ENDED))
+        await self._write(self._row(Row(self._mark, said, is_long=is_long), _ENDED))
 
     async def free(self) -> None:
         """Nothing reached a provider, or nothing that it has begun."""
@@ -142,7 +144,7 @@ async def known(app: App, call: Call, name: bytes, mark: bytes) -> Row | None:
 
 
 def _runs_elsewhere(app: App, row: Row) -> bool:
-    return row.said is None and row.owner != app.onces.owner and row.until > app.clock.now()
+    return row.said is None and not row.is_long and row.owner != app.onces.owner and row.until > app.clock.now()
 
 
 async def _found(app: App, call: Call, name: bytes) -> Row | None:
