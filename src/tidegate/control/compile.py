@@ -44,9 +44,9 @@ _WITH_FILES = ("openai_chat", "anthropic")
 """Dialects that have files."""
 _LONGEST_QUEUE, _MOST_QUEUED, _LEAST_MEMORY = 60, 100_000, 128 << 20
 _FEWEST_USAGE_DAYS, _MOST_USAGE_DAYS = 35, 36_500
+"""Invoices are made of the month before."""
 _FOR_INVOICES = 62
 """Days: a month to be billed, and one to bill it in."""
-"""Invoices are made of the month before."""
 
 SANDBOX_SPEC = ProviderSpec(name=SANDBOX, title="Sandbox", dialect="openai_chat", base_url="http://sandbox.invalid/v1", auth="none")
 """Where the catalogue has no row of its own for it."""
