@@ -51,7 +51,7 @@ async def test_a_gateway_that_is_killed_again_and_again_loses_no_attempt(stage: 
     served = [one for one in transcripts if one.status is not None or one.body]
     verdict = stage.judged(served, killed=True)
     figures = verdict.figures
-    record_property("verdict", f"{size.kills} kills: {figures}, {len(verdict.breaches)} breaches")
+    record_property("verdict", f"{size.kills} kills: {verdict}")
     assert not verdict.breaches, "\n".join(verdict.breaches[:20])
     assert figures.get("cut", 0) > 0, "no kill met a stream"
     # The provider's attempts and the ledger's are the same, but for those that were begun and never sent.
@@ -78,7 +78,7 @@ async def test_open_streams_end_well_when_the_gateway_is_asked_to_end(tmp_path: 
         assert await asyncio.to_thread(stage.gateway.stop) == 0
         rows = stage.rows()
         verdict = stage.judged(transcripts)
-        record_property("verdict", f"SIGTERM with {count} open streams: {verdict.figures}, {len(verdict.breaches)} breaches")
+        record_property("verdict", f"SIGTERM with {count} open streams: {verdict}")
         assert not verdict.breaches, "\n".join(verdict.breaches[:20])
         assert verdict.figures["answered"] == len(rows) == len(transcripts)
 
@@ -99,9 +99,7 @@ async def test_streams_that_outlast_the_end_are_told_so_and_settled(tmp_path: Pa
         assert all(one.answer is not None and not one.answer.flaws for one in transcripts)
         assert await asyncio.to_thread(stage.quiet)
         verdict = stage.judged(transcripts)
-        record_property(
-            "verdict", f"{len(calls)} streams cut by the end of the gateway: {verdict.figures}, {len(verdict.breaches)} breaches"
-        )
+        record_property("verdict", f"{len(calls)} streams cut by the end of the gateway: {verdict}")
         assert not verdict.breaches
         assert {(row["entry"], row["estimated"]) for row in stage.rows()} == {("settled", "gateway_draining")}
         assert len(stage.rows()) == len(stage.truth()) == len(calls)

@@ -116,7 +116,7 @@ async def test_on_a_full_disk_what_runs_is_settled_and_new_calls_are_refused(tmp
         verdict = await asyncio.to_thread(stage.judged, transcripts)
         record_property(
             "verdict",
-            f"a disk that runs full under {len(calls)} streams: {verdict.figures}, {len(verdict.breaches)} breaches; new calls are refused "
+            f"a disk that runs full under {len(calls)} streams: {verdict}; new calls are refused "
             f"after {refused:.1f} s and taken {back:.1f} s after there is room; a look at its health took "
             f"{slowest * 1000:.0f} ms at most, in which gateway and rig got no CPU for {waits[0] * 1000:.0f} and {waits[1] * 1000:.0f} ms",
         )

@@ -39,7 +39,7 @@ def text(word: str) -> str:
 
 
 def told(record: Record, drill: str, verdict: Verdict) -> None:
-    record("verdict", f"{drill}: {verdict.figures}, {len(verdict.breaches)} breaches")
+    record("verdict", f"{drill}: {verdict}")
     assert not verdict.breaches, "\n".join(verdict.breaches[:20])
 
 
