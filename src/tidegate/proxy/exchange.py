@@ -68,6 +68,8 @@ async def _ended(attempt: Attempt, answer: UpstreamAnswer | None, failure: Failu
     """The way out of every attempt: the provider is let go first, whatever comes then."""
     if answer is not None:
         answer.close()
+    if attempt.timer is not None:
+        attempt.timer.cancel()  # it ends what has not begun its answer, and not the counting of one that has ended
     try:
         if attempt.is_cut:
             await attempt.count()

@@ -23,6 +23,7 @@ HEADER = b"idempotency-key"
 ALONE = 60.0
 """Seconds that a call goes on without any client."""
 _LONGEST_KEY = 255
+_BETAS = (b"anthropic-beta", b"openai-beta")
 _AGAIN = [(b"idempotency-replayed", b"true")]
 
 Run: TypeAlias = Callable[[Transcript], Awaitable[None]]
@@ -80,8 +81,9 @@ async def shared(app: App, call: Call, client: Client, run: Run) -> None:
 
 
 def _print(call: Call) -> bytes:
-    """What makes two requests one. The query and the client's own provider key belong to what is asked."""
-    parts = (call.surface.encode(), call.path, call.query, call.headers.get(b"x-tidegate-provider-key", b""), call.body)
+    """What makes two requests one. The query, the client's own provider key and the betas that it switches on belong to what is asked."""
+    parts = [call.surface.encode(), call.path, call.query, call.headers.get(b"x-tidegate-provider-key", b""), call.body]
+    parts += [name + value for name in _BETAS if (value := call.headers.get(name)) is not None]
     return hashlib.sha256(b"\0".join(parts)).digest()
 
 

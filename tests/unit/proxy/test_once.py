@@ -46,8 +46,11 @@ class Scene:
         self.memory.app.live.current = Planner(snapshot(upstream("openai"), routes=routes, keys=keys))
         self.clients: list[MemoryClient] = []
 
-    def ask(self, data: bytes, name: str | None = "k1", token: str = KEY, path: str = PATH) -> asyncio.Task[MemoryClient]:
+    def ask(
+        self, data: bytes, name: str | None = "k1", token: str = KEY, path: str = PATH, *, beta: str | None = None
+    ) -> asyncio.Task[MemoryClient]:
         headers = {"authorization": f"Bearer {token}", **({"idempotency-key": name} if name is not None else {})}
+        headers |= {"openai-beta": beta} if beta is not None else {}
         client = MemoryClient("POST", path, headers, data)
         self.clients.append(client)
 
@@ -368,6 +371,14 @@ async def test_equal_calls_at_the_same_time_are_one_where_the_route_says_so() ->
     assert scene.made == 2
     await scene.ask(shared, name=None)
     assert scene.made == 3
+
+
+async def test_calls_with_other_betas_are_others() -> None:
+    scene = Scene(Given(WHOLE), Given(WHOLE))
+    beta = scene.ask(body(model="shared"), name=None, beta="a-beta")
+    plain = scene.ask(body(model="shared"), name=None)
+    assert [(await task).status for task in (beta, plain)] == [200, 200]
+    assert scene.made == 2
 
 
 async def test_a_shared_call_ends_with_its_last_client() -> None:

@@ -60,7 +60,14 @@ def is_correction(entry: str) -> bool:
 
 
 def row_of(event: UsageEvent) -> Row:
-    """Raises `Unstorable`."""
+    """Raises `Unstorable`, also for an event of another version, whose fields may be of any type."""
+    try:
+        return _row_of(event)
+    except (TypeError, AttributeError) as strange:
+        raise Unstorable(f"a field is of no type that it has here: {strange}") from None
+
+
+def _row_of(event: UsageEvent) -> Row:
     signed = event.entry not in _ENTRIES
     if signed and not is_correction(event.entry):
         raise Unstorable("entry is none of settled, unknown, void and correction")

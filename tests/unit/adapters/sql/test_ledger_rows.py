@@ -59,3 +59,11 @@ def test_a_receipt_has_the_same_digest_whatever_the_order_of_its_words() -> None
 @pytest.mark.parametrize(("given", "kept"), [(0, 0), (9, 9), (-10, -10), (10**18, LARGEST), (-(10**18), -LARGEST)])
 def test_what_a_cache_saves(given: int, kept: int) -> None:
     assert row_of(usage_event(saved_nano=given))["saved_nano"] == kept
+
+
+@pytest.mark.parametrize(
+    "fields", [{"surface": 5}, {"tags": [5]}, {"usage": [1]}, {"at": "noon"}, {"entry": None}, {"duration_ms": "1"}, {"org": 7}]
+)
+def test_a_field_of_another_version_s_type_makes_no_row(fields: dict[str, Any]) -> None:
+    with pytest.raises(Unstorable):
+        row_of(usage_event(**fields))
