@@ -242,6 +242,12 @@ def error_body(error: Error) -> JsonObject:
     }
 
 
+def stream_error_body(error: Error, request_id: str) -> JsonObject:
+    """The same for an event of a stream, whose headers were read long ago: it names the request where it is known."""
+    body = error_body(error)
+    return {"error": {**object_or_empty(body["error"]), "request_id": request_id}} if request_id else body
+
+
 def encode_error(error: Error, request_id: str) -> bytes:
     """The body of an error answer. OpenAI names the request in a header only, so `request_id` is not in it."""
     del request_id

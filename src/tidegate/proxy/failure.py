@@ -42,6 +42,9 @@ class BusyError(LimitError):
         self.line = line
 
 
+BROKEN = "upstream_broken"
+
+
 class BrokenOff(Exception):
     """An answer that no event can end broke off under way: the client's connection is closed, so that it does not look complete."""
 
@@ -66,7 +69,7 @@ def failure_of(broken: UpstreamFailure, target: Target) -> Failure:
     if broken.phase == "connect":
         message = f"{name} cannot be reached: {broken}. Check its `base_url`, and that this machine may connect to it."
         return Failure(Error(kind=ErrorKind.UPSTREAM, message=message, code="upstream_unreachable"), stage=stage)
-    return Failure(Error(kind=ErrorKind.UPSTREAM, message=f"{name} broke off: {broken}", code="upstream_broken"), stage=stage)
+    return Failure(Error(kind=ErrorKind.UPSTREAM, message=f"{name} broke off: {broken}", code=BROKEN), stage=stage)
 
 
 def no_content(target: Target, stage: Stage) -> Failure:

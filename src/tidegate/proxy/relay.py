@@ -23,7 +23,7 @@ from tidegate.proxy.gate import Gate
 from tidegate.proxy.headers import header_value, returned
 from tidegate.proxy.prepare import Prepared
 from tidegate.proxy.reply import JSON
-from tidegate.proxy.streams import IdentityStream, Stream, TranscodedStream, unreadable
+from tidegate.proxy.streams import IdentityStream, Stream, TranscodedStream, broken_off, unreadable
 from tidegate.proxy.thinking import ThinkingCollector, remember
 from tidegate.wire.frame import FrameError
 from tidegate.wire.framings import FRAMINGS, SSE, Reframed
@@ -180,7 +180,7 @@ async def _relay(attempt: Attempt, answer: UpstreamAnswer, stream: Stream, gate:
         failure = failure_of(broken, attempt.target)
         if not gate.is_open:
             return failure
-        out = stream.fail(failure.error)
+        out = stream.fail(broken_off(failure.error))
     finally:
         attempt.model, attempt.usage, attempt.error = stream.model, stream.usage, stream.error
         attempt.losses += stream.losses

@@ -6,11 +6,14 @@ Neither forwards an event that has not arrived whole, so that a broken stream ne
 
 from typing import Protocol
 
+import msgspec
+
 from tidegate.dialects.base import Dialect, StreamDecoder, StreamEncoder
 from tidegate.ir import events as ev
 from tidegate.ir.errors import Error, ErrorKind
 from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
+from tidegate.proxy.failure import BROKEN
 from tidegate.proxy.thinking import ThinkingCollector
 from tidegate.wire.frame import Frame, FrameError, Framer, FrameTooLong
 
@@ -210,6 +213,11 @@ class TranscodedStream:
                     self.committed = True
                 self._thinking.feed(event)
         return self._encoder.feed(event)
+
+
+def broken_off(error: Error) -> Error:
+    """Of a connection that broke under way: for a client it is a stream without its end, however it lost that."""
+    return msgspec.structs.replace(error, code=INTERRUPTED.code) if error.code == BROKEN else error
 
 
 def unreadable(error: FrameError) -> Error:

@@ -343,3 +343,13 @@ async def test_names_that_callers_invent_are_no_labels() -> None:
     assert f'tidegate_attempts_total{{route="{GPT}",status="200",target="{GPT}"}} 1.0' in page
     assert "openai/one" not in page
     assert [event.route for event in memory.ledger.events[:2]] == ["openai/one", "openai/two"]
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses"])
+async def test_a_stream_that_breaks_says_so_and_names_its_request(path: str) -> None:
+    asked = {"messages": [{"role": "user", "content": "Hi"}]} if path.endswith("completions") else {"input": "Hi"}
+    memory = Memory(Given(*STREAM[:2], UpstreamFailure("body", "reset"), headers=SSE))
+    got = await memory.call(path, {"model": "second/gpt-9", "stream": True, **asked})
+    said = json.loads(got.body.strip().rpartition(b"data: ")[2])["error"]
+    assert (said["code"], said["request_id"]) == ("upstream_stream_interrupted", got.headers["x-request-id"])
+    assert b"[DONE]" not in got.body

@@ -1,6 +1,6 @@
 """An error inside a stream, and the error of a failed response."""
 
-from tidegate.dialects.openai_errors import error_body
+from tidegate.dialects.openai_errors import stream_error_body
 from tidegate.dialects.values import dump, object_or_empty
 from tidegate.ir.errors import Error, ErrorKind
 from tidegate.ir.json import JsonObject
@@ -12,13 +12,12 @@ _CODES = {ErrorKind.RATE_LIMIT: "rate_limit_exceeded", ErrorKind.BAD_REQUEST: "i
 
 def encode_stream_error(error: Error, request_id: str) -> bytes:
     """The event where a stream breaks off. How many came before is not known here, so it is numbered 0."""
-    del request_id
-    return error_event(error, 0)
+    return error_event(error, 0, request_id)
 
 
-def error_event(error: Error, number: int) -> bytes:
+def error_event(error: Error, number: int, request_id: str = "") -> bytes:
     """The fields of the published schema, and the object in which OpenAI's servers send the same and which the official clients raise."""
-    inner = object_or_empty(error_body(error)["error"])
+    inner = object_or_empty(stream_error_body(error, request_id)["error"])
     raw: JsonObject = {
         "type": "error",
         "sequence_number": number,
