@@ -164,7 +164,9 @@ async def test_a_database_that_takes_nothing_holds_no_call_up_and_the_ledger_cat
                     f"{' and '.join(f'{told.count(status)} times {status}' for status in sorted(set(told)))}; the ledger was whole "
                     f"{time.monotonic() - whole:.1f} s after",
                 )
-                assert set(told) == answers, what
+                # The connections that were ended are made anew by who asks first.
+                asked = told[next((place for place, status in enumerate(told) if status in answers), 0) :]
+                assert set(asked) == answers, what
             await admin.close()
             await inside.close()
 

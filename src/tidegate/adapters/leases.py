@@ -236,7 +236,8 @@ class LeasedCounters:
     async def tend(self) -> None:
         """What is done every now and then. Raises what the store raises."""
         if self._windows is not None:
-            there = max(1, await self._windows.alive(LEASE))
+            async with self._desk.still():
+                there = max(1, await self._windows.alive(LEASE))
             self._sorter.meet(there, int(self._clock.monotonic() * 1_000_000))
             await self._desk.give_back(LEASE)
 

@@ -77,6 +77,8 @@ async def test_the_first_signal_closes_idle_connections_and_lets_calls_end(numbe
         client.piece(b"two")
         client.end()
 
+    # Whoever runs the tests may ignore it, as under `nohup`.
+    before = signal.signal(number, signal.SIG_DFL)
     async with serving(handle) as port:
         idle, idle_writer = await asyncio.open_connection("127.0.0.1", port)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -88,9 +90,11 @@ async def test_the_first_signal_closes_idle_connections_and_lets_calls_end(numbe
         assert (await asyncio.wait_for(reader.read(), 5)).endswith(b"3\r\ntwo\r\n0\r\n\r\n")
         idle_writer.close()
         writer.close()
+    signal.signal(number, before)
 
 
 def test_a_hangup_that_is_ignored_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "getsignal", lambda _number: signal.SIG_DFL)
     assert signal.SIGHUP in ending_signals()
     monkeypatch.setattr(signal, "getsignal", lambda _number: signal.SIG_IGN)
     assert ending_signals() == (signal.SIGINT, signal.SIGTERM)
