@@ -47,7 +47,8 @@ class Deliveries:
                 _LOG.error("the outbox cannot be read; it is tried again", error=type(error).__name__)
             if not sent:
                 try:
-                    await asyncio.wait_for(self._waits.wait(), IDLE)
+                    async with asyncio.timeout(IDLE):
+                        await self._waits.wait()
                 except TimeoutError:
                     continue
 

@@ -53,7 +53,8 @@ class WriteBehind:
     async def store(self) -> KeptStore:
         if self._store is None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._there.wait(), self._start)
+                async with asyncio.timeout(self._start):
+                    await self._there.wait()
         if self._store is None:
             raise StorageUnavailable("the database has not been reached yet")
         return self._store

@@ -77,7 +77,8 @@ class Alerting:
                 _LOG.warning("alerts could not be stored; it is tried again", error=type(error).__name__)
                 await asyncio.sleep(1)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._noticed.wait(), EVERY)
+                async with asyncio.timeout(EVERY):
+                    await self._noticed.wait()
 
     async def told(self, passed: deque[PassedThreshold]) -> None:
         """Stores those that are new."""

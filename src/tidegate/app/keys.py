@@ -39,7 +39,8 @@ class Keeping:
     async def run(self) -> None:
         while True:
             try:
-                await asyncio.wait_for(self._changed.wait(), REFRESH)
+                async with asyncio.timeout(REFRESH):
+                    await self._changed.wait()
             except TimeoutError:
                 if not self._directory.is_current:
                     continue

@@ -178,5 +178,6 @@ async def _prepared(needs: Needs, database: Database, keys: KeysFile, kept: Kept
         if needs.closing.is_set():
             return False
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(needs.closing.wait(), wait * (0.5 + random.SystemRandom().random() / 2))
+            async with asyncio.timeout(wait * (0.5 + random.SystemRandom().random() / 2)):
+                await needs.closing.wait()
         wait = min(wait * 2, LONGEST_WAIT)

@@ -49,4 +49,5 @@ class Looking:
                 asked.set_result(has_seen)
                 await asyncio.sleep(SPACE)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._poked.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._poked.wait()

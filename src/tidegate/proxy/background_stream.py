@@ -90,7 +90,8 @@ class Recorder(NobodysClient):
         """What was gathered, part by part, until it is `over`. A write that is under way is never cut: what it had would be lost."""
         while not self.over.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.over.wait(), GATHER)
+                async with asyncio.timeout(GATHER):
+                    await self.over.wait()
             await self.flush(store, row)
 
     async def flush(self, store: KeptStore, row: Kept) -> None:

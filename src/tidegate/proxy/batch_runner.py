@@ -71,7 +71,8 @@ class BatchRunner:
                 except StorageUnavailable as away:
                     _LOG.warning("batches wait for the database", error=str(away))
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._work.wait(), self._look)
+                    async with asyncio.timeout(self._look):
+                        await self._work.wait()
         finally:
             tasks = list(self._running.values())
             for task in tasks:

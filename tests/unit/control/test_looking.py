@@ -83,3 +83,15 @@ async def test_who_asks_and_leaves_takes_nothing_from_the_others() -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
+
+
+async def test_an_end_in_the_same_moment_as_a_poke_is_an_end() -> None:
+    """`asyncio.wait_for` of Python 3.11 forgets a cancellation then: the loop went on, and whoever waited for its end waited for ever."""
+    looks = Looks()
+    task = asyncio.create_task(looks.looking.run())
+    await looks.next()
+    await asyncio.sleep(0)
+    looks.looking.poke()
+    task.cancel()
+    await asyncio.wait((task,), timeout=10)
+    assert task.cancelled()

@@ -99,7 +99,8 @@ class Drainer:
             await asyncio.sleep(min(seconds, 0.05))
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._closing.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
 
     async def _records(self) -> list[Record]:
         """The next batch; waits until there is one, or until the drainer is closed."""
