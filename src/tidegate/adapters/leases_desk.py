@@ -5,7 +5,6 @@ calls that wait for one: a budget that is nearly used up costs one transaction f
 import asyncio
 import contextlib
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager
 
 import msgspec
 
@@ -102,7 +101,7 @@ class Desk:
         while self._meetings:
             await asyncio.wait(tuple(self._meetings))
 
-    def still(self) -> AbstractAsyncContextManager[None]:
+    def still(self) -> contextlib.AbstractAsyncContextManager[None]:
         """The store has answered what it was asked, and is asked nothing more: what it granted or took back to nobody's knowledge would
         be held for ever."""
         return self._lock

@@ -339,7 +339,8 @@ async def test_closing_a_stream_that_is_not_read_closes_its_connection() -> None
         await asyncio.wait_for(server.closed.wait(), 5)
 
 
-async def test_a_kept_connection_that_was_closed_meanwhile_is_replaced() -> None:
+def dying_second() -> Serve:
+    """Answers, dies at the next request of the connection, and answers again."""
     answers = iter([True, False, True])
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -348,7 +349,11 @@ async def test_a_kept_connection_that_was_closed_meanwhile_is_replaced() -> None
         else:
             writer.transport.abort()
 
-    async with serving(serve) as (server, upstream):
+    return serve
+
+
+async def test_a_kept_connection_that_was_closed_meanwhile_is_replaced() -> None:
+    async with serving(dying_second()) as (server, upstream):
         for _ in range(2):
             answer = await upstream.open(config(), server.url, {}, b"", stream=False)
             assert await answer.read(100) == b"hello"
@@ -357,15 +362,7 @@ async def test_a_kept_connection_that_was_closed_meanwhile_is_replaced() -> None
 
 
 async def test_what_may_not_be_sent_twice_fails_with_its_kept_connection() -> None:
-    answers = iter([True, False])
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if next(answers):
-            await hello(reader, writer)
-        else:
-            writer.transport.abort()
-
-    async with serving(serve) as (server, upstream):
+    async with serving(dying_second()) as (server, upstream):
         answer = await upstream.open(config(), server.url, {}, b"", stream=False)
         await answer.read(100)
         answer.close()
@@ -376,15 +373,7 @@ async def test_what_may_not_be_sent_twice_fails_with_its_kept_connection() -> No
 
 async def test_a_kept_connection_that_dies_late_may_have_cost_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "_STALE", -1.0)
-    answers = iter([True, False, True])
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if next(answers):
-            await hello(reader, writer)
-        else:
-            writer.transport.abort()
-
-    async with serving(serve) as (server, upstream):
+    async with serving(dying_second()) as (server, upstream):
         answer = await upstream.open(config(), server.url, {}, b"", stream=False)
         await answer.read(100)
         answer.close()
