@@ -1,4 +1,4 @@
-"""Who is measured: Tidegate, LiteLLM, nginx as the floor, and the upstream itself called directly.
+"""Who is measured: Tidegate, LiteLLM, nginx and a sketch in Python as floors, and the upstream itself called directly.
 
 Each is a value that says how it is started and what its models are called; all of them are pinned to one core and talk to the same
 upstream over the loopback interface.
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from bench import payloads, procs
+from bench import payloads, procs, sketch
 from bench.scenarios import SCENARIOS, Family, Scenario
 
 ROOT = Path(__file__).parents[1]
@@ -182,6 +182,26 @@ def nginx(upstream: Upstream) -> Gateway | None:
         models={("gpt", False): payloads.GPT, ("gpt", True): payloads.GPT},
         start=lambda: procs.start(command, core=GATEWAY_CORE, log=WORK / "nginx.log"),
         scenarios=tuple(scenario.name for scenario in SCENARIOS if (scenario.client, scenario.family) == ("chat", "gpt")),
+    )
+
+
+def sketched(upstream: Upstream) -> Gateway:
+    """The sketch in Python that the targets were set by: what it takes is how fast this machine is at such work."""
+    key = secrets.token_hex(16)
+    (port,) = procs.free_ports(1)
+    addresses = [f"http://127.0.0.1:{one}" for one in (upstream.port, upstream.paced_port)]
+    return Gateway(
+        name="sketch",
+        title="the sketch in Python",
+        port=port,
+        paced_port=port,
+        key=key,
+        models={("claude", False): payloads.CLAUDE, ("claude", True): sketch.PACED + payloads.CLAUDE},
+        start=lambda: procs.start(
+            [sys.executable, "-m", "bench.sketch", str(port), *addresses, key], core=GATEWAY_CORE, log=WORK / "sketch.log", cwd=ROOT
+        ),
+        scenarios=tuple(scenario.name for scenario in SCENARIOS if (scenario.client, scenario.family) == ("chat", "claude")),
+        starts=1,
     )
 
 

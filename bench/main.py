@@ -94,7 +94,8 @@ def _crowd(upstream: Upstream, options: argparse.Namespace) -> Iterator[Gateway]
         say("nginx is not installed, so it is left out (Debian: apt-get install nginx-light)")
     else:
         yield floor
-    if not options.no_litellm and not options.base and options.only.split("+")[0] not in ("tidegate", "nginx", "direct"):
+    yield gateways.sketched(upstream)
+    if not options.no_litellm and not options.base and options.only.split("+")[0] not in ("tidegate", "nginx", "sketch", "direct"):
         python = gateways.install_litellm(say)
         if python is not None:
             yield gateways.litellm(upstream, python)
@@ -188,7 +189,7 @@ def _latency(plan: Plan, gateway: Gateway, pid: int, upstream: Upstream, repetit
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="bench/run.py", description="Measures Tidegate beside LiteLLM and nginx. Loopback only; ends by itself."
+        prog="bench/run.py", description="Measures Tidegate beside LiteLLM, nginx and a sketch in Python. Loopback only; ends by itself."
     )
     parser.add_argument("--quick", action="store_true", help="one short repetition, under two minutes; RESULTS.md stays as it is")
     parser.add_argument("--only", default="", metavar="NAME", help="a gateway, a scenario or GATEWAY+SCENARIO; RESULTS.md stays as it is")
