@@ -1,5 +1,7 @@
 """JSON on the wire as the dialects of OpenAI's family read and write it, and lenient looks at what a provider sent."""
 
+import json
+
 import msgspec
 
 from tidegate.ir.json import Json, JsonObject
@@ -16,6 +18,45 @@ def parse(body: bytes) -> Json:
         raise ValueError(str(error)) from None
     except RecursionError:
         raise ValueError("the JSON is nested too deeply") from None
+    return value
+
+
+def parse_answer(body: bytes) -> Json:
+    """The same for what a provider said, also where its server wrote what is no JSON and clients read all the same: Python's NaN and
+    infinities (they become null), halves of surrogate pairs and bytes that are no UTF-8 (U+FFFD stands for them), control characters in
+    texts, a byte order mark."""
+    try:
+        value: Json = _DECODER.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        text = body.decode("utf-8-sig", "replace")
+        try:
+            return _mended(json.loads(text, strict=False, parse_constant=_nothing))
+        except RecursionError:
+            raise ValueError("the JSON is nested too deeply") from None
+    except RecursionError:
+        raise ValueError("the JSON is nested too deeply") from None
+    return value
+
+
+def object_of(body: bytes) -> JsonObject:
+    """The object that such an answer is; an empty one where it is none."""
+    try:
+        return object_or_empty(parse_answer(body))
+    except ValueError:
+        return {}
+
+
+def _nothing(_constant: str) -> None:
+    return None
+
+
+def _mended(value: Json) -> Json:
+    if type(value) is str:
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if type(value) is list:
+        return [_mended(item) for item in value]
+    if type(value) is dict:
+        return {str(_mended(name)): _mended(item) for name, item in value.items()}
     return value
 
 

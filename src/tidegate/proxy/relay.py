@@ -10,6 +10,7 @@ import asyncio
 import msgspec
 
 from tidegate.dialects.table import DIALECTS
+from tidegate.dialects.values import object_of
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.ir.fold import Fold, unfold
 from tidegate.ir.response import Response
@@ -276,5 +277,5 @@ def is_object(body: bytes) -> bool:
     try:
         msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     except (msgspec.MsgspecError, RecursionError, ValueError):
-        return False
+        return bool(object_of(body))
     return True

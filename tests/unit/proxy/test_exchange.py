@@ -144,6 +144,16 @@ async def test_an_error_after_the_beginning_of_a_last_target_s_stream_is_an_even
     assert "overloaded" in (memory.ledger.events[0].error or "")
 
 
+@pytest.mark.parametrize("odd", [b'"logprobs":{"content":[{"logprob":-Infinity}]}', b'"x":"\\ud83d"', b'"x":"a\tb"', b'"x":"\xff"'])
+async def test_what_clients_read_passes_though_it_is_no_json(odd: bytes) -> None:
+    body = WHOLE.replace(b"{", b"{" + odd + b",", 1)
+    memory = Memory(Given(body, headers=JSON))
+    got = await memory.chat()
+    assert (got.status, got.body) == (200, body)
+    assert memory.ledger.events[0].usage is not None
+    assert (await Memory(Given(body, headers=JSON)).message(GPT)).json()["content"] == [{"type": "text", "text": "Hello"}]
+
+
 async def test_a_whole_answer_that_is_no_json_is_an_error() -> None:
     got = await Memory(Given(b"<html>", headers=JSON)).chat()
     assert (got.status, got.json()["error"]["code"]) == (502, "upstream_invalid_response")

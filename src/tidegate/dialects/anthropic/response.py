@@ -11,6 +11,7 @@ from tidegate.dialects.anthropic.stop import decode_stop, encode_stop
 from tidegate.dialects.anthropic.usage import decode_usage, encode_usage, foreign_counters, service_tier
 from tidegate.dialects.base import Encoded, Stamp
 from tidegate.dialects.unread import note_unread
+from tidegate.dialects.values import parse_answer
 from tidegate.ir.content import Block, Citation, Native, Origin, Refusal, Text, Thinking, ToolUse
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.ir.json import Json, JsonObject
@@ -18,7 +19,6 @@ from tidegate.ir.loss import Loss
 from tidegate.ir.request import Request
 from tidegate.ir.response import Response
 
-_DECODER = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 _KNOWN = frozenset(("id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage"))
 TIERS = ("standard", "priority", "batch")
@@ -32,8 +32,8 @@ def upstream_error(message: str) -> Error:
 def decode_response(body: bytes, origin: Origin) -> Response:
     """Raises `GatewayError` (kind UPSTREAM) where the body is no message, and the provider's own error where it is one."""
     try:
-        value: Json = _DECODER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        value = parse_answer(body)
+    except ValueError:
         raise GatewayError(upstream_error("the provider's answer is not JSON")) from None
     if type(value) is not dict:
         raise GatewayError(upstream_error("the provider's answer is not a JSON object"))

@@ -14,6 +14,7 @@ from tidegate.dialects.anthropic.errors import error_of
 from tidegate.dialects.anthropic.response import answer_block, upstream_error
 from tidegate.dialects.anthropic.stop import decode_stop
 from tidegate.dialects.anthropic.usage import decode_usage, service_tier
+from tidegate.dialects.values import parse_answer
 from tidegate.ir import events as ev
 from tidegate.ir.content import Native, Origin, Text, Thinking, ToolUse
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
@@ -78,8 +79,8 @@ class AnthropicStreamDecoder:
                 if opened is not None and opened.native is None:
                     return [ev.TextDelta(opened.index, piece.delta.text)]
         try:
-            raw = _DECODER.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raw = parse_answer(data)
+        except ValueError:
             # Some providers end their Anthropic-shaped streams as OpenAI does.
             return [] if data.strip() in (b"", b"[DONE]") else self._fail(upstream_error("an event of the provider's stream is not JSON"))
         if type(raw) is not dict:

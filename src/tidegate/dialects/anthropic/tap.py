@@ -8,11 +8,10 @@ import msgspec
 from tidegate.dialects.anthropic.errors import error_of
 from tidegate.dialects.anthropic.usage import decode_usage
 from tidegate.dialects.base import Whole
+from tidegate.dialects.values import object_of, parse_answer
 from tidegate.ir.errors import Error
 from tidegate.ir.json import JsonObject
 from tidegate.ir.usage import Usage
-
-_DECODER = msgspec.json.Decoder()
 
 
 class _Answer(msgspec.Struct):
@@ -43,8 +42,8 @@ class AnthropicTap:
         if (event in ("content_block_delta", "content_block_start") and self.committed) or event in ("ping", "content_block_stop"):
             return False
         try:
-            raw = _DECODER.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raw = parse_answer(data)
+        except ValueError:
             return False
         if type(raw) is dict:
             self._read(cast("JsonObject", raw), event)
@@ -91,5 +90,5 @@ def tap_whole(body: bytes) -> Whole:
     try:
         answer = _ANSWER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Whole(None, None)
+        answer = msgspec.convert(object_of(body), _Answer)
     return Whole(answer.model if type(answer.model) is str else None, decode_usage(answer.usage))

@@ -3,7 +3,7 @@ slip and are passed over; only an answer that is none (an error, no choice, no J
 
 from tidegate.dialects.media import media_source
 from tidegate.dialects.openai_chat.citations import decode_annotations, decode_sources
-from tidegate.dialects.openai_chat.fields import NAME, dump_text, object_or_empty, parse, text_or_empty
+from tidegate.dialects.openai_chat.fields import NAME, dump_text, object_or_empty, parse_answer, text_or_empty
 from tidegate.dialects.openai_chat.finish import decode_finish
 from tidegate.dialects.openai_chat.reasoning import blocks_of, sign_call
 from tidegate.dialects.openai_chat.usage import decode_usage, usage_of
@@ -28,7 +28,7 @@ MESSAGE = frozenset(
 def decode_response(body: bytes, origin: Origin) -> Response:
     """The first choice of an answer. `origin` is where it was made."""
     try:
-        raw = parse(body)
+        raw = parse_answer(body)
     except ValueError as error:
         raise GatewayError(upstream_error(f"the provider's answer is not JSON: {error}")) from None
     if type(raw) is not dict:

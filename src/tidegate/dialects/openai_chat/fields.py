@@ -2,11 +2,11 @@
 
 from typing import cast
 
-from tidegate.dialects.values import dump, dump_text, object_or_empty, parse, text_or_empty
+from tidegate.dialects.values import dump, dump_text, object_or_empty, parse, parse_answer, text_or_empty
 from tidegate.ir.content import CacheMark
 from tidegate.ir.json import JsonObject
 
-__all__ = ["NAME", "cache_control", "dump", "dump_text", "object_or_empty", "parse", "take_cache", "text_or_empty"]
+__all__ = ["NAME", "cache_control", "dump", "dump_text", "object_or_empty", "parse", "parse_answer", "take_cache", "text_or_empty"]
 
 NAME = "openai_chat"
 

@@ -16,7 +16,7 @@ from tidegate.dialects.openai_chat.decode_response import (
     plain_reasoning,
     upstream_error,
 )
-from tidegate.dialects.openai_chat.fields import NAME, dump_text, object_or_empty, parse, text_or_empty
+from tidegate.dialects.openai_chat.fields import NAME, dump_text, object_or_empty, parse_answer, text_or_empty
 from tidegate.dialects.openai_chat.finish import decode_finish
 from tidegate.dialects.openai_chat.reasoning import FORMAT, detail_text, is_text, meta, signs, thinking_of_detail
 from tidegate.dialects.openai_chat.stream_calls import StreamCalls
@@ -71,7 +71,7 @@ class ChatStreamDecoder:
                 self._finish()
             return out
         try:
-            chunk = parse(data)
+            chunk = parse_answer(data)
         except ValueError as error:
             # Some providers pad the terminator.
             if data.strip() == _DONE:

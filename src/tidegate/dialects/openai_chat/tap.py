@@ -8,9 +8,10 @@ import msgspec
 
 from tidegate.dialects.base import Whole
 from tidegate.dialects.openai_chat.decode_response import first_choice
-from tidegate.dialects.openai_chat.fields import object_or_empty, parse
+from tidegate.dialects.openai_chat.fields import object_or_empty, parse_answer
 from tidegate.dialects.openai_chat.usage import decode_usage, usage_of
 from tidegate.dialects.openai_errors import error_of
+from tidegate.dialects.values import object_of
 from tidegate.ir.errors import Error
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.usage import Usage
@@ -53,7 +54,7 @@ class ChatTap:
             self.finished = True
             return False
         try:
-            chunk = parse(data)
+            chunk = parse_answer(data)
         except ValueError:
             return False
         if type(chunk) is not dict:
@@ -120,6 +121,6 @@ def tap_whole(body: bytes) -> Whole:
     try:
         answer = _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Whole(None, None)
+        answer = msgspec.convert(object_of(body), _Answer)
     usage = usage_of({"usage": answer.usage, "x_groq": answer.x_groq})
     return Whole(answer.model if type(answer.model) is str else None, None if usage is None else decode_usage(usage, answer.service_tier))
