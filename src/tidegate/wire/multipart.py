@@ -110,6 +110,8 @@ class FormReader:
         if end < 0:
             return False
         head = self._drop(end + 4)[:-4]
+        if self._delimiter in b"\r\n" + head:
+            raise FormError("a boundary stands among the headers of a part")
         self._head = _part(head, self._at)
         self._step = self._data
         return True
