@@ -54,6 +54,7 @@ def listed(org: str, row: ApiKey) -> Listed:
             ends_at=min(ends) / _MICROS if ends else None,
             addresses=tuple(row.addresses),
             times=msgspec.convert(row.times, tuple[Hours, ...]),
+            replaced_at=None if row.overlap_until is None else row.overlap_until / _MICROS,
         ),
     )
     return Listed(key, tuple(owners), state, foreign=row.env == "ext")

@@ -12,9 +12,9 @@ def state_of(row: ApiKey, now: int) -> KeyState:
         return "revoked"
     if row.disabled_at is not None:
         return "disabled"
-    if row.expires_at is not None and row.expires_at <= now:
-        return "expired"
-    return "replaced" if row.overlap_until is not None and row.overlap_until <= now else "active"
+    if row.overlap_until is not None and row.overlap_until <= now:
+        return "replaced"
+    return "expired" if row.expires_at is not None and row.expires_at <= now else "active"
 
 
 def flaw_of_rotation(old: ApiKey, now: int) -> str | None:

@@ -14,6 +14,7 @@ import msgspec
 
 from tidegate.ir.errors import Error, ErrorKind
 from tidegate.policy.bounds import DAYS, Hours
+from tidegate.policy.limits.verdict import moment
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -22,20 +23,30 @@ _FORWARDED = b"x-forwarded-for"
 
 
 class Reach(msgspec.Struct, frozen=True, kw_only=True):
-    """`ends_at` is in Unix seconds; `addresses` are CIDRs. Empty and None are no bound."""
+    """`ends_at` is in Unix seconds, and so is `replaced_at`, after which another key stands in its place.
+    `addresses` are CIDRs. Empty and None are no bound."""
 
     ends_at: float | None = None
     addresses: tuple[str, ...] = ()
     times: tuple[Hours, ...] = ()
+    replaced_at: float | None = None
 
 
 def outside(reach: Reach, name: str, at: float) -> Error | None:
     """Why a key called `name` does not work at that time; None if it does."""
     if reach.ends_at is not None and at >= reach.ends_at:
-        return Error(kind=ErrorKind.AUTHENTICATION, message=f"The gateway key `{name}` has expired. Ask for a new one.", code="key_expired")
+        return _ended(reach.ends_at, reach.replaced_at is not None and at >= reach.replaced_at, name)
     if reach.times and not any(within(hours, at) for hours in reach.times):
         return Error(kind=ErrorKind.PERMISSION, message=f"The key `{name}` does not work at this time of the week.", code="outside_hours")
     return None
+
+
+def _ended(ends_at: float, replaced: bool, name: str) -> Error:
+    if replaced:
+        message = f"The gateway key `{name}` was replaced by a new one, and worked until {moment(ends_at)}. Use the new one."
+        return Error(kind=ErrorKind.AUTHENTICATION, message=message, code="key_replaced")
+    message = f"The gateway key `{name}` expired at {moment(ends_at)}. Ask for a new one."
+    return Error(kind=ErrorKind.AUTHENTICATION, message=message, code="key_expired")
 
 
 def out_of_place(reach: Reach, name: str, address: str) -> Error | None:

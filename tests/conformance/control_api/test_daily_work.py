@@ -15,8 +15,8 @@ async def test_keys_are_listed_by_what_they_are_now_page_by_page(each: World) ->
     at = each.services.now()
     facts: dict[str, list[dict[str, int]]] = {
         "active": [{}, {"expires_at": at + 1}, {"overlap_until": at + 1}],
-        "expired": [{"expires_at": at}, {"expires_at": at - 1, "overlap_until": at - 2}],
-        "replaced": [{"overlap_until": at}],
+        "expired": [{"expires_at": at}, {"expires_at": at - 1, "overlap_until": at + 1}],
+        "replaced": [{"overlap_until": at}, {"expires_at": at - 1, "overlap_until": at - 2}],
         "disabled": [{"disabled_at": at - 5}, {"disabled_at": at - 5, "expires_at": at - 1}],
         "revoked": [{"revoked_at": at - 5}, {"revoked_at": at - 5, "disabled_at": at - 5, "expires_at": at - 1, "overlap_until": at}],
     }

@@ -105,7 +105,12 @@ async def test_an_edit_reads_what_it_changed(database: Database) -> None:
     found = replica.directory.find("k2")
     assert found is not None
     assert found.key.reach is not None
-    assert (found.key.tags, found.key.revision, found.key.reach.ends_at) == (("x",), 2, 9.0)
+    assert (found.key.tags, found.key.revision, found.key.reach.ends_at, found.key.reach.replaced_at) == (("x",), 2, 9.0, None)
+    await edit(database, "k2", overlap_until=8_000_000)
+    assert await replica.watcher.step()
+    found = replica.directory.find("k2")
+    assert found is not None and found.key.reach is not None
+    assert (found.key.reach.ends_at, found.key.reach.replaced_at) == (8.0, 8.0)
 
 
 async def test_whoever_is_disabled_is_off_with_all_keys(database: Database) -> None:

@@ -14,6 +14,15 @@ def test_a_key_ends_at_its_time() -> None:
     found = outside(Reach(ends_at=100.0), "k", 100.0)
     assert found is not None
     assert (found.http_status, found.code) == (401, "key_expired")
+    assert "`k` expired at 1970-01-01T00:01:40Z" in found.message
+
+
+def test_a_key_that_was_rotated_is_told_that_there_is_a_new_one_whatever_ends_first() -> None:
+    reach = Reach(ends_at=100.0, replaced_at=200.0)
+    expired, replaced = outside(reach, "k", 199.0), outside(reach, "k", 200.0)
+    assert expired is not None and replaced is not None
+    assert (expired.code, replaced.http_status, replaced.code) == ("key_expired", 401, "key_replaced")
+    assert "was replaced by a new one" in replaced.message and "worked until 1970-01-01T00:01:40Z" in replaced.message
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ def in_state(state: KeyState, at: int) -> ColumnElement[bool]:
     reasons: dict[KeyState, ColumnElement[bool]] = {
         "revoked": table.revoked_at.is_not(None),
         "disabled": table.disabled_at.is_not(None),
-        "expired": and_(table.expires_at.is_not(None), table.expires_at <= at),
         "replaced": and_(table.overlap_until.is_not(None), table.overlap_until <= at),
+        "expired": and_(table.expires_at.is_not(None), table.expires_at <= at),
     }
     earlier: list[ColumnElement[bool]] = []
     for name, reason in reasons.items():
