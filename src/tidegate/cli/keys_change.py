@@ -46,7 +46,7 @@ class Place(msgspec.Struct, frozen=True):
 
 def revoke(id: Named, /, *, org: Org = None, home: Home = None) -> int:
     """See `texts.REVOKE_KEY`."""
-    found = _located(home, id, org)
+    found = located(home, id, org)
     if isinstance(found, StoredKey):
         try:
             row = store(home).revoke(found.id)
@@ -59,13 +59,13 @@ def revoke(id: Named, /, *, org: Org = None, home: Home = None) -> int:
 
 def disable(id: Named, /, *, org: Org = None, home: Home = None) -> int:
     """See `texts.DISABLE_KEY`."""
-    found = _of_database(_located(home, id, org))
+    found = _of_database(located(home, id, org))
     return _edited(home, found, "disable", lambda row, at: msgspec.structs.replace(row, disabled_at=row.disabled_at or at))
 
 
 def enable(id: Named, /, *, org: Org = None, home: Home = None) -> int:
     """See `texts.ENABLE_KEY`."""
-    found = _of_database(_located(home, id, org))
+    found = _of_database(located(home, id, org))
     return _edited(home, found, "enable", lambda row, _at: msgspec.structs.replace(row, disabled_at=None))
 
 
@@ -74,7 +74,7 @@ def rotate(id: Named, /, *, overlap: Overlap = _DAY, org: Org = None, home: Home
     if overlap > 30 * _DAY:
         complain(f"error: --overlap {overlap}: it is at most {30 * _DAY}, which are 30 days")
         return 1
-    place = _of_database(_located(home, id, org))
+    place = _of_database(located(home, id, org))
     if place is None:
         return 1
 
@@ -100,7 +100,7 @@ def rotate(id: Named, /, *, overlap: Overlap = _DAY, org: Org = None, home: Home
 
 def aws(id: Named, /, *, org: Org = None, home: Home = None) -> int:
     """See `texts.AWS_KEY`."""
-    found = _located(home, id, org)
+    found = located(home, id, org)
     if found is None:
         return 1
     if isinstance(found, StoredKey):
@@ -154,7 +154,7 @@ def _of_database(found: StoredKey | Place | None) -> Place | None:
     return found
 
 
-def _located(home: Path | None, named: str, org: str | None) -> StoredKey | Place | None:
+def located(home: Path | None, named: str, org: str | None) -> StoredKey | Place | None:
     """The one key that has this id or name; None where it is not one, which has been said."""
     try:
         active = [row for row in store(home).peek().keys if row.revoked is None] if org in (None, DEFAULT_ORG) else []

@@ -30,14 +30,18 @@ Key = Annotated[str, Parameter(help="The key; `-` reads it from standard input, 
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One key as it is listed. `created` and `last_used` in Unix seconds; `place` is where it is kept."""
+    """One key as it is listed. `created`, `last_used` and `ends` in Unix seconds; `place` is where it is kept, `owner` whose it is there,
+    and `replaced_by` the id of the one that a rotation made, also while both work."""
 
     id: str
     name: str
     env: str
     place: str
+    owner: str
     created: int
     last_used: int | None
+    ends: int | None
+    replaced_by: str | None
     state: KeyState
     models: list[str]
 
@@ -54,7 +58,8 @@ def list_(*, state: State = None, org: Org = DEFAULT_ORG, json: AsJson = False, 
         if rows is None:
             return 1
         at = now()
-        lines += [_of_database(row, at) for row in rows]
+        new = {row.rotated_from: row.id for row in rows if row.rotated_from is not None}
+        lines += [_of_database(row, at, new.get(row.id)) for row in rows]
     chosen = [line for line in lines if state in (None, line.state)]
     if json:
         for line in chosen:
@@ -62,7 +67,8 @@ def list_(*, state: State = None, org: Org = DEFAULT_ORG, json: AsJson = False, 
     elif not lines:
         complain("No keys yet: `tidegate keys create` makes one, and so does the first `tidegate serve`.")
     else:
-        table([("ID", "NAME", "ENV", "KEPT IN", "CREATED", "LAST USED", "STATE", "MODELS"), *(_cells(line) for line in chosen)])
+        head = ("ID", "NAME", "ENV", "KEPT IN", "OWNER", "CREATED", "LAST USED", "ENDS", "STATE", "MODELS")
+        table([head, *(_cells(line) for line in chosen)])
     return 0
 
 
@@ -135,29 +141,49 @@ def _of_file(row: StoredKey) -> Line:
         name=row.name,
         env=row.env,
         place="keys.json",
+        owner="",
         created=row.created,
         last_used=None,
+        ends=row.revoked,
+        replaced_by=None,
         state="active" if row.revoked is None else "revoked",
         models=list(row.models),
     )
 
 
-def _of_database(row: ApiKey, at: int) -> Line:
+def _of_database(row: ApiKey, at: int, replaced_by: str | None) -> Line:
+    end = ends(row)
     return Line(
         id=row.id,
         name=row.name,
         env=row.env,
         place="database",
+        owner="" if row.owner_kind == "org" else f"{row.owner_kind} {row.owner_id}",
         created=row.created_at // 1_000_000,
         last_used=None if row.last_used_at is None else row.last_used_at // 1_000_000,
+        ends=None if end is None else end // 1_000_000,
+        replaced_by=replaced_by,
         state=state_of(row, at),
         models=row.models,
     )
 
 
 def _cells(line: Line) -> tuple[str, ...]:
-    used = "" if line.last_used is None else moment(line.last_used)
-    return line.id, line.name, line.env, line.place, moment(line.created), used, line.state, ", ".join(line.models) or "all"
+    times = ("" if at is None else moment(at) for at in (line.created, line.last_used, line.ends))
+    models = ", ".join(line.models) or "all"
+    return line.id, line.name, line.env, line.place, line.owner or "-", *times, state_words(line.state, line.replaced_by), models
+
+
+def ends(row: ApiKey) -> int | None:
+    """When a key ends or has ended, in microseconds; None for one without an end. One that is disabled can begin again."""
+    return min((at for at in (row.revoked_at, row.overlap_until, row.expires_at) if at is not None), default=None)
+
+
+def state_words(state: KeyState, replaced_by: str | None) -> str:
+    """With the id of the key that a rotation made."""
+    if replaced_by is None:
+        return state
+    return f"replaced by {replaced_by}" if state == "replaced" else f"{state}, replaced by {replaced_by}"
 
 
 def _models(models: tuple[str, ...] | list[str]) -> str:

@@ -28,6 +28,24 @@ tidegate check staging.yaml
 ```
 """
 
+CREATE_KEY = """Make a key and print it, once.
+
+With no more than a name, models and `live` or `test` it is kept in `keys.json`, needs no database, and works until it is revoked. With
+anything else it is kept in the database: it belongs to an organisation, and there to a team, a user or a service account where one is
+named, and ends after 90 days where `--expires` says nothing else.
+
+The key alone goes to standard output, so that a script can take it. Admin keys of the control API are made by `tidegate users admin-key`.
+
+Examples
+
+```
+tidegate keys create --name ci --model smart --model "anthropic/*"
+export TIDEGATE_KEY=$(tidegate keys create --name laptop --env test)
+tidegate keys create --name indexer --org acme --team search --expires 30d --budget 25/month --limit requests_per_minute=60
+tidegate keys create --name ada --org acme --user ada@example.com --model "claude-*" --tag research
+```
+"""
+
 LIST_KEYS = """List keys: those that were made here, and an organisation's of the database; also those that have ended.
 
 Keys of the configuration file are shown by `tidegate check`.
@@ -37,6 +55,16 @@ Examples
 ```
 tidegate keys list --state active
 tidegate keys list --org acme --json
+```
+"""
+
+SHOW_KEY = """Show a key with everything that is known of it but its secret: whose it is, what it may do, its limits and when it ends.
+
+Examples
+
+```
+tidegate keys show 4fGh71kLmN0p
+tidegate keys show indexer --org acme --json
 ```
 """
 

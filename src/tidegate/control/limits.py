@@ -14,7 +14,7 @@ _NANO = 1_000_000_000
 _MOST_USD = 9_000_000
 """Nano-dollars of a window stay below 2^53, so that every store that counts with doubles is exact."""
 _MOST = 10**12
-_RATES: tuple[tuple[str, What, Per], ...] = (
+RATES: tuple[tuple[str, What, Per], ...] = (
     ("requests_per_minute", "requests", "minute"),
     ("requests_per_hour", "requests", "hour"),
     ("requests_per_day", "requests", "day"),
@@ -23,6 +23,7 @@ _RATES: tuple[tuple[str, What, Per], ...] = (
     ("tokens_per_day", "tokens", "day"),
     ("concurrent", "concurrent", "moment"),
 )
+"""Each setting, of what it is and per which time."""
 
 
 class Limits:
@@ -71,7 +72,7 @@ class Limits:
     def _rates(self, kind: ScopeKind, subject: str, name: str, where: Path, entry: LimitsEntry) -> list[Limit]:
         zone = self._zone(entry.time_zone, where)
         made: list[Limit] = []
-        for field, what, per in _RATES:
+        for field, what, per in RATES:
             amount: int | None = getattr(entry, field)
             if amount is None:
                 continue
@@ -81,7 +82,7 @@ class Limits:
                 Limit(id=f"{name}/{field}", kind=kind, subject=subject, what=what, per=per, amount=amount, mode=entry.mode, zone=zone)
             )
         if not made:
-            self._problems.error(where, "nothing is limited here: " + ", ".join(f"`{field}`" for field, _, _ in _RATES) + " can be")
+            self._problems.error(where, "nothing is limited here: " + ", ".join(f"`{field}`" for field, _, _ in RATES) + " can be")
         return made
 
     def _budget(self, kind: ScopeKind, subject: str, name: str, where: Path, entry: BudgetEntry) -> Limit:
