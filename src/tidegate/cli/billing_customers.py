@@ -20,7 +20,7 @@ app = App(name="customers")
 @app.command(name="list")
 def list_(*, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) -> int:
     """List the customers."""
-    rows = attempt(home, lambda store: everything(store, Tenant(org), Customer))
+    rows = attempt(home, lambda store: everything(store, Tenant(org), Customer), org)
     if rows is None:
         return 1
     if json:
@@ -83,7 +83,7 @@ def create(
             await change.add(row)
         return row.id
 
-    return _said(attempt(home, work))
+    return _said(attempt(home, work, org))
 
 
 @app.command
@@ -121,7 +121,7 @@ def subscribe(customer: str, plan: str, /, *, starts: date, ends: date | None = 
             await change.add(row)
         return row.id
 
-    return _said(attempt(home, work))
+    return _said(attempt(home, work, org))
 
 
 def _refuse(flaw: Flaw | None) -> None:

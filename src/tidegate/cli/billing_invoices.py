@@ -6,20 +6,12 @@ from pathlib import Path
 import msgspec
 from cyclopts import App
 
-from tidegate.adapters.sql.address import BadAddress
-from tidegate.adapters.sql.changes import Changes
-from tidegate.adapters.sql.control_store import SqlControlStore
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.ledger import LedgerStore
-from tidegate.adapters.sql.ready import ready
-from tidegate.adapters.sql.version import Behind
-from tidegate.adapters.system import SystemClock
-from tidegate.cli.database import Unusable, with_database
-from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, everything, new_id, now
+from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, attempt_on, control_store, everything, new_id, now
 from tidegate.cli.options import Home, complain, say, table
 from tidegate.cli.usage import dollars
 from tidegate.control import billing
-from tidegate.control.problems import ConfigError
 from tidegate.policy.billing import Line
 from tidegate.ports import Ledger
 from tidegate.ports.control import ControlStore
@@ -31,7 +23,7 @@ app = App(name="invoices")
 @app.command(name="list")
 def list_(*, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) -> int:
     """List the invoices."""
-    rows = attempt(home, lambda store: everything(store, Tenant(org), Invoice))
+    rows = attempt(home, lambda store: everything(store, Tenant(org), Invoice), org)
     if rows is None:
         return 1
     if json:
@@ -56,7 +48,7 @@ def show(id: str, /, *, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home
         async with store.view(Tenant(org)) as view:
             return _there(id, await view.get(Invoice, id))
 
-    return _shown(attempt(home, work), json=json)
+    return _shown(attempt(home, work, org), json=json)
 
 
 @app.command
@@ -101,7 +93,7 @@ def create(customer: str, month: str, /, *, org: Org = DEFAULT_ORG, json: AsJson
             await change.add(row)
         return row
 
-    return _shown(_attempt(home, work), json=json)
+    return _shown(_attempt(home, work, org), json=json)
 
 
 @app.command
@@ -124,25 +116,20 @@ def finalise(id: str, /, *, org: Org = DEFAULT_ORG, json: AsJson = False, home: 
             computed = await billing.compute(ledger, change, tenant, customer, row.period)
             return await billing.finalise(change, row, computed, now=now(), new_id=new_id("adj"), by="cli")
 
-    return _shown(_attempt(home, work), json=json)
+    return _shown(_attempt(home, work, org), json=json)
 
 
-def _attempt(home: Path | None, work: Callable[[ControlStore, Ledger], Awaitable[Invoice]]) -> Invoice | None:
+def _attempt(home: Path | None, work: Callable[[ControlStore, Ledger], Awaitable[Invoice]], org: str) -> Invoice | None:
     """As `directory.attempt`, with the ledger."""
 
     async def run(database: Database) -> Invoice:
-        await ready(database)
         ledger = LedgerStore(database)
         try:
-            return await work(SqlControlStore(Changes(database, SystemClock())), ledger)
+            return await work(control_store(database), ledger)
         finally:
             await ledger.aclose()
 
-    try:
-        return with_database(home, run)
-    except (BadAddress, Behind, ConfigError, Unusable, ValueError) as error:
-        complain(f"error: {error}")
-        return None
+    return attempt_on(home, run, org)
 
 
 def _there(id: str, row: Invoice | None) -> Invoice:

@@ -18,7 +18,7 @@ _NO_MARKUP = 0.0
 @app.command(name="list")
 def list_(*, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) -> int:
     """List the plans."""
-    rows = attempt(home, lambda store: everything(store, Tenant(org), Plan))
+    rows = attempt(home, lambda store: everything(store, Tenant(org), Plan), org)
     if rows is None:
         return 1
     if json:
@@ -74,7 +74,7 @@ def create(
             await change.add(row)
         return row
 
-    made = attempt(home, work)
+    made = attempt(home, work, org)
     if made is None:
         return 1
     say(made.id)

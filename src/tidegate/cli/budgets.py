@@ -1,24 +1,24 @@
 """`tidegate budgets`: what may be spent, by whom and in which time; how much of it is used."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Literal
 
 import msgspec
 from cyclopts import App, Parameter
 
-from tidegate.adapters.sql.changes import Changes
-from tidegate.adapters.sql.control_store import SqlControlStore
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.limits_windows import SqlWindows
 from tidegate.adapters.system import SystemClock
-from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, attempt_on, everything, new_id, now
-from tidegate.cli.options import Home, say, table
-from tidegate.control.limit_rows import flaws, limit_of
+from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, attempt_on, control_store, everything, new_id, now
+from tidegate.cli.named import subject
+from tidegate.cli.options import Home, say, store, table
+from tidegate.control.limit_rows import PERIODS, flaws, limit_of, zone_of
 from tidegate.policy.limits.leased import Figures
 from tidegate.policy.limits.rules import Charge, charge
 from tidegate.policy.limits.verdict import usd as dollars
-from tidegate.policy.limits.windows import Window, window
+from tidegate.policy.limits.windows import TOTAL, Window, WindowPer, window
 from tidegate.ports.control import Change, ControlStore
 from tidegate.ports.limits import Want
 from tidegate.records import DEFAULT_ORG, LimitRule, Tenant
@@ -34,8 +34,9 @@ _NOBODY = "cli"
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One budget as `--json` prints it. Money in nano-dollars; `used` and `held` are of the running window, None where it has many
-    subjects."""
+    """One budget as `--json` prints it. Money in nano-dollars; `used`, `held` and `left` are of the running window, None where it has many
+    subjects. `held` is what gateways reserve, and is not taken off `left`. `resets_at` is when the next window begins, in the budget's
+    time zone; None for one in total."""
 
     id: str
     name: str
@@ -45,31 +46,37 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     amount: int
     used: int | None
     held: int | None
+    left: int | None
     mode: str
     time_zone: str
+    resets_at: str | None
     disabled: bool
 
 
 @app.command(name="list")
 def list_(*, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) -> int:
-    """List the budgets of an organisation, and what is used of them."""
+    """List the budgets of an organisation: what is used, reserved and left of each, and when its next window begins.
+
+    What is reserved belongs to calls that run and to gateways that spend it without asking for each call. A budget with many subjects (each
+    model, each end user) shows its amount only.
+    """
 
     async def work(database: Database) -> list[Line]:
-        store = SqlControlStore(Changes(database, SystemClock()))
-        rows = await everything(store, Tenant(org), LimitRule, {"measure": "spend"})
+        rows = await everything(control_store(database), Tenant(org), LimitRule, {"measure": "spend"})
         charges = {row.id: found for row in rows if (found := _charge(org, row)) is not None}
         wants = [Want(found, at.start, at.end, 0) for found in charges.values() if (at := _window(found))]
         figures = await SqlWindows(database, _NOBODY, SystemClock()).look(wants)
         return [_line(row, charges.get(row.id), figures) for row in rows]
 
-    lines = attempt_on(home, work)
+    lines = attempt_on(home, work, org)
     if lines is None:
         return 1
     if json:
         for line in lines:
             say(msgspec.json.encode(line).decode())
     else:
-        table([("ID", "NAME", "FOR", "PER", "BUDGET", "USED", "LEFT", "MODE"), *(_cells(line) for line in lines)])
+        head = ("ID", "NAME", "FOR", "PER", "BUDGET", "USED", "RESERVED", "LEFT", "MODE", "NEXT WINDOW", "TIME ZONE")
+        table([head, *(_cells(line) for line in lines)])
     return 0
 
 
@@ -111,7 +118,7 @@ def create(
     scope:
         What it is for.
     id:
-        Which one: an id, or the name of a tag, route, model or end user. Empty for each model or end user.
+        Which one: the id or name of a team, user or key, or the name of a tag, route, model or end user. Empty for each model or end user.
     mode:
         `hard` refuses, `soft` only alerts, `observe` counts.
     alert:
@@ -126,7 +133,8 @@ def create(
         Like `Europe/Berlin`.
     """
 
-    async def work(store: ControlStore) -> str:
+    async def work(control: ControlStore) -> str:
+        of_file = store(home).peek().keys if org == DEFAULT_ORG else ()
         row = LimitRule(
             id=new_id("lim"),
             name=name,
@@ -147,11 +155,12 @@ def create(
             updated_at=now(),
         )
         _check(row)
-        async with store.change(Tenant(org), actor()) as change:
-            await change.add(row)
+        async with control.change(Tenant(org), actor()) as change:
+            whose = await subject(change, scope, id, of_file, Tenant(org))
+            await change.add(msgspec.structs.replace(row, scope_id=whose))
         return row.id
 
-    made = attempt(home, work)
+    made = attempt(home, work, org)
     if made is None:
         return 1
     say(made)
@@ -183,8 +192,8 @@ def edit(
         Switch it on or off.
     """
 
-    async def work(store: ControlStore) -> bool:
-        async with store.change(Tenant(org), actor()) as change:
+    async def work(control: ControlStore) -> bool:
+        async with control.change(Tenant(org), actor()) as change:
             row = await _found(change, budget)
             if usd is not None:
                 row = msgspec.structs.replace(row, amount=_nano(usd))
@@ -196,7 +205,7 @@ def edit(
             await change.replace(row, "limit.update")
         return True
 
-    return 0 if attempt(home, work) else 1
+    return 0 if attempt(home, work, org) else 1
 
 
 @app.command
@@ -209,12 +218,12 @@ def delete(budget: str, /, *, org: Org = DEFAULT_ORG, home: Home = None) -> int:
         Its id.
     """
 
-    async def work(store: ControlStore) -> bool:
-        async with store.change(Tenant(org), actor()) as change:
+    async def work(control: ControlStore) -> bool:
+        async with control.change(Tenant(org), actor()) as change:
             await change.remove(await _found(change, budget))
         return True
 
-    return 0 if attempt(home, work) else 1
+    return 0 if attempt(home, work, org) else 1
 
 
 async def _found(change: Change, id: str) -> LimitRule:
@@ -250,14 +259,19 @@ def _charge(org: str, row: LimitRule) -> Charge | None:
 
 
 def _window(found: Charge) -> Window:
-    per = found.limit.per
-    if per in ("minute", "moment"):
+    return _of_now(found.limit.per, found.limit.zone)
+
+
+def _of_now(per: str, zone: tzinfo) -> Window:
+    if per not in PERIODS["spend"]:
         raise ValueError("no budget has such a window")
-    return window(per, SystemClock().now(), found.limit.zone)
+    return window(msgspec.convert(per, WindowPer), SystemClock().now(), zone)
 
 
 def _line(row: LimitRule, found: Charge | None, figures: dict[tuple[str, int], Figures]) -> Line:
     stands = None if found is None else figures.get((found.key, _window(found).start), Figures(0, 0, 0, 0))
+    zone = zone_of(row.time_zone) or UTC
+    end = _of_now(row.per, zone).end
     return Line(
         id=row.id,
         name=row.name,
@@ -267,13 +281,17 @@ def _line(row: LimitRule, found: Charge | None, figures: dict[tuple[str, int], F
         amount=row.amount,
         used=None if stands is None else stands.used,
         held=None if stands is None else stands.held,
+        left=None if stands is None else max(0, row.amount - stands.used),
         mode="observe" if row.mode == "observe" else "hard" if row.hard else "soft",
         time_zone=row.time_zone,
+        resets_at=None if end == TOTAL.end else datetime.fromtimestamp(end, zone).isoformat(timespec="minutes"),
         disabled=row.disabled_at is not None,
     )
 
 
 def _cells(line: Line) -> tuple[str, ...]:
-    used, left = ("", "") if line.used is None else (dollars(line.used), dollars(max(0, line.amount - line.used)))
+    figures = ("" if nano is None else dollars(nano) for nano in (line.used, line.held, line.left))
     whose = f"{line.scope} {line.scope_id}".strip()
-    return (line.id, line.name, whose, line.per, dollars(line.amount), used, left, "off" if line.disabled else line.mode)
+    opens = "-" if line.resets_at is None else line.resets_at[:16].replace("T", " ")
+    mode = "off" if line.disabled else line.mode
+    return (line.id, line.name, whose, line.per, dollars(line.amount), *figures, mode, opens, line.time_zone)

@@ -28,7 +28,7 @@ SecretFrom = Annotated[
 @app.command(name="list")
 def list_(*, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) -> int:
     """List the credentials of an organisation, without their secrets."""
-    rows = attempt(home, lambda control: everything(control, Tenant(org), Credential))
+    rows = attempt(home, lambda control: everything(control, Tenant(org), Credential), org)
     if rows is None:
         return 1
     if json:
@@ -110,7 +110,7 @@ def create(
             await change.add(opened.seal(org, row, given))
         return row.id
 
-    return said(attempt_on(home, work))
+    return said(attempt_on(home, work, org))
 
 
 @app.command
@@ -138,7 +138,7 @@ def rotate(id: str, /, *, source: SecretFrom = "-", org: Org = DEFAULT_ORG, conf
             await change.replace(opened.seal(org, row, given), "credential.rotate")
         return id
 
-    return said(attempt_on(home, work))
+    return said(attempt_on(home, work, org))
 
 
 @app.command
@@ -194,7 +194,7 @@ def _changed(home: Home, org: str, id: str, work: Callable[[Change], Awaitable[N
             await work(change)
         return id
 
-    return said(attempt(home, run))
+    return said(attempt(home, run, org))
 
 
 async def _load(change: Change, id: str) -> Credential:

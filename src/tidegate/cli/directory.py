@@ -4,7 +4,7 @@ These commands work on the database itself, as whoever may read it could anyway;
 """
 
 import getpass
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -23,8 +23,9 @@ from tidegate.adapters.system_secrets import SystemSecrets
 from tidegate.cli.database import Unusable, with_database
 from tidegate.cli.options import complain, store
 from tidegate.control.problems import ConfigError
-from tidegate.ports.control import ControlStore, Listed
-from tidegate.records import Actor, ListQuery, Scope
+from tidegate.policy.near import did_you_mean
+from tidegate.ports.control import ControlStore, Listed, View
+from tidegate.records import EVERYONE, Actor, ListQuery, Organisation, Scope, Tenant
 
 T = TypeVar("T")
 
@@ -33,6 +34,7 @@ AsJson = Annotated[bool, Parameter(name="--json", negative=(), help="One JSON ob
 
 _ID_LENGTH = 16
 _PAGE = 500
+_SHOWN = 10
 
 
 class NotThere(ValueError):
@@ -61,17 +63,19 @@ def control_store(database: Database) -> ControlStore:
     return SqlControlStore(Changes(database, SystemClock()))
 
 
-def attempt(home: Path | None, work: Callable[[ControlStore], Awaitable[T]]) -> T | None:
-    """What `work` gives; None where it could not be done, which has been said."""
+def attempt(home: Path | None, work: Callable[[ControlStore], Awaitable[T]], org: str | None = None) -> T | None:
+    """What `work` gives; None where it could not be done, which has been said: also where `org` is no organisation that there is."""
 
-    return attempt_on(home, lambda database: work(control_store(database)))
+    return attempt_on(home, lambda database: work(control_store(database)), org)
 
 
-def attempt_on(home: Path | None, work: Callable[[Database], Awaitable[T]]) -> T | None:
+def attempt_on(home: Path | None, work: Callable[[Database], Awaitable[T]], org: str | None = None) -> T | None:
     """The same on the database itself."""
 
     async def run(database: Database) -> T:
         await ready(database)
+        if org is not None:
+            await require_organisation(control_store(database), org)
         return await work(database)
 
     try:
@@ -95,12 +99,32 @@ async def everything(
     control: ControlStore, scope: Scope, kind: type[Listed], only: dict[str, str | tuple[str, ...]] | None = None
 ) -> list[Listed]:
     """All rows of a kind, over all pages."""
+    async with control.view(scope) as view:
+        return await pages(view, kind, only)
+
+
+async def pages(view: View, kind: type[Listed], only: dict[str, str | tuple[str, ...]] | None = None) -> list[Listed]:
+    """The same within a transaction."""
     found: list[Listed] = []
     after: str | None = None
-    async with control.view(scope) as view:
-        while True:
-            page = await view.page(kind, ListQuery(limit=_PAGE, after=after, only=only or {}))
-            found += page.items
-            after = page.cursor
-            if after is None:
-                return found
+    while True:
+        page = await view.page(kind, ListQuery(limit=_PAGE, after=after, only=only or {}))
+        found += page.items
+        after = page.cursor
+        if after is None:
+            return found
+
+
+async def require_organisation(control: ControlStore, id: str) -> None:
+    """Raises `NotThere`."""
+    async with control.view(Tenant(id)) as view:
+        if await view.get(Organisation) is not None:
+            return
+    ids = [row.org_id for row in await everything(control, EVERYONE, Organisation)]
+    raise NotThere(f"there is no organisation `{id}`.{did_you_mean(id, ids)} There is {some([f'`{one}`' for one in ids])}")
+
+
+def some(words: Sequence[str]) -> str:
+    """A list of what there is, for an error: not too long a one."""
+    more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
+    return f"{', '.join(words[:_SHOWN])}{more}" if words else "none"

@@ -15,7 +15,7 @@ from tidegate.cli.asked import checked
 from tidegate.cli.directory import actor, attempt_on, control_store, new_id, now, pepper_of
 from tidegate.cli.keys import failed
 from tidegate.cli.keys_known import moment
-from tidegate.cli.named import found, require_organisation
+from tidegate.cli.named import found
 from tidegate.cli.options import Home, complain, say, store
 from tidegate.cli.usage import nano
 from tidegate.control.api.key_fields import NewKey, check
@@ -114,7 +114,6 @@ def create(
         _check(fields)
         ends, rules = _ends(expires, at), [*map(_limit, limit or ()), *map(_budget, budget or ())]
         control, pepper = control_store(database), await pepper_of(database, home)
-        await require_organisation(control, tenant)
         by = actor()
         created_by = f"{by.kind}/{by.id}"
         async with control.change(tenant, by) as change:
@@ -140,7 +139,7 @@ def create(
                 await change.add(msgspec.structs.replace(rule, scope_id=row.id, created_by=created_by, created_at=at, updated_at=at))
         return row, token
 
-    made = attempt_on(home, work)
+    made = attempt_on(home, work, tenant.org_id)
     if made is None:
         return 1
     row, token = made

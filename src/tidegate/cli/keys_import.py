@@ -14,7 +14,7 @@ from tidegate.control.config import PriorityName
 from tidegate.control.foreign_keys import ForeignKey, read_keys
 from tidegate.policy.keys import ID_LENGTH, digest_of_hash, token_digest
 from tidegate.ports.control import ControlStore
-from tidegate.records import DEFAULT_ORG, ApiKey, Organisation, Team, Tenant
+from tidegate.records import DEFAULT_ORG, ApiKey, Team, Tenant
 
 _LARGEST = 16 << 20
 _TOLD = 20
@@ -43,7 +43,7 @@ def import_(file: File, /, *, org: Org = DEFAULT_ORG, team: TeamId = None, prior
         pepper = await pepper_of(database, home)
         return await _stored(control_store(database), Tenant(org), team, priority, found, pepper)
 
-    ids = attempt_on(home, work)
+    ids = attempt_on(home, work, org)
     if ids is None:
         return 1
     for id in ids:
@@ -60,8 +60,6 @@ async def _stored(
     digests = [token_digest(pepper, key.value) if key.value else digest_of_hash(pepper, key.sha256) for key in found]
     ids: list[str] = []
     async with control.change(tenant, by) as change:
-        if await change.get(Organisation) is None:
-            raise NotThere(f"there is no organisation `{tenant.org_id}`: `tidegate orgs list` shows them")
         if team is not None and await change.get(Team, team) is None:
             raise NotThere(f"there is no team `{team}` here: `tidegate teams list` shows them")
         present = await change.digests_there(digests)

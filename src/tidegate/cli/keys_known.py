@@ -54,7 +54,7 @@ def list_(*, state: State = None, org: Org = DEFAULT_ORG, json: AsJson = False, 
     except (BadAddress, ConfigError, KeyStoreError, OSError) as error:
         return failed(error)
     if is_there:
-        rows = attempt_on(home, lambda database: everything(control_store(database), Tenant(org), ApiKey))
+        rows = attempt_on(home, lambda database: everything(control_store(database), Tenant(org), ApiKey), org)
         if rows is None:
             return 1
         at = now()

@@ -3,8 +3,10 @@
 import msgspec
 from cyclopts import App
 
+from tidegate.cli.asked import checked
 from tidegate.cli.directory import AsJson, NotThere, actor, attempt, everything, new_id, now
 from tidegate.cli.options import Home, complain, say, table
+from tidegate.control.api.orgs import NewOrg
 from tidegate.ports.control import ControlStore
 from tidegate.records import DEFAULT_ORG, EVERYONE, Organisation, Tenant
 
@@ -42,9 +44,10 @@ def create(name: str, /, *, id: str | None = None, home: Home = None) -> int:
     id:
         Small letters, digits and dashes; drawn where it is not given.
     """
-    row = Organisation(org_id=id or new_id("org"), name=name, created_at=now(), updated_at=now())
 
     async def work(store: ControlStore) -> Organisation:
+        asked = checked({"name": name, "id": id}, NewOrg)
+        row = Organisation(org_id=asked.id or new_id("org"), name=asked.name, created_at=now(), updated_at=now())
         async with store.change(Tenant(DEFAULT_ORG), actor()) as change:
             await change.add_organisation(row)
         return row
@@ -64,7 +67,7 @@ def disable(id: str, /, *, home: Home = None) -> int:
     if id == DEFAULT_ORG:
         complain("error: the organisation `default` cannot be disabled")
         return 1
-    return _said(attempt(home, lambda store: _set(store, id, now())))
+    return _said(attempt(home, lambda store: _set(store, id, now()), id))
 
 
 @app.command
@@ -76,7 +79,7 @@ def enable(id: str, /, *, home: Home = None) -> int:
     id:
         The organisation's id.
     """
-    return _said(attempt(home, lambda store: _set(store, id, None)))
+    return _said(attempt(home, lambda store: _set(store, id, None), id))
 
 
 async def _set(store: ControlStore, id: str, disabled_at: int | None) -> Organisation:

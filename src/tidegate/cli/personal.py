@@ -97,7 +97,7 @@ def _export(subject: Subject, org: str, home: Home) -> int:
             if after is None:
                 return 0
 
-    code = attempt_on(home, work)
+    code = attempt_on(home, work, org)
     return 1 if code is None else code
 
 
@@ -120,7 +120,7 @@ def _erase(subject: Subject, org: str, home: Home, *, yes: bool) -> int:
         counts = await Erasing(changes).sweep(tenant, row)
         return msgspec.structs.replace(row, counts=counts)
 
-    row = attempt_on(home, work)
+    row = attempt_on(home, work, org)
     if row is None:
         return 1
     complain(f"{sum(row.counts.values()):,} rows are without this name already: it is `{row.pseudonym}` there.")

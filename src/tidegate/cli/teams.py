@@ -3,8 +3,11 @@
 import msgspec
 from cyclopts import App
 
-from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, everything, new_id, now
+from tidegate.cli.asked import checked
+from tidegate.cli.directory import AsJson, Org, actor, attempt, everything, new_id, now
+from tidegate.cli.named import found
 from tidegate.cli.options import Home, say, table
+from tidegate.control.api.teams import NewTeam
 from tidegate.ports.control import ControlStore
 from tidegate.records import DEFAULT_ORG, Team, TeamMember, Tenant, User
 
@@ -14,7 +17,7 @@ app = App(name="teams")
 @app.command(name="list")
 def list_(*, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) -> int:
     """List the teams of an organisation."""
-    rows = attempt(home, lambda store: everything(store, Tenant(org), Team))
+    rows = attempt(home, lambda store: everything(store, Tenant(org), Team), org)
     if rows is None:
         return 1
     if json:
@@ -40,14 +43,14 @@ def create(name: str, /, *, org: Org = DEFAULT_ORG, home: Home = None) -> int:
     name:
         For people; no two teams of an organisation have the same.
     """
-    row = Team(id=new_id("team"), name=name, created_at=now(), updated_at=now())
 
     async def work(store: ControlStore) -> str:
+        row = Team(id=new_id("team"), name=checked({"name": name}, NewTeam).name, created_at=now(), updated_at=now())
         async with store.change(Tenant(org), actor()) as change:
             await change.add(row)
         return row.id
 
-    id = attempt(home, work)
+    id = attempt(home, work, org)
     if id is None:
         return 1
     say(id)
@@ -61,17 +64,16 @@ def add(team: str, user: str, /, *, org: Org = DEFAULT_ORG, home: Home = None) -
     Parameters
     ----------
     team:
-        The team's id.
+        The team, by id or name.
     user:
-        The user's id.
+        The user, by id, email or name.
     """
 
     async def work(store: ControlStore) -> bool:
         async with store.change(Tenant(org), actor()) as change:
-            if await change.get(Team, team) is None or await change.get(User, user) is None:
-                raise NotThere("there is no such team or no such user: `tidegate teams list` and `tidegate users list` show them")
-            if await change.get(TeamMember, team, user) is None:
-                await change.add(TeamMember(team_id=team, user_id=user, created_at=now()))
+            into, who = await found(change, Team, team, Tenant(org)), await found(change, User, user, Tenant(org))
+            if await change.get(TeamMember, into.id, who.id) is None:
+                await change.add(TeamMember(team_id=into.id, user_id=who.id, created_at=now()))
         return True
 
-    return 0 if attempt(home, work) else 1
+    return 0 if attempt(home, work, org) else 1

@@ -8,8 +8,11 @@ from cyclopts import App
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.system_secrets import SystemSecrets
 from tidegate.cli import texts
-from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, attempt_on, control_store, everything, new_id, now, pepper_of
+from tidegate.cli.asked import checked
+from tidegate.cli.directory import AsJson, Org, actor, attempt, attempt_on, control_store, everything, new_id, now, pepper_of
+from tidegate.cli.named import found
 from tidegate.cli.options import Home, complain, said, say, table
+from tidegate.control.api.users import NewUser
 from tidegate.policy.keys import ID_LENGTH, SECRET_LENGTH, format_token, token_digest
 from tidegate.policy.roles import GATEWAY, flaw_of_scope, org_scope, within
 from tidegate.ports.control import ControlStore
@@ -25,7 +28,7 @@ app.command("tidegate.cli.personal:erase_user", name="erase", help=texts.ERASE_U
 @app.command(name="list")
 def list_(*, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) -> int:
     """List the users of an organisation."""
-    rows = attempt(home, lambda control: everything(control, Tenant(org), User))
+    rows = attempt(home, lambda control: everything(control, Tenant(org), User), org)
     if rows is None:
         return 1
     if json:
@@ -56,14 +59,15 @@ def create(name: str, /, *, email: str | None = None, org: Org = DEFAULT_ORG, ho
     email:
         No two users of an organisation have the same.
     """
-    row = User(id=new_id("user"), name=name, email=email, created_at=now(), updated_at=now())
 
     async def work(control: ControlStore) -> str:
+        asked = checked({"name": name, "email": email}, NewUser)
+        row = User(id=new_id("user"), name=asked.name, email=asked.email, created_at=now(), updated_at=now())
         async with control.change(Tenant(org), actor()) as change:
             await change.add(row)
         return row.id
 
-    return said(attempt(home, work))
+    return said(attempt(home, work, org))
 
 
 @app.command
@@ -79,7 +83,7 @@ def grant(user: str, role: RoleName, /, *, scope: str | None = None, org: Org = 
     Parameters
     ----------
     user:
-        The user's id.
+        The user, by id, email or name.
     scope:
         `org/<id>`, `org/<id>/team/<id>`, or `gateway` for the operator; the whole organisation where it is not given.
     """
@@ -94,15 +98,20 @@ def grant(user: str, role: RoleName, /, *, scope: str | None = None, org: Org = 
     async def work(control: ControlStore) -> str:
         by = actor()
         async with control.change(Tenant(org), by) as change:
-            if await change.get(User, user) is None:
-                raise _nobody(user)
-            created_by = f"{by.kind}/{by.id}"
-            id = new_id("rb")
-            row = RoleBinding(id=id, subject_kind="user", subject_id=user, role=role, scope=chosen, created_by=created_by, created_at=now())
+            who = await found(change, User, user, Tenant(org))
+            row = RoleBinding(
+                id=new_id("rb"),
+                subject_kind="user",
+                subject_id=who.id,
+                role=role,
+                scope=chosen,
+                created_by=f"{by.kind}/{by.id}",
+                created_at=now(),
+            )
             await change.add(row)
-        return id
+        return row.id
 
-    return said(attempt(home, work))
+    return said(attempt(home, work, org))
 
 
 @app.command
@@ -114,7 +123,7 @@ def admin_key(user: str, /, *, name: str = "admin", org: Org = DEFAULT_ORG, home
     Parameters
     ----------
     user:
-        The user's id.
+        The user, by id, email or name.
     name:
         What the key is for.
     """
@@ -125,16 +134,15 @@ def admin_key(user: str, /, *, name: str = "admin", org: Org = DEFAULT_ORG, home
     async def work(database: Database) -> str:
         by, pepper = actor(), await pepper_of(database, home)
         async with control_store(database).change(Tenant(org), by) as change:
-            if await change.get(User, user) is None:
-                raise _nobody(user)
+            who = await found(change, User, user, Tenant(org))
             row = ApiKey(
                 id=public,
                 name=name,
                 env="adm",
                 digest=token_digest(pepper, token),
                 owner_kind="user",
-                owner_id=user,
-                user_id=user,
+                owner_id=who.id,
+                user_id=who.id,
                 created_by=f"{by.kind}/{by.id}",
                 created_at=now(),
                 updated_at=now(),
@@ -142,11 +150,7 @@ def admin_key(user: str, /, *, name: str = "admin", org: Org = DEFAULT_ORG, home
             await change.add(row)
         return token
 
-    made = attempt_on(home, work)
+    made = attempt_on(home, work, org)
     if made is not None:
         complain(f"Made the admin key {public}. It is not shown again:")
     return said(made)
-
-
-def _nobody(user: str) -> NotThere:
-    return NotThere(f"there is no user `{user}` here: `tidegate users list` shows them")

@@ -40,7 +40,7 @@ Id = Annotated[str, Parameter(help="The webhook's id.")]
 @app.command(name="list")
 def list_(*, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) -> int:
     """List the webhooks of an organisation, of their addresses only the host."""
-    rows = attempt_on(home, lambda database: everything(_store(database), Tenant(org), StoredWebhook))
+    rows = attempt_on(home, lambda database: everything(_store(database), Tenant(org), StoredWebhook), org)
     if rows is None:
         return 1
     short = [msgspec.structs.replace(row, url=origin_of(row.url)) for row in rows]
@@ -60,7 +60,7 @@ def show(id: Id, /, *, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home 
         async with control.view(Tenant(org)) as view:
             return _there(await view.get(StoredWebhook, id), id)
 
-    row = attempt_on(home, lambda database: work(_store(database)))
+    row = attempt_on(home, lambda database: work(_store(database)), org)
     if row is None:
         return 1
     if json:
@@ -116,7 +116,7 @@ def create(
             await change.add(row)
         return row.id
 
-    return said(attempt_on(home, work))
+    return said(attempt_on(home, work, org))
 
 
 @app.command
@@ -166,7 +166,7 @@ def secret(id: Id, /, *, org: Org = DEFAULT_ORG, home: Home = None) -> int:
             row = _there(await view.get(StoredWebhook, id), id)
         return webhook_secret(await pepper_of(database, home), org, row.id, row.version)
 
-    return said(attempt_on(home, work))
+    return said(attempt_on(home, work, org))
 
 
 @app.command
@@ -180,7 +180,7 @@ def rotate(id: Id, /, *, org: Org = DEFAULT_ORG, home: Home = None) -> int:
             row = await change.replace(msgspec.structs.replace(row, version=row.version + 1), "webhook.rotate")
         return webhook_secret(pepper, org, row.id, row.version)
 
-    return said(attempt_on(home, work))
+    return said(attempt_on(home, work, org))
 
 
 @app.command
@@ -199,7 +199,7 @@ def test(id: Id, /, *, org: Org = DEFAULT_ORG, config: ConfigPath = None, home: 
             raise ValueError(f"{origin_of(row.url)} did not take it: {failure}") from None
         return f"{origin_of(row.url)} took the message."
 
-    return said(attempt_on(home, work))
+    return said(attempt_on(home, work, org))
 
 
 @app.command
@@ -218,7 +218,7 @@ def _changed(home: Home, org: str, id: str, work: Callable[[Change], Awaitable[N
             await work(change)
         return id
 
-    return attempt_on(home, run)
+    return attempt_on(home, run, org)
 
 
 async def _load(change: Change, id: str) -> StoredWebhook:

@@ -70,10 +70,12 @@ def test_what_is_not_there_is_said(home: Path, capsys: Capture) -> None:
 
 
 def test_no_customer_is_made_of_nobody(home: Path, capsys: Capture) -> None:
+    assert main(["orgs", "create", "Other", "--id", "other"]) == 0
     for kind, subject, more, words in (
         ("team", "team_x", (), "no such team"),
         ("organisation", "acme", (), "no such organisation"),
-        ("organisation", "default", ("--org", "acme"), "customers of the operator"),
+        ("organisation", "default", ("--org", "acme"), "there is no organisation `acme`"),
+        ("organisation", "default", ("--org", "other"), "customers of the operator"),
         ("end_user", "u1", ("--time-zone", "Mars"), "no time zone"),
         ("end_user", "u1", ("--email", "nobody"), "e-mail address"),
         ("end_user", "", (), "subject"),
