@@ -1,6 +1,6 @@
 """The `Upstream` port over HTTP/1.1: pooled connections to each origin.
 
-No ambient proxies, no cookies, no redirects (a redirect would carry a credential elsewhere), nothing decompressed that was not asked for.
+No ambient proxies, no cookies, no redirects (a redirect would carry a credential elsewhere), nothing compressed is asked for.
 One timer watches the silence of all connections, so that a call pays for none of its own.
 """
 
@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 from tidegate.adapters.egress import Resolve, resolve
 from tidegate.adapters.http_connection import ROOM, Connection
 from tidegate.adapters.http_dial import Dialer, Origin
+from tidegate.adapters.http_inflated import inflated
 from tidegate.adapters.http_upload import send_upload
 from tidegate.policy.egress import Egress
 from tidegate.policy.snapshot import Upstream as UpstreamConfig
-from tidegate.ports import Unsent, Upload, UpstreamFailure
+from tidegate.ports import Unsent, Upload, UpstreamAnswer, UpstreamFailure
 
 KEEP_ALIVE = 30.0
 """Seconds that an idle connection is kept: shorter than the load balancers in front of the providers (60 s and more) keep theirs."""
@@ -52,7 +53,7 @@ class HttpUpstream:
         method: str = "POST",
         within: float = math.inf,
         may_repeat: Callable[[], bool] | None = None,
-    ) -> "HttpAnswer":
+    ) -> UpstreamAnswer:
         """Sends a request and waits for the head of the answer. Raises `UpstreamFailure`."""
         origin, target = self._place(url, config)
         head = self._head(origin, f"{method} {target}", headers)
@@ -91,7 +92,8 @@ class HttpUpstream:
                 connection.patience = times.idle
                 connection.deadline = self._loop.time() + times.idle
                 self._watch(connection.deadline)
-            return HttpAnswer(self, connection)
+            answer = HttpAnswer(self, connection)
+            return inflated(answer) if "content-encoding" in answer.headers else answer
 
     def _place(self, url: str, config: UpstreamConfig) -> tuple[Origin, str]:
         key = (url, config.proxy, config.ca_file, config.egress)

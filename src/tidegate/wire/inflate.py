@@ -39,45 +39,92 @@ def inflate(data: bytes, encoding: bytes, limit: int) -> bytes:
     most = min(limit, max(STEP, MOST_TIMES * len(data)))
     pieces: list[bytes] = []
     size = 0
-    steps = _of_zstd(data) if encoding == b"zstd" else _of_zlib(data, encoding)
-    try:
-        for piece in steps:
-            size += len(piece)
-            if size > most:
-                raise InflatedTooLong(most)
-            pieces.append(piece)
-    except (zlib.error, zstd.ZstdError):
-        raise InflateError("the body is not of its encoding") from None
+    inflater = Inflater(encoding)
+    for piece in inflater.feed(data):
+        size += len(piece)
+        if size > most:
+            raise InflatedTooLong(most)
+        pieces.append(piece)
+    inflater.end()
     return b"".join(pieces)
 
 
-def _of_zlib(data: bytes, encoding: bytes) -> Generator[bytes]:
-    window = _FORMATS[encoding]
-    if encoding == b"deflate" and not _is_zlib(data):
-        window = -15  # what some clients call deflate has no head
-    machine = zlib.decompressobj(window)
-    rest = data
-    while not machine.eof:
-        piece = machine.decompress(rest, STEP)
-        rest = machine.unconsumed_tail
-        if not piece and not rest and not machine.eof:
+class Inflater:
+    """A body that comes piece by piece. `encoding` is one of `ENCODINGS`."""
+
+    __slots__ = ("_encoding", "_head", "_machine")
+
+    def __init__(self, encoding: bytes) -> None:
+        self._encoding = encoding
+        self._head = b""
+        self._machine: _Zlib | _Zstd | None = None
+
+    def feed(self, data: bytes) -> Generator[bytes]:
+        """What has become of the body with `data`, in steps of at most `STEP` bytes. Raises `InflateError`."""
+        data, self._head = self._head + data, b""
+        if self._machine is None:
+            if self._encoding == b"deflate" and len(data) < 2:
+                self._head = data
+                return
+            self._machine = _Zstd() if self._encoding == b"zstd" else _Zlib(_window(self._encoding, data))
+        try:
+            yield from self._machine.feed(data)
+        except (zlib.error, zstd.ZstdError):
+            raise InflateError("the body is not of its encoding") from None
+
+    def end(self) -> None:
+        """Nothing more comes. Raises `InflateError` where something is missing."""
+        if self._machine is None or not self._machine.eof:
             raise InflateError("the compressed body ends too early")
-        yield piece
-    if machine.unused_data or rest:
-        raise InflateError("something follows the compressed body")
 
 
-def _of_zstd(data: bytes) -> Generator[bytes]:
-    machine = zstd.ZstdDecompressor(options=_ZSTD_WINDOW)
-    rest = data
-    while not machine.eof:
-        if not rest and machine.needs_input:
-            raise InflateError("the compressed body ends too early")
-        yield machine.decompress(rest, STEP)
-        rest = b""
-    if machine.unused_data:
-        raise InflateError("something follows the compressed body")
+def _window(encoding: bytes, data: bytes) -> int:
+    if encoding == b"deflate" and not (data[0] & 0x0F == 8 and int.from_bytes(data[:2]) % 31 == 0):
+        return -15  # what some clients call deflate has no head
+    return _FORMATS[encoding]
 
 
-def _is_zlib(data: bytes) -> bool:
-    return len(data) >= 2 and data[0] & 0x0F == 8 and int.from_bytes(data[:2]) % 31 == 0
+class _Zlib:
+    __slots__ = ("_machine",)
+
+    def __init__(self, window: int) -> None:
+        self._machine = zlib.decompressobj(window)
+
+    @property
+    def eof(self) -> bool:
+        return self._machine.eof
+
+    def feed(self, data: bytes) -> Generator[bytes]:
+        machine, rest = self._machine, data
+        while not machine.eof:
+            piece = machine.decompress(rest, STEP)
+            rest = machine.unconsumed_tail
+            if piece:
+                yield piece
+            if not rest and len(piece) < STEP:
+                break
+        if machine.eof and (machine.unused_data or rest):
+            raise InflateError("something follows the compressed body")
+
+
+class _Zstd:
+    __slots__ = ("_machine",)
+
+    def __init__(self) -> None:
+        self._machine = zstd.ZstdDecompressor(options=_ZSTD_WINDOW)
+
+    @property
+    def eof(self) -> bool:
+        return self._machine.eof
+
+    def feed(self, data: bytes) -> Generator[bytes]:
+        machine, rest = self._machine, data
+        while not machine.eof:
+            piece = machine.decompress(rest, STEP)
+            rest = b""
+            if piece:
+                yield piece
+            if machine.needs_input:
+                break
+        if machine.eof and (machine.unused_data or rest):
+            raise InflateError("something follows the compressed body")

@@ -1,6 +1,7 @@
 """The adapter against a socket that does what the test says, byte by byte."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -108,12 +109,17 @@ async def test_redirects_are_answers_and_cookies_are_forgotten() -> None:
         assert b"cookie" not in server.heads[1].lower()
 
 
-async def test_compressed_bytes_come_as_they_are() -> None:
+async def test_what_comes_compressed_though_it_was_not_asked_for_is_inflated() -> None:
     async def compressed(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\n\x1f\x8b!")
+        body = gzip.compress(b"hello")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
 
     async with serving(compressed) as (server, upstream):
-        assert await (await upstream.open(config(), server.url, {}, b"", stream=False)).read(100) == b"\x1f\x8b!"
+        for _ in range(2):
+            answer = await upstream.open(config(), server.url, {}, b"", stream=False)
+            assert await answer.read(100) == b"hello"
+            answer.close()
+    assert server.connections == 1
 
 
 async def test_an_answer_longer_than_the_limit() -> None:
