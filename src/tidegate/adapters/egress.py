@@ -104,7 +104,8 @@ class EgressClient:
         await connect(place, addresses, lambda: connection, self._context if place.secure else None)
         try:
             connection.send(head, body, seconds)
-            await connection.wait_head()
+            while not connection.is_head_complete:
+                await connection.changed()
             data = bytearray()
             while piece := await connection.piece():
                 data += piece

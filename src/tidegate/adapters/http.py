@@ -27,6 +27,7 @@ _STALE = 1.0
 """Seconds after sending in which a kept connection that dies was closed already; one that dies later may have cost an answer."""
 _REMEMBERED = 1024
 _Key = tuple[bool, str, str | None, str | None, Egress | None]
+_Place = tuple[str, str | None, str | None, Egress | None]
 
 
 class HttpUpstream:
@@ -37,9 +38,10 @@ class HttpUpstream:
         self._dialer = Dialer(resolver)
         self._room = memoryview(bytearray(ROOM))
         self._idle: dict[_Key, list[Connection]] = {}
-        self._open: dict[Connection, _Key] = {}
-        self._places: dict[tuple[str, str | None, str | None, Egress | None], tuple[Origin, str]] = {}
-        self._heads: dict[tuple[_Key, str, tuple[tuple[str, str], ...]], bytes] = {}
+        self._open: dict[Connection, list[Connection]] = {}
+        """Each with its pool: the idle ones of its origin."""
+        self._places: dict[_Place, tuple[Origin, str]] = {}
+        self._lines: dict[tuple[str, _Place, tuple[tuple[str, str], ...]], tuple[Origin, list[Connection], bytes]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     async def open(
@@ -55,21 +57,20 @@ class HttpUpstream:
         may_repeat: Callable[[], bool] | None = None,
     ) -> UpstreamAnswer:
         """Sends a request and waits for the head of the answer. Raises `UpstreamFailure`."""
-        origin, target = self._place(url, config)
-        head = self._head(origin, f"{method} {target}", headers)
+        origin, idle, head = self._line(config, method, url, headers)
         upload = None if isinstance(body, bytes) else body
         times = config.timeouts
         until = self._loop.time() + within
         while True:
             # An upload cannot be sent twice, as is needed where a kept connection turns out to be closed.
-            connection = None if upload is not None else self._pooled(origin)
+            connection = None if upload is not None else _pooled(idle)
             if connection is None:
                 connection = Connection(self._loop, self._forget, self._room)
                 try:
                     await self._dialer.dial(origin, connection, min(times.connect, within))
                 except asyncio.CancelledError:
                     raise Unsent from None
-            self._open[connection] = origin.key
+                self._open[connection] = idle
             sent = self._loop.time()
             connection.until, connection.within = until, within
             if isinstance(body, bytes):
@@ -78,7 +79,8 @@ class HttpUpstream:
             try:
                 if upload is not None:
                     await send_upload(connection, head, upload, times.answer)
-                await connection.wait_head()
+                while not connection.is_head_complete:
+                    await connection.changed()
             except UpstreamFailure:
                 # A kept connection that its peer had closed meanwhile: nothing was read, so the request is sent once more on a new one.
                 fresh = connection.exchanges <= 1 or connection.received > 0 or self._loop.time() - sent > _STALE
@@ -95,45 +97,38 @@ class HttpUpstream:
             answer = HttpAnswer(self, connection)
             return inflated(answer) if "content-encoding" in answer.headers else answer
 
-    def _place(self, url: str, config: UpstreamConfig) -> tuple[Origin, str]:
-        key = (url, config.proxy, config.ca_file, config.egress)
-        known = self._places.get(key)
+    def _line(self, config: UpstreamConfig, method: str, url: str, headers: Mapping[str, str]) -> tuple[Origin, list[Connection], bytes]:
+        """Where a request goes, what is idle there, and its head with a place for its length. Calls of one target mostly have the same
+        headers."""
+        place = (url, config.proxy, config.ca_file, config.egress)
+        key = (method, place, tuple(headers.items()))
+        known = self._lines.get(key)
+        if known is None:
+            if len(self._lines) >= _REMEMBERED:
+                self._lines.clear()
+            origin, target = self._place(place)
+            head = _head(origin, f"{method} {target}", headers)
+            known = self._lines[key] = (origin, self._idle.setdefault(origin.key, []), head)
+        return known
+
+    def _place(self, place: _Place) -> tuple[Origin, str]:
+        known = self._places.get(place)
         if known is None:
             if len(self._places) >= _REMEMBERED:
                 self._places.clear()
-            origin = Origin(url, config.proxy, config.ca_file, config.egress)
-            parts = urlsplit(url)
+            origin, parts = Origin(*place), urlsplit(place[0])
             target = f"{origin.target_prefix}{parts.path or '/'}" + (f"?{parts.query}" if parts.query else "")
-            known = self._places[key] = (origin, target)
+            known = self._places[place] = (origin, target)
         return known
-
-    def _head(self, origin: Origin, target: str, headers: Mapping[str, str]) -> bytes:
-        """The head of a request, with a place for its length. Calls of one target mostly have the same headers."""
-        key = (origin.key, target, tuple(headers.items()))
-        known = self._heads.get(key)
-        if known is None:
-            if len(self._heads) >= _REMEMBERED:
-                self._heads.clear()
-            known = self._heads[key] = _head(origin, target, headers)
-        return known
-
-    def _pooled(self, origin: Origin) -> Connection | None:
-        idle = self._idle.get(origin.key)
-        while idle:
-            connection = idle.pop()
-            if not connection.is_closed:
-                return connection
-        return None
 
     def done(self, connection: Connection) -> None:
         """The exchange is over: the connection goes back to its pool, or is closed."""
-        key = self._open.get(connection)
-        if connection.finish() and key is not None:
-            self._idle.setdefault(key, []).append(connection)
+        idle = self._open.get(connection)
+        if connection.finish() and idle is not None:
+            idle.append(connection)
 
     def _forget(self, connection: Connection) -> None:
-        key = self._open.pop(connection, None)
-        idle = self._idle.get(key) if key is not None else None
+        idle = self._open.pop(connection, None)
         if idle is not None and connection in idle:
             idle.remove(connection)
 
@@ -220,6 +215,14 @@ class HttpAnswer:
         connection, self._connection = self._connection, None
         if connection is not None:
             self._pool.done(connection)
+
+
+def _pooled(idle: list[Connection]) -> Connection | None:
+    while idle:
+        connection = idle.pop()
+        if not connection.is_closed:
+            return connection
+    return None
 
 
 def _timed_out(connection: Connection) -> bool:

@@ -7,7 +7,7 @@ Written here because it is on the path of every call: a general client costs sev
 import asyncio
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import cast
 
@@ -18,7 +18,7 @@ from tidegate.ports import UpstreamFailure
 ROOM = 32 << 10
 """Bytes that are read at once."""
 BUFFER = 64 << 10
-"""Bytes of an answer that wait for their reader before the socket is left alone."""
+"""Bytes of an answer, with HTTP's framing, that wait for their reader before the socket is left alone."""
 HEAD_LIMIT = 64 << 10
 """Bytes of an answer's headers."""
 WRITE_STALL = 30.0
@@ -31,8 +31,8 @@ _LONGEST_PING = 96
 
 
 class Connection(asyncio.BufferedProtocol):
-    """Carries one exchange at a time: `send`, `wait_head`, then `piece` until it gives nothing. A failure is kept in `failure` and raised
-    by whatever waits. `patience` is how long the provider may be silent, in seconds; `deadline` is when that ends, in loop time. Before the
+    """Carries one exchange at a time: `send`, `changed` until the head is there, then `piece` until it gives nothing. A failure is kept in
+    `failure` and raised by whatever waits. `patience` is how long the provider may be silent, in seconds; `deadline` is when that ends, in loop time. Before the
     head is complete its pieces put nothing off: a head that drips is silence. Nothing puts off `until`, which is `within` seconds after the
     start. Once content `flows`, pings are silence too."""
 
@@ -42,11 +42,14 @@ class Connection(asyncio.BufferedProtocol):
         self._lost = lost
         self._room = memoryview(bytearray(ROOM)) if room is None else room
         self._transport: asyncio.Transport | None = None
-        self._fields: list[tuple[bytes, bytes]] = []
+        self._fields: dict[bytes, bytes] = {}
+        self._pieces: list[bytes] = []
+        # httptools calls these for each header, of which the last of a name holds, and for each part of the body.
+        self.on_header = self._fields.__setitem__
+        self.on_body = self._pieces.append
         self._parser = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
         self._give: Callable[[bytes], bool] | None = None
-        self._pieces: list[bytes] = []
         self._buffered = 0
         self._paused = False
         self._framed = False
@@ -92,20 +95,22 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.write(piece)
         self.deadline = self._loop.time() + self.patience
         while self._is_congested and not self.is_head_complete:
-            await self._wait()
+            await self.changed()
         return not self.is_head_complete
 
-    async def wait_head(self) -> None:
-        """Until the head of the answer is there. Raises `UpstreamFailure`."""
-        while not self.is_head_complete:
-            await self._wait()
+    def changed(self) -> Awaitable[None]:
+        """Until something has come, or there is room for more. Raises `UpstreamFailure`."""
+        if self.failure is not None:
+            raise self.failure
+        self._waiter = self._loop.create_future()
+        return self._waiter
 
     async def piece(self) -> bytes:
         """What has come of the body since the last piece; nothing at its end. Raises `UpstreamFailure`."""
         while not self._pieces:
             if self.is_complete:
                 return b""
-            await self._wait()
+            await self.changed()
         data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces.clear()
         self._buffered = 0
@@ -113,8 +118,8 @@ class Connection(asyncio.BufferedProtocol):
         return data
 
     def whole(self) -> bytes | None:
-        """The body, where all of it is there in one piece and nobody has begun to read it."""
-        return self._pieces[0] if self.is_complete and len(self._pieces) == 1 and len(self._pieces[0]) == self._buffered else None
+        """The rest of the body, where all of it is there in one piece."""
+        return self._pieces[0] if self.is_complete and len(self._pieces) == 1 else None
 
     async def pump(self, give: Callable[[bytes], bool]) -> bool:
         """Calls `give` with what has come, and from then on within `data_received`. True at the end of the body, False once `give` gave
@@ -126,7 +131,7 @@ class Connection(asyncio.BufferedProtocol):
         self._read_on()
         self._give = give
         try:
-            await self._wait()
+            await self.changed()
         except UpstreamFailure:
             # Where `give` had stopped already, the failure is for the next to ask.
             if self._give is not None:
@@ -140,7 +145,6 @@ class Connection(asyncio.BufferedProtocol):
         pieces = self._pieces
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
-        self._buffered = 0
         try:
             if not give(data):
                 self._give = None
@@ -162,17 +166,6 @@ class Connection(asyncio.BufferedProtocol):
             self._paused = False
             self.deadline = self._loop.time() + self.patience
             self._transport.resume_reading()
-
-    async def _wait(self) -> None:
-        if self.failure is not None:
-            raise self.failure
-        waiter = self._waiter = self._loop.create_future()
-        try:
-            await waiter
-        finally:
-            self._waiter = None
-        if self.failure is not None and not self._pieces:
-            raise self.failure
 
     def finish(self) -> bool:
         """The exchange is over. True if the connection may carry another; else it is closed at once."""
@@ -235,8 +228,12 @@ class Connection(asyncio.BufferedProtocol):
 
     def _wake(self) -> None:
         waiter = self._waiter
-        if waiter is not None and not waiter.done():
+        if waiter is None or waiter.done():
+            return
+        if self.failure is None or self._pieces:
             waiter.set_result(None)
+        else:
+            waiter.set_exception(self.failure)
 
     # asyncio calls these
 
@@ -277,15 +274,16 @@ class Connection(asyncio.BufferedProtocol):
             return
         if not self.flows or len(data) > _LONGEST_PING or _PING.search(data) is None:
             self.deadline = self._loop.time() + self.patience
-        if self._give is not None:
+        if self._give is None:
+            self._buffered += len(data)
+            if self._buffered > BUFFER:
+                self._rest()
+            self._wake()
+        else:
             if self._pieces:
                 self._hand_on(self._give)
             if self.is_complete:
                 self._wake()
-            return
-        if self._buffered > BUFFER:
-            self._rest()
-        self._wake()
 
     def eof_received(self) -> bool:
         return False
@@ -308,38 +306,25 @@ class Connection(asyncio.BufferedProtocol):
 
     # httptools calls these
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._fields.append((name, value))
-
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()
         headers = self.headers = _headers(self._fields)
-        self._fields = []
+        self._fields.clear()
         if self.status < 200:
             return  # 100 Continue and 103 Early Hints announce the answer
         self._framed = "content-length" in headers or "transfer-encoding" in headers or self.status in _NO_BODY
         self._keeps_alive = self._parser.should_keep_alive() and self._framed
         self.is_head_complete = True
 
-    def on_body(self, body: bytes) -> None:
-        self._pieces.append(body)
-        self._buffered += len(body)
-
     def on_message_complete(self) -> None:
-        self._fields = []  # those of trailers
+        self._fields.clear()  # of trailers
         self.is_complete = self.status >= 200
 
 
-def _headers(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    if not fields:
-        return {}
-    raw, values = zip(*fields, strict=True)
-    names = _names(raw)
-    headers = dict(zip(names, [value.decode("latin-1") for value in values], strict=True))
-    if len(headers) < len(fields):
-        for repeated in headers:
-            headers[repeated] = ", ".join(value.decode("latin-1") for name, value in zip(names, values, strict=True) if name == repeated)
-    return headers
+def _headers(fields: dict[bytes, bytes]) -> dict[str, str]:
+    """Names in lower case. Decoded at once: the parser takes no value with a line break."""
+    values = b"\n".join(fields.values()).decode("latin-1").split("\n")
+    return dict(zip(_names(tuple(fields)), values, strict=False))
 
 
 @lru_cache(256)
