@@ -32,9 +32,9 @@ _LONGEST_PING = 96
 
 class Connection(asyncio.BufferedProtocol):
     """Carries one exchange at a time: `send`, `changed` until the head is there, then `piece` until it gives nothing. A failure is kept in
-    `failure` and raised by whatever waits. `patience` is how long the provider may be silent, in seconds; `deadline` is when that ends, in loop time. Before the
-    head is complete its pieces put nothing off: a head that drips is silence. Nothing puts off `until`, which is `within` seconds after the
-    start. Once content `flows`, pings are silence too."""
+    `failure` and raised by whatever waits. `patience` is how long the provider may be silent, in seconds; `deadline` is when that ends, in
+    loop time. Before the head is complete its pieces put nothing off: a head that drips is silence. Nothing puts off `until`, which is
+    `within` seconds after the start. Once content `flows`, pings are silence too."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, lost: Callable[["Connection"], None], room: memoryview | None = None) -> None:
         """`room` is what bytes are read into, of `ROOM` bytes; connections of one loop may share it."""

@@ -8,6 +8,7 @@ from itertools import islice
 
 import msgspec
 
+from tidegate.dialects.base import Dialect
 from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
 from tidegate.ir.json import Json
 from tidegate.policy.attempts import NO_RULES, Rules
@@ -18,6 +19,7 @@ from tidegate.policy.identify import Callers
 from tidegate.policy.models import Models
 from tidegate.policy.near import Grams, ask, grams, nearest
 from tidegate.policy.select import Choice, Group
+from tidegate.policy.sending import Sending
 from tidegate.policy.snapshot import Key, OnLoss, Route, RouteChoice, RouteGroup, Snapshot, Target, Upstream
 from tidegate.policy.when import Ask, lacks
 
@@ -91,6 +93,7 @@ class Planner:
         self._special: dict[str, Planner] = {}
         self._plans: dict[str, Plan] = {}
         self._allowed: set[tuple[str, int, str]] = set()
+        self._sendings: dict[tuple[int, str], Sending] = {}
         self._shown: list[PublicModel] | None = None
         self._names: list[tuple[str, Grams]] | None = None
         self._near: dict[str, list[str]] = {}
@@ -106,6 +109,15 @@ class Planner:
         if (key.models or key.routes) and (key.id, key.revision, model) not in self._allowed:
             self._allow(key, model, plan)
         return plan
+
+    def sending(self, target: Target, client: Dialect) -> Sending:
+        """How calls of clients of a dialect go to a target of one of its plans."""
+        known = self._sendings.get((id(target), client.name))
+        if known is None or known.target is not target:
+            if len(self._sendings) >= _REMEMBERED:
+                self._sendings.clear()
+            known = self._sendings[id(target), client.name] = Sending(target, client)
+        return known
 
     def target(self, provider: str, model: str) -> Target | None:
         """A model of a provider, whoever asks; None where the provider is not configured."""

@@ -121,7 +121,7 @@ class UpstreamAnswer(Protocol):
 
     status: int
     headers: Mapping[str, str]
-    """Names in lower case."""
+    """Names in lower case; of a repeated one the last."""
 
     async def read(self, limit: int) -> bytes:
         """The whole body. Raises `UpstreamFailure`, also where it is longer than `limit` bytes."""

@@ -14,6 +14,7 @@ from tidegate.ir.content import Origin
 from tidegate.ir.errors import bad_request
 from tidegate.ir.json import Json, JsonObject
 from tidegate.policy.route import Plan
+from tidegate.policy.sending import address
 from tidegate.policy.snapshot import Target
 from tidegate.proxy import responses
 from tidegate.proxy.app import App
@@ -24,7 +25,7 @@ from tidegate.proxy.headers import outbound
 from tidegate.proxy.inside import ask, our_call
 from tidegate.proxy.kept import items_of, sendable
 from tidegate.proxy.paths import Surface
-from tidegate.proxy.prepare import Prepared, address
+from tidegate.proxy.prepare import Prepared
 from tidegate.proxy.reply import JSON, Reply
 from tidegate.proxy.through import through
 from tidegate.wire.splice import splice
@@ -64,7 +65,7 @@ def _has_it(call: Call, target: Target) -> bool:
 
 
 def _prepare(_app: App, call: Call, plan: Plan, target: Target) -> Prepared:
-    proof = prove(call, plan, target)
+    proof = prove(call, plan, call.planner.sending(target, call.dialect))
     return Prepared(
         url=address(target, _OPERATION.dialect.path),
         headers={**outbound(call, _OPERATION.dialect, identity=True), **proof.headers},

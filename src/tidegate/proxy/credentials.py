@@ -1,32 +1,24 @@
 """Which credential goes with an attempt: the configured one, or the caller's own where the route lets callers bring theirs."""
 
-import msgspec
-
 from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
 from tidegate.policy.route import Plan
 from tidegate.policy.secret import Secret
-from tidegate.policy.snapshot import Target
+from tidegate.policy.sending import Proof, Sending
+from tidegate.policy.snapshot import Upstream
 from tidegate.providers.auth import auth_headers, exchanges
 from tidegate.proxy.call import Call
 
 CALLER_KEY = b"x-tidegate-provider-key"
 
 
-class Proof(msgspec.Struct, frozen=True):
-    """Headers of the provider's row, with its credential where that is one to send as it is. Where it is exchanged for an access token
-    (`exchange`), `credential` is what for: None where the machine's own identity is."""
-
-    headers: dict[str, str]
-    credential: Secret | None = None
-    exchange: bool = False
-
-
-def prove(call: Call, plan: Plan, target: Target) -> Proof:
+def prove(call: Call, plan: Plan, sending: Sending) -> Proof:
     """Raises `GatewayError` where there is no credential, or one that cannot be sent."""
-    upstream = target.upstream
-    credential = _credential(call, plan, target)
+    upstream = sending.target.upstream
+    credential = _credential(call, plan, upstream)
     try:
         secret = credential.reveal() if credential is not None else None  # one of the database may turn out not to open
+        if sending.proved is not None and sending.proved[0] is secret:
+            return sending.proved[1]
         exchange = exchanges(upstream.auth, secret)
         headers = auth_headers(upstream.spec, None if exchange else secret, upstream.auth)
     except ValueError as unusable:
@@ -34,11 +26,13 @@ def prove(call: Call, plan: Plan, target: Target) -> Proof:
     if exchange and CALLER_KEY in call.headers:
         raise bad_request("The header `x-tidegate-provider-key` takes an API key here, and no credential document.")
     headers.update(upstream.headers)
-    return Proof(headers, credential if exchange else None, exchange)
+    proof = Proof(headers, credential if exchange else None, exchange)
+    if CALLER_KEY not in call.headers:
+        sending.proved = secret, proof
+    return proof
 
 
-def _credential(call: Call, plan: Plan, target: Target) -> Secret | None:
-    upstream = target.upstream
+def _credential(call: Call, plan: Plan, upstream: Upstream) -> Secret | None:
     brought = call.headers.get(CALLER_KEY)
     if brought is not None:
         if plan.caller_keys:

@@ -21,6 +21,7 @@ from tidegate.ir.response import Response, Stop
 from tidegate.ir.usage import Usage
 from tidegate.policy.credentials import with_account
 from tidegate.policy.route import Plan
+from tidegate.policy.sending import address
 from tidegate.policy.snapshot import Target
 from tidegate.ports import UpstreamFailure
 from tidegate.ports.kept import Kept, Listing, Put
@@ -32,7 +33,7 @@ from tidegate.proxy.google_files import page_of
 from tidegate.proxy.headers import header_value, outbound, returned, without_secrets
 from tidegate.proxy.inside import NobodysClient
 from tidegate.proxy.kept import no_such
-from tidegate.proxy.prepare import Prepared, address
+from tidegate.proxy.prepare import Prepared
 from tidegate.proxy.provider_kept import own_headers
 from tidegate.proxy.relay import WHOLE_LIMIT
 from tidegate.proxy.reply import JSON, Reply
@@ -78,7 +79,7 @@ async def create(app: App, call: Call, reply: Reply) -> None:
 
 
 def _prepare(_app: App, call: Call, plan: Plan, target: Target) -> Prepared:
-    proof = prove(call, plan, target)
+    proof = prove(call, plan, call.planner.sending(target, call.dialect))
     if target.upstream.spec.dialect != DIALECT.name or target.upstream.parts or proof.exchange:
         raise unsupported(f"{target.name} has no cached contents here: they are kept by the provider `gemini`, with an API key.", "model")
     return Prepared(

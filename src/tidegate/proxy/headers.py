@@ -19,15 +19,15 @@ _KEPT_NAMES = {
 """What the official clients act on when they retry, and what it may be: a day at most, or a date."""
 
 _SECRET_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key"})
+_PRINTABLE = bytes(byte if 32 <= byte < 127 else 63 for byte in range(256))
+_LINES = _PRINTABLE[:10] + b"\n" + _PRINTABLE[11:]
 _SHORTEST_SECRET = 8
 """Bytes: a shorter one is no key, and its letters may stand in any text."""
 
 
 def header_value(text: str) -> bytes:
     """`text` as a header value. Model names and field paths come from clients: what is not printable ASCII becomes `?`."""
-    if text.isascii() and text.isprintable():
-        return text.encode()
-    return bytes(byte if 32 <= byte < 127 else 63 for byte in text.encode("ascii", "replace"))
+    return text.encode("ascii", "replace").translate(_PRINTABLE)
 
 
 def outbound(call: Call, provider: Dialect, *, identity: bool) -> dict[str, str]:
@@ -51,10 +51,10 @@ def outbound_query(call: Call, provider: Dialect, *, identity: bool) -> str:
 
 def returned(upstream: Mapping[str, str]) -> RawHeaders:
     """The provider's headers that the client may see."""
-    text = "".join(upstream.values())
-    encode = str.encode if text.isascii() and text.isprintable() else header_value
     names = _passing(tuple(upstream))
-    result = [(shown, encode(upstream[name])) for name, shown in names.shown]
+    # All at once: no value of a header has a line break.
+    values = "\n".join(map(upstream.__getitem__, names.passing)).encode("ascii", "replace").translate(_LINES)
+    result = list(zip(names.shown, values.split(b"\n"), strict=False))
     for name in names.kept:
         value = upstream[name]
         if _KEPT_NAMES[name].fullmatch(value):
@@ -67,18 +67,19 @@ def returned(upstream: Mapping[str, str]) -> RawHeaders:
 
 
 class _Passing(NamedTuple):
-    """Of a provider's headers: those that are shown, each with the name under which it is, and those that keep their name."""
+    """Of a provider's headers: those that pass, the names under which they are shown, and those that keep their name."""
 
-    shown: tuple[tuple[str, bytes], ...]
+    passing: tuple[str, ...]
+    shown: tuple[bytes, ...]
     kept: tuple[str, ...]
 
 
 @lru_cache(256)
 def _passing(names: tuple[str, ...]) -> _Passing:
     """The names of one provider's headers are mostly the same."""
-    passing = [name for name in names if name in _UPSTREAM_NAMES or name.startswith(_UPSTREAM_PREFIXES)]
-    shown = tuple((name, b"x-tidegate-upstream-" + name.encode("ascii", "replace")) for name in passing)
-    return _Passing(shown, tuple(name for name in names if name in _KEPT_NAMES))
+    passing = tuple(name for name in names if name in _UPSTREAM_NAMES or name.startswith(_UPSTREAM_PREFIXES))
+    shown = tuple(b"x-tidegate-upstream-" + name.encode("ascii", "replace") for name in passing)
+    return _Passing(passing, shown, tuple(name for name in names if name in _KEPT_NAMES))
 
 
 def own(call: Call) -> RawHeaders:
@@ -86,7 +87,7 @@ def own(call: Call) -> RawHeaders:
     request_id = call.request_id.encode()
     headers = [
         (b"x-request-id", request_id),
-        (b"x-tidegate-config-gen", str(call.snapshot.generation).encode()),
+        (b"x-tidegate-config-gen", b"%d" % call.snapshot.generation),
     ]
     if call.dialect.name == "anthropic":
         headers.append((b"request-id", request_id))

@@ -16,6 +16,7 @@ from tidegate.ir.content import Origin
 from tidegate.ir.errors import GatewayError, bad_request, unsupported
 from tidegate.ir.loss import Loss
 from tidegate.policy.route import Plan
+from tidegate.policy.sending import address
 from tidegate.policy.snapshot import Target
 from tidegate.providers.spec import OperationRow
 from tidegate.proxy.app import App
@@ -25,7 +26,7 @@ from tidegate.proxy.credentials import prove
 from tidegate.proxy.headers import outbound
 from tidegate.proxy.one_by_one import one_by_one
 from tidegate.proxy.paths import Handler
-from tidegate.proxy.prepare import Prepared, address, refuse, with_defaults, without
+from tidegate.proxy.prepare import Prepared, refuse, with_defaults, without
 from tidegate.proxy.reply import Reply
 from tidegate.proxy.through import through
 from tidegate.wire.splice import Fields, splice
@@ -75,7 +76,7 @@ def prepare_operation(operation: Operation, _app: App, call: Call, plan: Plan, t
     """Raises `GatewayError` where the provider does not have the operation, or cannot honour the call."""
     row = row_of(operation, target)
     shape = operation.shapes.get(row.shape)
-    proof = prove(call, plan, target)
+    proof = prove(call, plan, call.planner.sending(target, call.dialect))
     fields = with_defaults(call, plan)
     if shape is None:
         body, losses, dialect = _passed(fields, target, row), [], operation.dialect

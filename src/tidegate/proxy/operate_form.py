@@ -47,7 +47,7 @@ async def _operate(operation: Operation, app: App, call: Call, reply: Reply) -> 
 def _prepare(operation: Operation, form: Form, _app: App, call: Call, plan: Plan, target: Target) -> Prepared:
     """Raises `GatewayError` where the provider does not have the operation, or cannot honour the call."""
     row = row_of(operation, target)
-    proof = prove(call, plan, target)
+    proof = prove(call, plan, call.planner.sending(target, call.dialect))
     headers = {**outbound(call, operation.dialect, identity=True), **proof.headers, "content-type": form.content_type}
     return Prepared(
         url=url_of(operation, None, row, target),

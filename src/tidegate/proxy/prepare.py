@@ -4,13 +4,11 @@ Called by `attempt` once for each target, because a fallback may change which of
 """
 
 from collections.abc import Callable
-from urllib.parse import quote
 
 import msgspec
 
 from tidegate.dialects.base import Dialect
 from tidegate.dialects.choose import Identity, carries_foreign, choose
-from tidegate.dialects.table import DIALECTS
 from tidegate.ir.content import Origin
 from tidegate.ir.errors import unsupported
 from tidegate.ir.loss import Loss
@@ -21,7 +19,6 @@ from tidegate.policy.secret import Secret
 from tidegate.policy.snapshot import Target
 from tidegate.ports import Upload
 from tidegate.providers.quirks import apply_quirks
-from tidegate.providers.spec import Wire
 from tidegate.proxy import thinking
 from tidegate.proxy.app import App
 from tidegate.proxy.body import in_full
@@ -70,11 +67,9 @@ class Prepared(msgspec.Struct, frozen=True):
 
 def prepare(app: App, call: Call, plan: Plan, target: Target) -> Prepared:
     """The bytes for `target`. Raises `GatewayError` where it cannot honour the call, or has no credential."""
-    upstream = target.upstream
-    spec = upstream.spec
-    provider = DIALECTS[target.dialect_for(call.dialect.name, call.dialect.framing)]
-    wire = spec.wire(provider.name)
-    proof = prove(call, plan, target)
+    sending = call.planner.sending(target, call.dialect)
+    provider, wire = sending.dialect, sending.wire
+    proof = prove(call, plan, sending)
     fields = with_defaults(call, plan)
     request: Request | None = None
     hide_usage = False
@@ -91,38 +86,21 @@ def prepare(app: App, call: Call, plan: Plan, target: Target) -> Prepared:
     if wire.header_fields:
         body = _with_headers(body, headers, wire.header_fields)
     headers.update(proof.headers)
+    url = sending.stream_url if call.head.stream else sending.url
     query = outbound_query(call, provider, identity=request is None)
     return Prepared(
-        url=_url(call, target, wire, provider, query),
+        url=f"{url}{'&' if '?' in url else '?'}{query}" if query else url,
         headers=headers,
         body=body,
         dialect=provider,
-        origin=Origin(provider.name, spec.name, target.model),
+        origin=sending.origin,
         losses=[*call.losses, *losses] if call.losses else losses,
         request=request,
-        framing=wire.framing or provider.framing,
+        framing=sending.framing,
         hide_usage=hide_usage,
         credential=proof.credential,
         exchange=proof.exchange,
     )
-
-
-def _url(call: Call, target: Target, wire: Wire, provider: Dialect, query: str) -> str:
-    paths = wire.paths
-    path = paths.get("generate", provider.path)
-    if call.head.stream:
-        path = paths.get("stream", "") or (path if "generate" in paths else provider.stream_path or path)
-    return address(target, path, query)
-
-
-def address(target: Target, path: str, query: str = "") -> str:
-    """The URL of a path, `{model}` filled in."""
-    if "{model}" in path:
-        path = path.replace("{model}", quote(target.model, safe="@"))
-    for name, value in target.upstream.parts.items():
-        path = path.replace(f"{{{name}}}", quote(value, safe=""))
-    url = target.upstream.base_url + path
-    return f"{url}{'&' if '?' in path else '?'}{query}" if query else url
 
 
 def without(body: bytes, names: tuple[str, ...]) -> bytes:
