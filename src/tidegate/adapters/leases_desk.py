@@ -16,7 +16,7 @@ from tidegate.ports import Clock
 from tidegate.ports.limits import Want, Windows
 
 LEASE = 30.0
-"""Seconds after which what is not needed goes back, and after which a process that is silent does not count."""
+"""Seconds within which what is not needed goes back, and after which a process that is silent does not count."""
 REFUSED = 250_000
 """Microseconds for which the store's no is believed: whoever tries again and again must not ask it each time."""
 PATIENCE = 5.0

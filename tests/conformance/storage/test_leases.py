@@ -12,6 +12,7 @@ from tests.support.usage import usage_event
 
 from tidegate.adapters import leases
 from tidegate.adapters.leases import LeasedCounters
+from tidegate.adapters.leases_desk import LEASE
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.ledger import LedgerStore
 from tidegate.adapters.sql.limits_post import Spent
@@ -151,6 +152,17 @@ async def test_what_is_not_needed_goes_back(database: Database, clock: FixedCloc
         assert (await other.stands())[1] > 0
         clock.at += 31
         await one.counters.tend()
+        assert await other.stands() == (100, 0)
+
+
+async def test_what_is_not_needed_goes_back_within_a_lease_whenever_it_was_needed_last(database: Database, clock: FixedClock) -> None:
+    async with process(database, "a", clock) as one, process(database, "b", clock) as other:
+        began = clock.at
+        await one.settle(await one.reserve(nano=100), nano=100)
+        for seconds in (leases.HEARTBEAT - 1, leases.HEARTBEAT, leases.HEARTBEAT):
+            clock.at += seconds
+            await one.counters.tend()
+        assert clock.at + leases.HEARTBEAT > began + LEASE
         assert await other.stands() == (100, 0)
 
 
