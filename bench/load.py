@@ -319,6 +319,13 @@ async def run(job: Job) -> Result:
     return await asyncio.wait_for(kinds[job.kind](job), job.seconds + PATIENCE)
 
 
+def tell(result: Result) -> None:
+    """Prints it. Under PYTHONUNBUFFERED what is below standard output makes one system call, which a signal cuts short where the reader is
+    slower than we are: the end would be missing, and nobody would be told."""
+    with open(sys.stdout.fileno(), "wb", closefd=False) as whole:
+        whole.write(msgspec.json.encode(result))
+
+
 if __name__ == "__main__":
     gc.disable()
-    sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(run(msgspec.json.decode(sys.stdin.buffer.read(), type=Job)))))
+    tell(uvloop.run(run(msgspec.json.decode(sys.stdin.buffer.read(), type=Job))))
