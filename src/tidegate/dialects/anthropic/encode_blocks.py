@@ -163,15 +163,23 @@ def _media(source: MediaSource, path: str, receipt: Receipt) -> JsonObject:
     match source:
         case UrlSource(url=url):
             if url.startswith("data:"):
-                inline = inline_data(url, path)
-                return {"type": "base64", "media_type": inline.media_type, "data": inline.data}
+                return _inline_image(inline_data(url, path), path, receipt)
             return {"type": "url", "url": url}
-        case Base64Source(media_type=media_type, data=data):
-            return {"type": "base64", "media_type": media_type, "data": data}
+        case Base64Source():
+            return _inline_image(source, path, receipt)
         case FileSource(file_id=file_id):
             if not receipt.own:
                 raise unsupported("a file id means something only to the provider that issued it", path)
             return {"type": "file", "file_id": file_id}
+
+
+def _inline_image(source: Base64Source, path: str, receipt: Receipt) -> JsonObject:
+    """Anthropic answers 400 to `image/jpg`, which no registry has and many clients send."""
+    media_type = source.media_type
+    if media_type.lower() == "image/jpg" and not receipt.own:
+        media_type = "image/jpeg"
+        receipt.mapped(path, "Anthropic's word for `image/jpg` is `image/jpeg`")
+    return {"type": "base64", "media_type": media_type, "data": source.data}
 
 
 def inline_data(url: str, path: str) -> Base64Source:

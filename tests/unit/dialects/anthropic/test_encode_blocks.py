@@ -47,6 +47,11 @@ def _sent(block: Block, **capabilities: Any) -> tuple[Any, set[tuple[str, str]]]
             {("dropped", f"{AT}.detail")},
         ),
         (
+            Image(Base64Source("image/jpg", "AA")),
+            {"type": "image", "source": {"type": "base64", "media_type": "image/jpeg", "data": "AA"}},
+            {("mapped", AT)},
+        ),
+        (
             Image(Base64Source("image/webp", "AA")),
             {"type": "image", "source": {"type": "base64", "media_type": "image/webp", "data": "AA"}},
             set(),
