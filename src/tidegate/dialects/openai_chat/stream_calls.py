@@ -1,5 +1,6 @@
 """The tool calls of a stream: which call each piece belongs to, and when its block starts. Used by the stream decoder only."""
 
+from tidegate.dialects.arguments import parse_arguments
 from tidegate.dialects.openai_chat.decode_response import CALL_FIELDS, arguments_of, call_body
 from tidegate.dialects.openai_chat.fields import text_or_empty
 from tidegate.dialects.openai_chat.reasoning import sign_call
@@ -10,19 +11,21 @@ from tidegate.ir.json import Json, JsonObject
 
 class _Call:
     """One call. `index` is that of its block, None until its name is known and the block has started; `held` are arguments that came
-    before."""
+    before, or with the name."""
 
-    __slots__ = ("held", "id", "index")
+    __slots__ = ("held", "id", "index", "name")
 
     def __init__(self, call_id: str) -> None:
         self.id = call_id
         self.index: int | None = None
         self.held = ""
+        self.name = ""
 
 
 class StreamCalls:
     """Pieces name their call by index. Some providers leave that out or give 0 for all, so a new id with a name is a new call, and a
-    piece without index, id and name belongs to the last one."""
+    piece without index, id and name belongs to the last one. Where there are no ids either (Gemini's compatible endpoint does not count
+    its calls), a name begins a call, unless it is that of a call whose arguments are still to come."""
 
     def __init__(self, origin: Origin) -> None:
         self._origin = origin
@@ -63,7 +66,7 @@ class StreamCalls:
         out += [ev.BlockStop(call.index) for call in self._calls.values() if call.index is not None]
 
     def _begin(self, call: _Call, block: ToolUse, out: list[ev.Event], index: int) -> None:
-        call.index = index
+        call.index, call.name = index, block.name
         out.append(ev.BlockStart(index, block))
         if call.held:
             out.append(ev.ArgsDelta(index, call.held))
@@ -75,6 +78,8 @@ class StreamCalls:
             key = index
             if found is not None and name and call_id and found.id and call_id != found.id:
                 key = (index, call_id)
+            elif found is not None and name and not (call_id or found.id) and _is_other(found, name):
+                self._calls[(index, found.index)] = self._calls.pop(index)
             elif found is not None and not call_id and self._last is not None and (index, self._last.id) in self._calls:
                 return self._last
         elif call_id:
@@ -94,3 +99,8 @@ class StreamCalls:
             call.id = call_id
         self._last = call
         return call
+
+
+def _is_other(call: _Call, name: str) -> bool:
+    """Whether a name without an id begins another call than this one: it is another's, or this one came whole."""
+    return call.index is not None and (name != call.name or (call.held != "" and parse_arguments(call.held) is not None))

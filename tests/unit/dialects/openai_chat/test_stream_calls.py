@@ -41,6 +41,17 @@ def test_calls_that_all_say_index_0() -> None:
     assert found == [("a", "f", "{}"), ("b", "g", "{}")]
 
 
+def test_calls_that_all_say_index_0_and_have_no_ids() -> None:
+    assert _calls([_piece(0, "{}", "", "f"), _piece(0, '{"x":1}', "", "g")]) == [("", "f", "{}"), ("", "g", '{"x":1}')]
+    assert _calls([_piece(0, "{}", "", "f")], [_piece(0, '{"x":1}', None, "f")]) == [("", "f", "{}"), ("", "f", '{"x":1}')]
+    assert _calls([_piece(0, "", "", "f")], [_piece(0, "{", "", "g")], [_piece(0, "}", "")]) == [("", "f", ""), ("", "g", "{}")]
+
+
+def test_a_name_that_is_repeated_is_the_same_call() -> None:
+    assert _calls([_piece(0, "", "", "f")], [_piece(0, "{", "", "f")], [_piece(0, "}", "", "f")]) == [("", "f", "{}")]
+    assert _calls([_piece(0, "{", "", "f")], [_piece(0, "}", "a", "f")]) == [("", "f", "{}")]
+
+
 def test_an_id_that_is_repeated_is_the_same_call() -> None:
     assert _calls([_piece(0, "{", "a", "f")], [_piece(0, "}", "a", "f")]) == [("a", "f", "{}")]
     assert _calls([_piece(None, "{", "a", "f")], [_piece(None, "}", "a")]) == [("a", "f", "{}")]
