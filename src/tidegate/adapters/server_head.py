@@ -4,14 +4,13 @@ the one may be two to the other. What is no token, line or number at all the par
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from tidegate.ports import RawHeaders
 
 HEAD_LIMIT = 16 << 10
 """Bytes of a request's line and headers, or of the trailers of its body. Whoever sends them may have shown no key yet."""
 MOST_HEADERS = 100
-# A number, because `in` takes bytes for a number first and makes an error of that, which costs more than the search (CPython 3.11).
-_LOW_LINE = ord("_")
 _ONCE = (b"host", b"content-length", b"transfer-encoding")
 _VERSIONS = ("1.1", "1.0")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
@@ -41,14 +40,25 @@ def flaw_of_head(headers: RawHeaders, fields: Mapping[bytes, bytes], version: st
         return _MANY
     if len(fields) != len(headers) and any(sum(name == one for one, _ in headers) > 1 for name in _ONCE):
         return _TWICE
-    if _LOW_LINE in b"".join(fields) and any(b"_" in name and name.replace(b"_", b"-") in _READ_ALIKE for name in fields):
+    if _reads_otherwise(tuple(fields)):
         return _UNDERSCORE
     if version not in _VERSIONS:
         return _VERSION
     coding = fields.get(b"transfer-encoding")
     if coding is not None and (coding.strip(b" \t").lower() != b"chunked" or version == "1.0"):
         return _CODING
-    return b"" if _HOST.fullmatch(fields.get(b"host", b"")) is not None else _BAD_HOST
+    return b"" if _is_host(fields.get(b"host", b"")) else _BAD_HOST
+
+
+@lru_cache(256)
+def _reads_otherwise(names: tuple[bytes, ...]) -> bool:
+    """The names of one client's headers are mostly the same, and so is its host."""
+    return any(b"_" in name and name.replace(b"_", b"-") in _READ_ALIKE for name in names)
+
+
+@lru_cache(256)
+def _is_host(value: bytes) -> bool:
+    return _HOST.fullmatch(value) is not None
 
 
 def flaw_of_scheme(scheme: bytes | None) -> bytes:

@@ -4,7 +4,7 @@ No message repeats a token. A key in the URL is refused, because URLs end up in 
 """
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 from urllib.parse import unquote_to_bytes
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 KEY_HEADERS = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
 
-_HEADERS = frozenset(name.encode() for name in KEY_HEADERS)
+_HEADERS = tuple(name.encode() for name in KEY_HEADERS)
 _QUERY_NAMES = frozenset({b"key", b"api_key", b"api-key", b"apikey", b"x-api-key", b"x-goog-api-key", b"access_token", b"token"})
 _LONGEST = 8192
 _ADMIN = "tgk_adm_"
@@ -27,20 +27,23 @@ _WHERE = "Send it in `Authorization: Bearer <key>`, `x-api-key` or `api-key`"
 _MAKE = "`tidegate keys create` makes a key, `tidegate keys list` shows those that exist"
 
 
-def pick_token(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """The caller's key from headers with lower-case names. Raises `GatewayError` (AUTHENTICATION) if there is none, or if two headers
-    carry different ones."""
+def pick_token(headers: Sequence[tuple[bytes, bytes]], fields: Mapping[bytes, bytes]) -> str:
+    """The caller's key from headers with lower-case names; `fields` are the same by name. Raises `GatewayError` (AUTHENTICATION) if there
+    is none, or if two headers carry different ones."""
     token = b""
     seen = b""
-    for name, value in [pair for pair in headers if pair[0] in _HEADERS]:
-        found = _bearer(value) if name == b"authorization" else value.strip()
-        if not found:
+    for name in _HEADERS:
+        if name not in fields:
             continue
-        if token and found != token:
-            raise _refused(
-                f"The headers `{seen.decode()}` and `{name.decode()}` carry different keys: send one of them only", "conflicting_keys"
-            )
-        token, seen = found, name
+        for value in (fields[name],) if len(fields) == len(headers) else [value for one, value in headers if one == name]:
+            found = _bearer(value) if name == b"authorization" else value.strip()
+            if not found:
+                continue
+            if token and found != token:
+                raise _refused(
+                    f"The headers `{seen.decode()}` and `{name.decode()}` carry different keys: send one of them only", "conflicting_keys"
+                )
+            token, seen = found, name
     if not token:
         raise _refused(f"No gateway key was sent. {_WHERE}. {_MAKE}.", "missing_api_key")
     return token.decode("latin-1")

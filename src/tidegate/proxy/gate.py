@@ -15,7 +15,8 @@ class Gate:
         self._content_type = content_type
         self._headers = headers
         self._held = b""
-        self._logs = attempt.logs
+        self.send = self._logged if attempt.logs else attempt.reply.piece
+        """Sends more once the gate is open. False where the client reads too slowly."""
         self.is_open = False
         self.is_running = False
         """Open, and content has been given."""
@@ -39,12 +40,9 @@ class Gate:
             attempt.reply.start_stream(self._content_type, [*attempt.headers(), *self._headers])
         return not data or self.send(data)
 
-    def send(self, data: bytes) -> bool:
-        """Sends more once the gate is open. False where the client reads too slowly."""
-        attempt = self._attempt
-        if self._logs:
-            attempt.log(data)
-        return attempt.reply.piece(data)
+    def _logged(self, data: bytes) -> bool:
+        self._attempt.log(data)
+        return self._attempt.reply.piece(data)
 
     def close(self) -> None:
         """The stream is complete."""

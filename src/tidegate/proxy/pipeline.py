@@ -28,7 +28,7 @@ def identified(call: Call, client: Client) -> None:
         call.signed = claimed(call.planner.callers, call.headers, call.at)
         call.key = call.signed.key
     else:
-        call.key = call.planner.callers.identify(pick_token(client.headers), call.at)
+        call.key = call.planner.callers.identify(pick_token(client.headers, call.headers), call.at)
     if call.signed is None:
         _refuse_elsewhere(call, client)
 

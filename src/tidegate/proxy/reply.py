@@ -13,10 +13,12 @@ class Reply:
     """Sends one answer. `status` is what the client got, 0 before the head is sent. A stream is `start_stream`, any number of `piece`, and
     `end_stream`; none of them waits."""
 
-    __slots__ = ("_client", "_extra", "content_type", "status")
+    __slots__ = ("_client", "_extra", "content_type", "piece", "status")
 
     def __init__(self, client: Client, extra: RawHeaders) -> None:
         self._client = client
+        self.piece = client.piece
+        """Sends a part of a stream. False where the client reads too slowly: wait for `drained` before the next."""
         self._extra = extra
         self.status = 0
         self.content_type = b""
@@ -24,6 +26,7 @@ class Reply:
     def through(self, wrap: Callable[[Client], Client]) -> None:
         """From now on the answer goes to what `wrap` makes of the client."""
         self._client = wrap(self._client)
+        self.piece = self._client.piece
 
     async def whole(self, status: int, content_type: bytes, body: bytes, headers: RawHeaders) -> None:
         """An answer with a known length."""
@@ -40,10 +43,6 @@ class Reply:
         """The head of a file whose bytes follow in pieces."""
         self.status = 200
         self._client.begin(200, [(b"content-type", content_type), *headers, *self._extra])
-
-    def piece(self, data: bytes) -> bool:
-        """A part of a stream. False where the client reads too slowly: wait for `drained` before the next."""
-        return self._client.piece(data)
 
     async def drained(self) -> None:
         """Until the client has read enough of what was sent."""

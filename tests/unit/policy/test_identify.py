@@ -80,7 +80,7 @@ def test_a_key_of_another_pepper_does_not_open() -> None:
     ],
 )
 def test_the_key_is_found_in_any_of_its_headers(headers: list[tuple[bytes, bytes]]) -> None:
-    assert pick_token(headers) == "abc"
+    assert pick_token(headers, dict(headers)) == "abc"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_the_key_is_found_in_any_of_its_headers(headers: list[tuple[bytes, bytes
 )
 def test_headers_without_one_clear_key_are_refused(headers: list[tuple[bytes, bytes]], code: str, words: str) -> None:
     with pytest.raises(GatewayError) as caught:
-        pick_token(headers)
+        pick_token(headers, dict(headers))
     assert caught.value.error.code == code
     assert caught.value.error.http_status == 401
     assert words in str(caught.value)
