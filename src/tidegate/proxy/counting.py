@@ -9,6 +9,7 @@ import msgspec
 
 from tidegate.dialects.choose import Identity, carries_foreign, choose
 from tidegate.dialects.reading import as_body
+from tidegate.dialects.references import mentions
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Target
@@ -38,7 +39,8 @@ async def count_tokens(app: App, call: Call, reply: Reply) -> None:
         call.head = call.dialect.head(call.fields)
     # A route's defaults are for answers: a provider refuses `max_tokens` here.
     plan = msgspec.structs.replace(call.planner.plan(call.key, call.head.model), defaults={})
-    plan = await resolved(app, call, plan)
+    if mentions(call.fields, call.dialect.name):
+        plan = await resolved(app, call, plan)
     target = plan.targets[0]
     provider = target.dialect_for(call.dialect.name)
     foreign = provider == call.dialect.name and carries_foreign(call.body)

@@ -60,21 +60,21 @@ async def run(attempt: Attempt) -> Failure | None:
         attempt.error = Error(kind=ErrorKind.INTERNAL, message=f"the gateway failed: {type(bug).__name__}")
         raise
     finally:
-        await _ended(attempt, answer, failure)
+        _let_go(attempt, answer)
+        try:
+            if attempt.is_cut:
+                await attempt.count()
+        finally:
+            _settled(attempt, answer, failure)
     return failure
 
 
-async def _ended(attempt: Attempt, answer: UpstreamAnswer | None, failure: Failure | None) -> None:
-    """The way out of every attempt: the provider is let go first, whatever comes then."""
+def _let_go(attempt: Attempt, answer: UpstreamAnswer | None) -> None:
+    """The way out of every attempt begins with its provider, whatever comes then."""
     if answer is not None:
         answer.close()
     if attempt.timer is not None:
         attempt.timer.cancel()  # it ends what has not begun its answer, and not the counting of one that has ended
-    try:
-        if attempt.is_cut:
-            await attempt.count()
-    finally:
-        _settled(attempt, answer, failure)
 
 
 def _settled(attempt: Attempt, answer: UpstreamAnswer | None, failure: Failure | None) -> None:

@@ -1,10 +1,10 @@
 """Requests that name what is kept somewhere: a call goes on only with ids that its organisation has from this gateway.
 
 What a provider keeps goes to that provider, with the credential that it was made with. A file that Tidegate holds, or that another
-provider gives back, is put into the request itself. A call that names nothing pays for a look at its bytes.
+provider gives back, is put into the request itself. A call that names nothing pays for a look at its bytes (`mentions`).
 """
 
-from tidegate.dialects.references import Reference, inline, mentions, references
+from tidegate.dialects.references import Reference, inline, references
 from tidegate.dialects.values import dump
 from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request, unsupported
 from tidegate.ir.json import JsonObject
@@ -29,11 +29,9 @@ _HINT = " What was made outside of this gateway can be named where its operator 
 
 
 async def resolved(app: App, call: Call, plan: Plan) -> Plan:
-    """The plan with the targets that can honour the ids that the request names, which may put files into `call.body`. Raises
+    """Of a call that `mentions` ids: the plan with the targets that can honour those, which may put files into `call.body`. Raises
     `GatewayError`."""
     own = call.dialect.name
-    if not mentions(call.fields, own):
-        return plan
     body = in_full(call.body)
     named = references(body, own)
     if not named:

@@ -265,7 +265,8 @@ def framing_of(prepared: Prepared, answer: UpstreamAnswer) -> str:
 
 
 def _is_stream(prepared: Prepared, answer: UpstreamAnswer) -> bool:
-    return FRAMINGS[framing_of(prepared, answer)].media_type in answer.headers.get("content-type", "")
+    content_type = answer.headers.get("content-type", "")
+    return FRAMINGS[prepared.framing].media_type in content_type or FRAMINGS[SSE].media_type in content_type
 
 
 def _is_whole(prepared: Prepared, answer: UpstreamAnswer) -> bool:

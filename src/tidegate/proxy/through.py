@@ -7,8 +7,10 @@ before something fails.
 import asyncio
 import hashlib
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
+from tidegate.dialects.references import mentions
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.policy.attempts import FIRST_TOKEN, FIRST_TOKEN_THINKING, LONGEST_WAIT, Course, Stage, Step, may_have_begun
 from tidegate.policy.circuit import SPREAD
@@ -21,7 +23,7 @@ from tidegate.policy.route import Plan
 from tidegate.policy.select import Selection, select
 from tidegate.policy.snapshot import Target
 from tidegate.proxy.access import authorize
-from tidegate.proxy.admission import Admitted, admit
+from tidegate.proxy.admission import admit
 from tidegate.proxy.app import App
 from tidegate.proxy.attempt import Attempt, Race, way
 from tidegate.proxy.call import Call
@@ -51,7 +53,8 @@ async def through(app: App, call: Call, plan: Plan, reply: Reply, prepare: Prepa
     """Answers the client. `prepare` makes what goes to a target."""
     if app.door.is_busy:
         await app.door.enter(_weighed(call, plan))
-    plan = await resolved(app, call, plan)
+    if mentions(call.fields, call.dialect.name):
+        plan = await resolved(app, call, plan)
     note(app, call, reply)
     targets = _ordered(app, call, plan)
     if plan.rules.hedge is None or len(targets) == 1 or has_effects(call):
@@ -176,18 +179,13 @@ async def _try(
     waits: bool = True,
 ) -> Failure | None:
     """One attempt, if its target may be tried now. It `waits` for a target that has enough to do."""
-    closed = _closed(app, target)
-    if closed is not None:
-        return closed
     # What happens with a caller's own key says nothing of how others fare.
     own = plan.caller_keys and CALLER_KEY in call.headers
     place = Place(target) if own else app.live.health.place(target)
-    probes_at: float | None = None
-    if place.circuit.until and plan.rules.guarded:
-        now = app.clock.monotonic()
-        if not place.circuit.allows(now):
-            return cooling(target, place.circuit.rest(now))
-        probes_at = now
+    probes_at = app.clock.monotonic() if place.circuit.until and plan.rules.guarded else None
+    closed = _closed(app, target, place, probes_at)
+    if closed is not None:
+        return closed
     slots: Slots[Waiter] | None = None
     attempt: Attempt | None = None
     try:
@@ -195,10 +193,14 @@ async def _try(
             return Failure(_used_up(target), stage=Stage.PLANNED)
         if target.upstream.concurrency is not None:
             slots = await app.door.slot(target, _weighed(call, plan), waits=waits)
-        found = await _admitted(app, call, plan, target, prepare)
-        if isinstance(found, Failure):
-            return found
-        prepared, admitted = found
+        prepared = prepare(app, call, plan, target)
+        if prepared.exchange:
+            await authorize(app, target, prepared)
+        try:
+            prepared, admitted = await admit(app, call, plan, target, prepared)
+        except BusyError as busy:
+            again = partial(admit, app, _weighed(call, plan), plan, target, prepared, has_turn=True)
+            prepared, admitted = await app.door.in_line(call, busy, again)
         call.attempts += 1
         call.target = target
         attempt = Attempt(app, call, plan, target, prepared, admitted, reply, last=last)
@@ -208,8 +210,10 @@ async def _try(
         if slots is not None:
             _learn(slots, attempt)
         return failure
-    except LimitError as busy:
-        return Failure(busy.error, busy.headers, stage=Stage.PLANNED)
+    except GatewayError as refused:
+        if attempt is not None:
+            raise
+        return Failure(refused.error, refused.headers if isinstance(refused, LimitError) else [], stage=Stage.PLANNED)
     finally:
         if attempt is None and probes_at is not None:
             place.circuit.left(probes_at)
@@ -217,12 +221,16 @@ async def _try(
             app.door.give_back(slots)
 
 
-def _closed(app: App, target: Target) -> Failure | None:
-    """Why no call may go to the target now, whatever the route says."""
+def _closed(app: App, target: Target, place: Place, probes_at: float | None) -> Failure | None:
+    """Why no call may go to the target now."""
     health = app.live.health
     if not app.events.accepting:
         return Failure(UNRECORDED, [(b"retry-after", b"5")], stage=Stage.PLANNED)
-    return drained(target) if health.drained and health.is_drained(target) else None
+    if health.drained and health.is_drained(target):
+        return drained(target)
+    if probes_at is not None and not place.circuit.allows(probes_at):
+        return cooling(target, place.circuit.rest(probes_at))
+    return None
 
 
 def _learn(slots: Slots[Waiter], attempt: Attempt) -> None:
@@ -260,23 +268,6 @@ def _expires(attempt: Attempt, seconds: float) -> None:
             task.cancel()
 
     attempt.timer = asyncio.get_running_loop().call_later(seconds, expire)
-
-
-async def _admitted(app: App, call: Call, plan: Plan, target: Target, prepare: Prepare) -> Failure | tuple[Prepared, Admitted | None]:
-    try:
-        prepared = prepare(app, call, plan, target)
-        if prepared.exchange:
-            await authorize(app, target, prepared)
-        try:
-            found = await admit(app, call, plan, target, prepared)
-        except BusyError as busy:
-            _weighed(call, plan)
-            found = await app.door.in_line(call, busy, lambda: admit(app, call, plan, target, prepared, has_turn=True))
-    except LimitError as limited:
-        return Failure(limited.error, limited.headers, stage=Stage.PLANNED)
-    except GatewayError as refused:
-        return Failure(refused.error, stage=Stage.PLANNED)
-    return found
 
 
 async def _run(attempt: Attempt, place: Place) -> Failure | None:
