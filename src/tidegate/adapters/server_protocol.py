@@ -61,7 +61,6 @@ class Protocol(asyncio.Protocol):
         self.is_congested = False
         self._hub = hub
         self._loop = hub.loop
-        self._parser = httptools.HttpRequestParser(self)
         self._transport = cast("asyncio.Transport", None)
         self._is_lost = False
         self._is_deaf = False
@@ -71,7 +70,8 @@ class Protocol(asyncio.Protocol):
         self._fed = 0
         self._head_bytes = 0
         self._early_bytes = 0
-        self._url = b""
+        self._url: list[bytes] = []
+        self.on_url = self._url.append
         self._headers: RawHeaders = []
         self._incoming: Request | None = None
         self._call: Request | None = None
@@ -81,6 +81,7 @@ class Protocol(asyncio.Protocol):
         self._flaw = b""
         self._before = b""
         self._held = b""
+        self._parser = httptools.HttpRequestParser(self)
 
     # asyncio calls these
 
@@ -154,28 +155,26 @@ class Protocol(asyncio.Protocol):
         self._headers = request.headers
         self._in_head = True
         self._head_bytes = 0
-        self._url = b""
-
-    def on_url(self, url: bytes) -> None:
-        self._url += url
+        self._url.clear()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        request = cast("Request", self._incoming)
-        parser = self._parser
+        request = self._incoming
+        if request is None:
+            return
+        parser, url = self._parser, b"".join(self._url)
         fields = request.fields = dict(request.headers)
         version = parser.get_http_version()
         self._flaw = flaw_of_head(request.headers, fields, version)
-        if self._head_bytes + self._fed > HEAD_LIMIT and len(self._url) + sum(len(a) + len(b) for a, b in request.headers) > HEAD_LIMIT:
+        if self._head_bytes + self._fed > HEAD_LIMIT and len(url) + sum(len(a) + len(b) for a, b in request.headers) > HEAD_LIMIT:
             self._flaw = _LONG_HEAD
         if self._flaw:
             raise ValueError
         self._head_bytes = 0
         method = parser.get_method()
         request.method = _METHODS.get(method) or method.decode("latin-1")
-        url = self._url
         if not url.startswith(b"/") or _HASH in url:
             parsed = httptools.parse_url(url)
             self._flaw = flaw_of_scheme(parsed.schema)
@@ -195,7 +194,8 @@ class Protocol(asyncio.Protocol):
         self._ready.append(request)
 
     def on_body(self, body: bytes) -> None:
-        cast("Request", self._incoming).take(body)
+        if self._incoming is not None:
+            self._incoming.take(body)
 
     def on_message_complete(self) -> None:
         request, self._incoming = self._incoming, None

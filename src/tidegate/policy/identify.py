@@ -4,7 +4,7 @@ No message repeats a token. A key in the URL is refused, because URLs end up in 
 """
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 from urllib.parse import unquote_to_bytes
 
@@ -14,6 +14,7 @@ from tidegate.policy.directory import Directory, Listed
 from tidegate.policy.reach import outside
 from tidegate.policy.snapshot import Key, Snapshot
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 KEY_HEADERS = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
@@ -27,23 +28,20 @@ _WHERE = "Send it in `Authorization: Bearer <key>`, `x-api-key` or `api-key`"
 _MAKE = "`tidegate keys create` makes a key, `tidegate keys list` shows those that exist"
 
 
-def pick_token(headers: Sequence[tuple[bytes, bytes]], fields: Mapping[bytes, bytes]) -> str:
-    """The caller's key from headers with lower-case names; `fields` are the same by name. Raises `GatewayError` (AUTHENTICATION) if there
-    is none, or if two headers carry different ones."""
+def pick_token(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The caller's key from headers with lower-case names. Raises `GatewayError` (AUTHENTICATION) if there is none, or if two headers
+    carry different ones."""
     token = b""
     seen = b""
-    for name in _HEADERS:
-        if name not in fields:
+    for name, value in [pair for pair in headers if pair[0] in _HEADERS]:
+        found = _bearer(value) if name == b"authorization" else value.strip()
+        if not found:
             continue
-        for value in (fields[name],) if len(fields) == len(headers) else [value for one, value in headers if one == name]:
-            found = _bearer(value) if name == b"authorization" else value.strip()
-            if not found:
-                continue
-            if token and found != token:
-                raise _refused(
-                    f"The headers `{seen.decode()}` and `{name.decode()}` carry different keys: send one of them only", "conflicting_keys"
-                )
-            token, seen = found, name
+        if token and found != token:
+            raise _refused(
+                f"The headers `{seen.decode()}` and `{name.decode()}` carry different keys: send one of them only", "conflicting_keys"
+            )
+        token, seen = found, name
     if not token:
         raise _refused(f"No gateway key was sent. {_WHERE}. {_MAKE}.", "missing_api_key")
     return token.decode("latin-1")
@@ -84,6 +82,8 @@ class Callers:
     def __init__(self, snapshot: Snapshot, directory: Directory | None = None) -> None:
         self._snapshot = snapshot
         self._directory = directory
+        self._tokens: dict[tuple[bytes | None, ...], str] = {}
+        """Those of keys that were found, by what the headers say that may carry one."""
         self._found: dict[str, Key] = {}
         self._proved: dict[str, tuple[str, bytes]] = {}
         """Tokens of keys of the database that were right: (public id, digest)."""
@@ -92,6 +92,19 @@ class Callers:
     def ready(self) -> bool:
         """Whether an unknown key is known to be none."""
         return self._directory is None or self._directory.is_loaded
+
+    def caller(self, headers: Sequence[tuple[bytes, bytes]], fields: Mapping[bytes, bytes], at: float) -> Key:
+        """The key that the headers of a call carry; `fields` are the same by name. Raises as `pick_token` and `identify`."""
+        if len(fields) < len(headers):
+            return self.identify(pick_token(headers), at)  # a name that stands twice may carry two keys
+        carried = tuple(map(fields.get, _HEADERS))
+        token = self._tokens.get(carried)
+        if token is None:
+            token = pick_token(headers)
+            key = self.identify(token, at)
+            _remember(self._tokens, carried, token)
+            return key
+        return self.identify(token, at)
 
     def identify(self, token: str, at: float = 0.0) -> Key:
         """The key behind a token, at a Unix time. Raises `GatewayError`: AUTHENTICATION (`NotKnown` where the database may know better), or
@@ -192,10 +205,10 @@ def _working(directory: Directory, listed: Listed, at: float) -> Key:
     return key
 
 
-def _remember(kept: dict[str, T], token: str, value: T) -> None:
+def _remember(kept: dict[K, T], known: K, value: T) -> None:
     if len(kept) >= _REMEMBERED:
         kept.clear()
-    kept[token] = value
+    kept[known] = value
 
 
 def identify(snapshot: Snapshot, token: str) -> Key:

@@ -6,7 +6,7 @@ Who calls, what do they ask for, where may it go; `through` then tries one targe
 from collections.abc import Awaitable
 
 from tidegate.ir.errors import GatewayError
-from tidegate.policy.identify import pick_token, refuse_query_key
+from tidegate.policy.identify import refuse_query_key
 from tidegate.policy.reach import client_address, out_of_place
 from tidegate.policy.signed import claimed, is_signed, prove
 from tidegate.policy.ticket import read
@@ -28,7 +28,7 @@ def identified(call: Call, client: Client) -> None:
         call.signed = claimed(call.planner.callers, call.headers, call.at)
         call.key = call.signed.key
     else:
-        call.key = call.planner.callers.identify(pick_token(client.headers, call.headers), call.at)
+        call.key = call.planner.callers.caller(client.headers, call.headers, call.at)
     if call.signed is None:
         _refuse_elsewhere(call, client)
 

@@ -80,7 +80,7 @@ def test_a_key_of_another_pepper_does_not_open() -> None:
     ],
 )
 def test_the_key_is_found_in_any_of_its_headers(headers: list[tuple[bytes, bytes]]) -> None:
-    assert pick_token(headers, dict(headers)) == "abc"
+    assert pick_token(headers) == "abc"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_the_key_is_found_in_any_of_its_headers(headers: list[tuple[bytes, bytes
 )
 def test_headers_without_one_clear_key_are_refused(headers: list[tuple[bytes, bytes]], code: str, words: str) -> None:
     with pytest.raises(GatewayError) as caught:
-        pick_token(headers, dict(headers))
+        pick_token(headers)
     assert caught.value.error.code == code
     assert caught.value.error.http_status == 401
     assert words in str(caught.value)
@@ -130,3 +130,26 @@ def test_an_admin_key_calls_nothing_even_where_its_digest_is_known() -> None:
     with pytest.raises(GatewayError) as caught:
         identify(msgspec.structs.replace(snapshot(), keys_by_id={admin.id: admin}), token)
     assert caught.value.error.code == "admin_key"
+
+
+def test_what_the_headers_carry_is_remembered_for_those_very_headers() -> None:
+    callers = Callers(known())
+    good = (b"authorization", b"Bearer " + TOKEN.encode())
+
+    def caller(*headers: tuple[bytes, bytes]) -> str:
+        return callers.caller(list(headers), dict(headers), 0.0).id
+
+    found = caller(good)
+    assert caller((b"host", b"x"), good) == found
+    assert caller((b"x-api-key", TOKEN.encode())) == found
+    assert caller(good, good) == found
+    for headers in (
+        [good, (b"x-api-key", b"two")],
+        [(b"authorization", b"Bearer two"), good],
+        [good, (b"authorization", b"Bearer two")],
+        [(b"authorization", b"Bearer two")],
+        [(b"host", b"x")],
+    ):
+        with pytest.raises(GatewayError) as caught:
+            caller(*headers)
+        assert caught.value.error.http_status == 401
