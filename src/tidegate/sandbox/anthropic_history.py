@@ -36,8 +36,8 @@ def redacted_data(stem: str) -> str:
 
 
 def check(value: Json, thinking: bool, *, present: bool, beta: bool, lenient: bool) -> list[Obj]:
-    """The messages, after every rule. `thinking` says whether it is on, `beta` whether the client asks for any beta feature (one of them
-    is system messages in mid-conversation). Raises `RequestRefused`."""
+    """The messages, after every rule. `thinking` says whether it is on with a budget, `beta` whether the client asks for any beta feature
+    (one of them is system messages in mid-conversation). Raises `RequestRefused`."""
     if not present:
         raise RequestRefused("messages: Field required")
     if not isinstance(value, list):

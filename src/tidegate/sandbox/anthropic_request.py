@@ -47,8 +47,10 @@ def _read(body: Obj, headers: Mapping[str, str], lenient: bool) -> Turn:
             if name not in _KNOWN:
                 raise RequestRefused(f"{name}: Extra inputs are not permitted")
     thinking = _thinking(body)
+    # Adaptive thinking does not ask earlier turns to begin with it: the model may have skipped it.
+    budgeted = thinking and as_object(body.get("thinking")).get("type") == "enabled"
     messages = anthropic_history.check(
-        body.get("messages"), thinking, present="messages" in body, beta=bool(headers.get("anthropic-beta")), lenient=lenient
+        body.get("messages"), budgeted, present="messages" in body, beta=bool(headers.get("anthropic-beta")), lenient=lenient
     )
     _system(body.get("system"))
     _sampling(body, thinking)

@@ -100,6 +100,17 @@ def test_adaptive_thinking_may_stand_beside_a_forced_tool() -> None:
     assert read(request(thinking={"type": "adaptive"}, tools=[TOOL], tool_choice={"type": "any"}), HEADERS, False).forced == "*"
 
 
+def test_only_thinking_with_a_budget_must_come_back_in_a_tool_loop() -> None:
+    history = [
+        {"role": "user", "content": "x"},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": TOOL["name"], "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "y"}]},
+    ]
+    assert read(request(messages=history, tools=[TOOL], thinking={"type": "adaptive"}), HEADERS, False).tool_results
+    with pytest.raises(RequestRefused, match="Expected `thinking`"):
+        read(request(messages=history, tools=[TOOL], thinking={"type": "enabled", "budget_tokens": 1024}), HEADERS, False)
+
+
 def test_what_a_turn_holds() -> None:
     content = [
         {"type": "text", "text": "see"},
