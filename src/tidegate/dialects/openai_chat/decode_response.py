@@ -15,7 +15,8 @@ from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.response import Response
 
 _KNOWN = frozenset(("id", "object", "created", "model", "choices", "usage", "service_tier", "error"))
-CHOICE = frozenset(("index", "message", "delta", "finish_reason", "error"))
+CHOICE = frozenset(("index", "message", "delta", "finish_reason", "error", "usage"))
+"""Moonshot's streams have their usage in the choice: https://platform.moonshot.ai/docs/api/chat."""
 MESSAGE = frozenset(
     (
         *("role", "content", "refusal", "annotations", "images", "tool_calls", "function_call", "audio"),

@@ -121,6 +121,8 @@ class ChatStreamDecoder:
         if begins:
             self._start(chunk)
         if begins or word:
+            if self._usage is None:
+                self._note_usage(choice)
             self._out += unread((*fresh(chunk, _CHUNK, ""), *fresh(choice, CHOICE, "choices[0].")), self._seen)
         delta = choice.get("delta")
         # Perplexity puts the whole message so far beside every delta: langchaingo-0a8d61f5f869.

@@ -82,6 +82,9 @@ class ChatTap:
             self.error = error_of(choice)
         elif choice.get("finish_reason"):
             self.finished = self.committed = True
+            usage = usage_of(choice) if self.usage is None else None
+            if usage is not None:
+                self.usage = decode_usage(usage, self._tier)
         elif not self.committed:
             delta = object_or_empty(choice.get("delta") or choice.get("message"))
             self.committed = any(delta.get(name) for name in _CONTENT)

@@ -132,6 +132,7 @@ def test_other_choices_are_passed_over() -> None:
         [END, {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}}, DONE],
         [delta({}, "stop", usage={"prompt_tokens": 3, "completion_tokens": 2}), DONE],
         [delta({}, "stop", x_groq={"usage": {"prompt_tokens": 3, "completion_tokens": 2}})],
+        [{"choices": [{"index": 0, "delta": {}, "finish_reason": "stop", "usage": {"prompt_tokens": 3, "completion_tokens": 2}}]}, DONE],
         [
             delta({"content": ""}, usage={"prompt_tokens": 3, "completion_tokens": 1}),
             delta({}, "stop", usage={"prompt_tokens": 3, "completion_tokens": 2}),

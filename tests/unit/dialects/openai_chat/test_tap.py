@@ -23,6 +23,14 @@ def test_a_stream_from_start_to_end() -> None:
     assert hidden == [False, False, False, True, False]
 
 
+def test_usage_in_the_choice_counts_where_there_is_no_other() -> None:
+    last = delta({}, "stop")
+    last["choices"][0]["usage"] = USAGE
+    assert _tapped(delta({"content": "a"}), last)[0].usage == Usage(input=3, output=2)
+    tap, _ = _tapped(delta({"content": "a"}), last, {"choices": [], "usage": {**USAGE, "completion_tokens": 7}})
+    assert tap.usage == Usage(input=3, output=7)
+
+
 @pytest.mark.parametrize(
     ("fields", "committed"),
     [
