@@ -162,7 +162,8 @@ def sampling(request: Request, receipt: Receipt, *, thinking: bool) -> JsonObjec
                 receipt.dropped(receipt.name(name), "this model takes no sampling settings")
         return {}
     out: JsonObject = {}
-    temperature, top_p = _temperature(request, receipt, thinking=thinking), _top_p(request, receipt, thinking=thinking)
+    temperature = None if request.temperature is None else _temperature(request.temperature, receipt, thinking=thinking)
+    top_p = None if request.top_p is None else _top_p(request.top_p, receipt, thinking=thinking)
     if temperature is not None and top_p is not None:
         # Models from Claude 4.5 on answer 400 where both are there. A value of 1 says nothing.
         if temperature == 1 and top_p != 1:
@@ -182,10 +183,7 @@ def sampling(request: Request, receipt: Receipt, *, thinking: bool) -> JsonObjec
     return out
 
 
-def _temperature(request: Request, receipt: Receipt, *, thinking: bool) -> float | None:
-    asked = request.temperature
-    if asked is None:
-        return None
+def _temperature(asked: float, receipt: Receipt, *, thinking: bool) -> float | None:
     if thinking and asked != 1:
         receipt.dropped(receipt.name("temperature"), "Anthropic takes none while thinking")
         return None
@@ -195,9 +193,8 @@ def _temperature(request: Request, receipt: Receipt, *, thinking: bool) -> float
     return asked
 
 
-def _top_p(request: Request, receipt: Receipt, *, thinking: bool) -> float | None:
-    asked = request.top_p
-    if asked is not None and thinking and asked < 0.95:
+def _top_p(asked: float, receipt: Receipt, *, thinking: bool) -> float | None:
+    if thinking and asked < 0.95:
         receipt.dropped(receipt.name("top_p"), "Anthropic takes none below 0.95 while thinking")
         return None
     return asked

@@ -13,12 +13,12 @@ def refuse(request: Request, target: str, outputs: tuple[str, ...] = ("text",)) 
     are the kinds of output that it has."""
     if request.n is not None and request.n != 1:
         raise unsupported(f"{target} gives one answer per call here", term(request, "n"))
-    if request.logprobs:
-        raise unsupported(f"{target} gives no log probabilities here", term(request, "logprobs"))
-    if request.top_logprobs:
-        raise unsupported(f"{target} gives no log probabilities here", term(request, "top_logprobs"))
-    if any(kind not in outputs for kind in modalities(request)):
-        raise unsupported(f"{target} answers in {' and '.join(outputs)} here", term(request, "modalities"))
+    if request.logprobs or request.top_logprobs:
+        field = "logprobs" if request.logprobs else "top_logprobs"
+        raise unsupported(f"{target} gives no log probabilities here", term(request, field))
+    for kind in modalities(request):
+        if kind not in outputs:
+            raise unsupported(f"{target} answers in {' and '.join(outputs)} here", term(request, "modalities"))
 
 
 def modalities(request: Request) -> list[Json]:

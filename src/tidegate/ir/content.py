@@ -26,10 +26,10 @@ class Origin(msgspec.Struct, frozen=True):
     provider: str = ""
     model: str = ""
 
-    def accepts(self, target: "Origin") -> bool:
-        """Whether what was signed here may be replayed to `target`. A model that differs is accepted within one
+    def accepts(self, dialect: str, provider: str) -> bool:
+        """Whether what was signed here may be replayed there. A model that differs is accepted within one
         provider: providers check their own signatures, and clients change models within a conversation."""
-        return self.dialect == target.dialect and self.provider in ("", target.provider)
+        return self.dialect == dialect and self.provider in ("", provider)
 
 
 class UrlSource(msgspec.Struct, frozen=True):

@@ -149,9 +149,9 @@ def _translated(app: App, call: Call, fields: Fields, provider: Dialect, target:
         raise unsupported(f"`{field}` means something to the provider that keeps it only: {target.name} speaks another API.", field)
     quirks = target.upstream.spec.quirks_of(provider.name)
     profile = target.profile if quirks is target.profile.quirks else msgspec.structs.replace(target.profile, quirks=quirks)
-    encoded = provider.encode_request(msgspec.structs.replace(call.request, model=target.model), profile)
+    encoded = provider.encode_request(call.request, profile)
     if quirks == _NO_QUIRKS:
-        return call.request, encoded.body, list(encoded.losses)
+        return call.request, encoded.body, encoded.losses
     body, losses = apply_quirks(scan(encoded.body), quirks)
     return call.request, body, [*encoded.losses, *losses]
 

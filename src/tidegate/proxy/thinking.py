@@ -4,6 +4,7 @@ Providers refuse a tool loop whose thinking is missing. A client that does not s
 has no field for it) gets it restored from a bounded cache, keyed by the caller's key and the id of the tool call.
 """
 
+from operator import attrgetter
 from typing import TypeGuard
 
 import msgspec
@@ -27,27 +28,29 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(list[_Kept])
 
 
+_role = attrgetter("role")
 _CALL = "call/"
 """Before the id of a tool call whose own signature is kept."""
 
 
 def remember(cache: ThinkingCache, tenant: str, blocks: list[Block]) -> None:
     """Keeps the signed thinking of an answer under each of its tool calls, and their own signatures."""
-    for block in blocks:
-        if isinstance(block, ToolUse) and block.id and block.signature is not None:
-            cache.put(tenant, _CALL + block.id, _ENCODER.encode([_Kept("", block.signature, None, block.origin)]))
-    thinking = [_Kept(block.text, block.signature, block.redacted, block.origin) for block in blocks if _signed(block)]
-    if not thinking:
+    calls = [block for block in blocks if type(block) is ToolUse and block.id]
+    if not calls:
         return
-    kept = _ENCODER.encode(thinking)
-    for block in blocks:
-        if isinstance(block, ToolUse) and block.id:
-            cache.put(tenant, block.id, kept)
+    for call in calls:
+        if call.signature is not None:
+            cache.put(tenant, _CALL + call.id, _ENCODER.encode([_Kept("", call.signature, None, call.origin)]))
+    thinking = [_Kept(block.text, block.signature, block.redacted, block.origin) for block in blocks if _signed(block)]
+    if thinking:
+        kept = _ENCODER.encode(thinking)
+        for call in calls:
+            cache.put(tenant, call.id, kept)
 
 
 def restore(cache: ThinkingCache, tenant: str, request: Request) -> Request:
     """The request with the thinking of earlier turns put back where the client left it out."""
-    if all(message.role != "assistant" for message in request.messages):
+    if "assistant" not in map(_role, request.messages):
         return request
     messages = [_with_signed_calls(cache, tenant, message) for message in request.messages]
     at = 0

@@ -20,7 +20,7 @@ def test_without_an_origin_it_is_accepted_nowhere() -> None:
     opened = unpack(pack(None, "s"))
     assert opened is not None
     assert opened == (Origin(""), "s")
-    assert not opened[0].accepts(Origin("anthropic", "p", "m"))
+    assert not opened[0].accepts("anthropic", "p")
 
 
 @pytest.mark.parametrize("text", ["", "EqQBCkgIBhAB", "tidegate2.abc", "Tidegate1.abc"])

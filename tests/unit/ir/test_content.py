@@ -17,4 +17,4 @@ from tidegate.ir.content import Origin
     ],
 )
 def test_where_a_signature_may_go(made: Origin, accepted: bool) -> None:
-    assert made.accepts(Origin("anthropic", "p", "m")) is accepted
+    assert made.accepts("anthropic", "p") is accepted

@@ -55,11 +55,6 @@ def _native(block: Native, path: str, receipt: Receipt) -> JsonObject | None:
     return None
 
 
-def is_bare(block: Text) -> bool:
-    """Whether a text is nothing but a text that every target takes, so that nothing is to be told of it."""
-    return not (block.citations or block.extras or block.cache) and bool(block.text) and not block.text.isspace()
-
-
 def _text(block: Text, path: str, receipt: Receipt) -> JsonObject | None:
     if not receipt.own:
         if not block.text.strip():
@@ -84,7 +79,7 @@ def _extras(out: JsonObject, extras: JsonObject, path: str, receipt: Receipt) ->
 
 
 def _thinking(block: Thinking, path: str, receipt: Receipt) -> JsonObject | None:
-    if block.origin is None or not block.origin.accepts(receipt.target):
+    if block.origin is None or not block.origin.accepts(NAME, receipt.profile.provider):
         receipt.dropped(path, "reasoning goes back only to where it was made")
         return None
     if block.redacted is not None:
@@ -131,7 +126,7 @@ def _tool_result(block: ToolResult, path: str, receipt: Receipt) -> JsonObject:
 
 def encode_content(blocks: list[Block], path: str, receipt: Receipt) -> Json:
     """A string where the blocks are one plain text, else an array; None where nothing is left."""
-    out: list[Json] = []
+    out: list[JsonObject] = []
     for index, block in enumerate(blocks):
         encoded = encode_block(block, f"{path}[{index}]", receipt)
         if encoded is not None:
@@ -139,13 +134,11 @@ def encode_content(blocks: list[Block], path: str, receipt: Receipt) -> Json:
     return plain(out) if out else None
 
 
-def plain(content: list[Json]) -> Json:
+def plain(content: list[JsonObject]) -> Json:
     """Anthropic's shorthand for one text without marks."""
-    if len(content) == 1:
-        only = cast("JsonObject", content[0])
-        if len(only) == 2 and only.get("type") == "text":
-            return only["text"]
-    return content
+    if len(content) == 1 and len(only := content[0]) == 2 and only.get("type") == "text":
+        return only["text"]
+    return cast("list[Json]", content)
 
 
 def _image(block: Image, path: str, receipt: Receipt) -> JsonObject:

@@ -4,30 +4,27 @@ A request of this dialect keeps its messages as they were. Those of other dialec
 system and developer messages become `system`, turns of one role are merged, tool results come first in the user turn after their calls.
 """
 
-from typing import cast
+import msgspec
 
-from tidegate.dialects.anthropic.encode_blocks import encode_block, is_bare, plain
+from tidegate.dialects.anthropic.encode_blocks import encode_block, plain
 from tidegate.dialects.anthropic.receipt import Receipt
 from tidegate.dialects.terms import block_path, message_path
 from tidegate.ir.content import Block, Text, Thinking
-from tidegate.ir.json import Json, JsonObject
-from tidegate.ir.request import Message, Request
+from tidegate.ir.json import JsonObject
+from tidegate.ir.request import Message
 
 # Anthropic wants a user turn first, and at least one. What a person would say who only wants the instructions followed:
 _GO_AHEAD = "Please go ahead."
 _SYSTEM_ROLES = ("system", "developer")
 
 
-class Turn:
+class Turn(msgspec.Struct):
     """One message on the wire: its role, its blocks, and whether reasoning was dropped from it."""
 
-    __slots__ = ("content", "extras", "lost_thinking", "role")
-
-    def __init__(self, role: str, content: list[Json], extras: JsonObject | None = None, *, lost_thinking: bool = False) -> None:
-        self.role = role
-        self.content = content
-        self.extras = extras
-        self.lost_thinking = lost_thinking
+    role: str
+    content: list[JsonObject]
+    lost_thinking: bool = False
+    extras: JsonObject | None = None
 
     def wire(self) -> JsonObject:
         out: JsonObject = {"role": self.role, "content": plain(self.content)}
@@ -36,16 +33,10 @@ class Turn:
         return out
 
 
-def encode_messages(request: Request, receipt: Receipt) -> tuple[list[Json] | None, list[Turn]]:
-    """The system blocks (None: there is no system prompt) and the turns."""
-    if receipt.own:
-        return _own(request.messages, receipt)
-    return _foreign(request.messages, receipt)
-
-
-def _own(messages: list[Message], receipt: Receipt) -> tuple[list[Json] | None, list[Turn]]:
-    """The first message is the top-level `system` if it is a system prompt of texts."""
-    system: list[Json] | None = None
+def own_messages(messages: list[Message], receipt: Receipt) -> tuple[list[JsonObject] | None, list[Turn]]:
+    """The system blocks (None: there is no system prompt) and the turns of a request of this dialect. The first message is the top-level
+    `system` if it is a system prompt of texts."""
+    system: list[JsonObject] | None = None
     first = messages[0] if messages else None
     shift = 0
     if first is not None and first.role == "system" and not first.extras and all(isinstance(block, Text) for block in first.blocks):
@@ -55,15 +46,16 @@ def _own(messages: list[Message], receipt: Receipt) -> tuple[list[Json] | None, 
     for index, message in enumerate(messages[shift:], shift):
         content, lost = _blocks(message.blocks, index, receipt)
         if content or not lost:
-            turns.append(Turn(message.role, content, message.extras, lost_thinking=lost))
+            turns.append(Turn(message.role, content, lost, message.extras))
     return system, turns
 
 
-def _blocks(blocks: list[Block], message: int, receipt: Receipt) -> tuple[list[Json], bool]:
-    out: list[Json] = []
+def _blocks(blocks: list[Block], message: int, receipt: Receipt) -> tuple[list[JsonObject], bool]:
+    out: list[JsonObject] = []
     lost = False
     for at, block in enumerate(blocks):
-        if type(block) is Text and is_bare(block):
+        if type(block) is Text and not (block.citations or block.extras or block.cache) and block.text and not block.text.isspace():
+            # A text and nothing else: there is nothing to tell of it.
             out.append({"type": "text", "text": block.text})
             continue
         encoded = encode_block(block, block_path(receipt.request, message, at), receipt)
@@ -74,53 +66,36 @@ def _blocks(blocks: list[Block], message: int, receipt: Receipt) -> tuple[list[J
     return out, lost
 
 
-def _foreign(messages: list[Message], receipt: Receipt) -> tuple[list[Json] | None, list[Turn]]:
-    system: list[Json] = []
+def foreign_messages(messages: list[Message], receipt: Receipt) -> tuple[list[JsonObject], list[Turn]]:
+    """The system blocks and the turns of a request of another dialect."""
+    system: list[JsonObject] = []
     turns: list[Turn] = []
     for index, message in enumerate(messages):
         if message.name is not None:
             receipt.dropped(f"{message_path(receipt.request, index)}.name", "Anthropic's messages have no names")
         if message.extras:
             receipt.foreign_extras(message.extras, message_path(receipt.request, index))
-        if message.role == "tool":
-            content, lost = _results(message.blocks, index, receipt)
-        else:
-            content, lost = _blocks(message.blocks, index, receipt)
-        role = "assistant" if message.role == "assistant" else "user"
+        content, lost = _blocks(message.blocks, index, receipt)
         if message.role in _SYSTEM_ROLES:
             if not turns:
                 system += content
                 continue
             content = [_late_system(block) for block in content]
             receipt.emulated(message_path(receipt.request, index), "a system message between the turns is marked text in the user's turn")
-        if not content:
-            if turns and lost:
-                turns[-1].lost_thinking = turns[-1].lost_thinking or turns[-1].role == role
-            continue
+        role = "assistant" if message.role == "assistant" else "user"
         if turns and turns[-1].role == role:
             turns[-1].content += content
             turns[-1].lost_thinking = turns[-1].lost_thinking or lost
-        else:
-            turns.append(Turn(role, content, lost_thinking=lost))
+        elif content:
+            turns.append(Turn(role, content, lost))
     _arrange(turns, receipt)
-    return system or None, turns
+    return system, turns
 
 
-def _results(blocks: list[Block], message: int, receipt: Receipt) -> tuple[list[Json], bool]:
-    """A tool message. Reasoning has no place in it."""
-    out: list[Json] = []
-    for at, block in enumerate(blocks):
-        encoded = encode_block(block, block_path(receipt.request, message, at), receipt)
-        if encoded is not None:
-            out.append(encoded)
-    return out, False
-
-
-def _late_system(block: Json) -> Json:
+def _late_system(block: JsonObject) -> JsonObject:
     """Newer models take `system` messages between turns and older ones answer 400, so the text stays where it was, in marks."""
-    found = cast("JsonObject", block)
-    text = found.get("text")
-    return {**found, "text": f"<system>\n{text}\n</system>"} if type(text) is str else block
+    text = block.get("text")
+    return {**block, "text": f"<system>\n{text}\n</system>"} if type(text) is str else block
 
 
 def _arrange(turns: list[Turn], receipt: Receipt) -> None:
@@ -135,13 +110,13 @@ def _arrange(turns: list[Turn], receipt: Receipt) -> None:
         _trim(last, receipt)
 
 
-def _result_first(block: Json) -> bool:
-    return cast("JsonObject", block).get("type") != "tool_result"
+def _result_first(block: JsonObject) -> bool:
+    return block.get("type") != "tool_result"
 
 
 def _trim(turn: Turn, receipt: Receipt) -> None:
     """Anthropic refuses a last assistant turn that ends in white space."""
-    block = cast("JsonObject", turn.content[-1])
+    block = turn.content[-1]
     text = block.get("text")
     if type(text) is str and text != text.rstrip():
         block["text"] = text.rstrip()
@@ -155,6 +130,6 @@ def in_tool_loop_without_thinking(turns: list[Turn], *, own: bool) -> bool:
         return False
     for turn in reversed(turns[:-1]):
         if turn.role == "assistant":
-            first = cast("JsonObject", turn.content[0]).get("type") if turn.content else None
+            first = turn.content[0].get("type") if turn.content else None
             return first not in ("thinking", "redacted_thinking") and (turn.lost_thinking or not own)
     return False

@@ -8,7 +8,7 @@ from typing import cast
 import msgspec
 
 from tidegate.dialects.anthropic.encode_blocks import plain
-from tidegate.dialects.anthropic.encode_messages import Turn, encode_messages, in_tool_loop_without_thinking
+from tidegate.dialects.anthropic.encode_messages import Turn, foreign_messages, in_tool_loop_without_thinking, own_messages
 from tidegate.dialects.anthropic.encode_tools import encode_tool_choice, encode_tools, forces, soften
 from tidegate.dialects.anthropic.receipt import Receipt
 from tidegate.dialects.base import Encoded
@@ -32,8 +32,9 @@ _HINTS = (
     "frequency_penalty",
     "verbosity",
 )
-_hints_of = attrgetter(*_HINTS)
-_NO_HINTS = (None,) * len(_HINTS)
+_seldom = attrgetter("stop", "user", "metadata", "service_tier", "cache", *_HINTS)
+_UNSAID = _seldom(Request(dialect="", model="", messages=[]))
+"""What most requests say of the settings that are seldom there."""
 
 
 def encode_request(request: Request, profile: Profile) -> Encoded:
@@ -45,7 +46,7 @@ def encode_request(request: Request, profile: Profile) -> Encoded:
 
 def _own(request: Request, receipt: Receipt) -> JsonObject:
     tools = encode_tools(request, receipt)
-    system, turns = encode_messages(request, receipt)
+    system, turns = own_messages(request.messages, receipt)
     out: JsonObject = {"model": receipt.profile.model}
     if request.max_tokens is not None:
         out["max_tokens"] = request.max_tokens
@@ -101,15 +102,15 @@ def _foreign(request: Request, receipt: Receipt) -> JsonObject:
     refuse(request, "Anthropic")
     tools = encode_tools(request, receipt)
     choice = encode_tool_choice(request, tools, receipt)
-    demand = soften(choice, receipt)
-    system, turns = encode_messages(request, receipt)
-    loop = in_tool_loop_without_thinking(turns, own=False)
-    thinking = plan(request, receipt, forced_tool=forces(choice), unsigned_loop=loop)
+    demand = None if choice is None else soften(choice, receipt)
+    system, turns = foreign_messages(request.messages, receipt)
+    loop = request.reasoning is not None and in_tool_loop_without_thinking(turns, own=False)
+    thinking = plan(request, receipt, forced_tool=choice is not None and forces(choice), unsigned_loop=loop)
     config: JsonObject = {} if thinking.effort is None else {"effort": thinking.effort}
-    for instruction in (demand, _output(request.output, config, receipt)):
-        if instruction is not None:
-            system = system or []
-            system.append({"type": "text", "text": instruction})
+    if demand is not None:
+        system.append({"type": "text", "text": demand})
+    if request.output is not None:
+        _output(request.output, config, system, receipt)
     out: JsonObject = {"model": receipt.profile.model, "max_tokens": thinking.max_tokens}
     if system:
         out["system"] = plain(system)
@@ -123,22 +124,22 @@ def _foreign(request: Request, receipt: Receipt) -> JsonObject:
     if config:
         out["output_config"] = config
     out |= sampling(request, receipt, thinking=thinking.on)
-    _stop(request, out, receipt)
     if request.stream:
         out["stream"] = True
-    _identity(request, out, receipt)
-    _hints(request, receipt)
-    receipt.mark(out, request.cache, "")
-    _limit_marks(receipt)
+    if _seldom(request) != _UNSAID:
+        _stop(request, out, receipt)
+        _identity(request, out, receipt)
+        _hints(request, receipt)
+        receipt.mark(out, request.cache, "")
+    if receipt.marked:
+        _limit_marks(receipt)
     if request.extras:
         receipt.foreign_extras(request.extras, "")
     return out
 
 
-def _output(output: OutputFormat | None, config: JsonObject, receipt: Receipt) -> str | None:
-    """Puts a schema into `config` where the model can hold to it; else the instruction that asks for it."""
-    if output is None:
-        return None
+def _output(output: OutputFormat, config: JsonObject, system: list[JsonObject], receipt: Receipt) -> None:
+    """Puts a schema into `config` where the model can hold to it; else the instruction that asks for it into `system`."""
     field = receipt.name("output")
     if output.kind == "json_schema" and output.schema is not None and receipt.profile.capabilities.structured == "native":
         adapted, changes = adapt(output.schema)
@@ -149,14 +150,13 @@ def _output(output: OutputFormat | None, config: JsonObject, receipt: Receipt) -
             schema = tool_field(receipt.request, "json_schema", "schema")
             for change in changes:
                 receipt.emulated(f"{field}.{schema}.{change}", "Anthropic's schemas have no such bound; it is said in words")
-            return None
+            return
     receipt.emulated(field, "asked for in the system prompt: this model or schema has no native form")
     told = "Answer with one JSON object and nothing else: no other text before or after it, no code fence."
-    if output.schema is None:
-        return told
-    if output.description:
-        told = f"{told}\nThe object: {output.description}"
-    return f"{told}\nIt must be valid against this JSON Schema:\n{_ENCODER.encode(output.schema).decode()}"
+    if output.schema is not None:
+        about = f"\nThe object: {output.description}" if output.description else ""
+        told += f"{about}\nIt must be valid against this JSON Schema:\n{_ENCODER.encode(output.schema).decode()}"
+    system.append({"type": "text", "text": told})
 
 
 def _stop(request: Request, out: JsonObject, receipt: Receipt) -> None:
@@ -191,11 +191,9 @@ def _identity(request: Request, out: JsonObject, receipt: Receipt) -> None:
 
 
 def _hints(request: Request, receipt: Receipt) -> None:
-    values = _hints_of(request)
-    if values != _NO_HINTS:
-        for name, value in zip(_HINTS, values, strict=True):
-            if value is not None:
-                receipt.dropped(receipt.name(name), "Anthropic has no such setting")
+    for name in _HINTS:
+        if getattr(request, name) is not None:
+            receipt.dropped(receipt.name(name), "Anthropic has no such setting")
 
 
 def _limit_marks(receipt: Receipt) -> None:

@@ -154,9 +154,9 @@ def _choice(choice: ToolChoice, receipt: Receipt) -> JsonObject:
     return {"type": "any" if choice.mode == "required" else choice.mode}
 
 
-def soften(choice: JsonObject | None, receipt: Receipt) -> str | None:
+def soften(choice: JsonObject, receipt: Receipt) -> str | None:
     """For models that refuse a choice that demands a tool: makes it `auto`, and gives the instruction to say instead."""
-    if choice is None or not forces(choice) or receipt.profile.capabilities.forced_tools:
+    if not forces(choice) or receipt.profile.capabilities.forced_tools:
         return None
     name = choice.pop("name", None)
     choice["type"] = "auto"
@@ -164,6 +164,6 @@ def soften(choice: JsonObject | None, receipt: Receipt) -> str | None:
     return f"Call the tool `{name}` in this turn." if type(name) is str else "Call one of the tools in this turn."
 
 
-def forces(choice: JsonObject | None) -> bool:
+def forces(choice: JsonObject) -> bool:
     """Whether the choice makes the model call a tool."""
-    return choice is not None and choice.get("type") in ("any", "tool")
+    return choice.get("type") in ("any", "tool")

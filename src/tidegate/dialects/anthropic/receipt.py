@@ -6,7 +6,7 @@ import re
 from tidegate.dialects.anthropic.decode_blocks import NAME
 from tidegate.dialects.names import fits, shortened
 from tidegate.dialects.terms import term, tool_field, unmodelled
-from tidegate.ir.content import CacheMark, Origin
+from tidegate.ir.content import CacheMark
 from tidegate.ir.json import JsonObject
 from tidegate.ir.loss import Loss
 from tidegate.ir.request import Request
@@ -19,13 +19,12 @@ _TOOL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 class Receipt:
     """Collects losses. `own` says that the request is of this dialect, so that its extras and native parts are emitted."""
 
-    __slots__ = ("_renamed", "losses", "marked", "own", "profile", "request", "target")
+    __slots__ = ("_renamed", "losses", "marked", "own", "profile", "request")
 
     def __init__(self, request: Request, profile: Profile) -> None:
         self.own = request.dialect == NAME
         self.request = request
         self.profile = profile
-        self.target = Origin(NAME, profile.provider, profile.model)
         self.losses: list[Loss] = []
         self._renamed: set[str] = set()
         self.marked: list[tuple[JsonObject, str]] = []

@@ -67,7 +67,7 @@ def _refusal(block: Refusal, path: str, receipt: Receipt) -> JsonObject | None:
 
 
 def _thinking(block: Thinking, path: str, receipt: Receipt) -> JsonObject | None:
-    if block.origin is None or not block.origin.accepts(receipt.target):
+    if block.origin is None or not block.origin.accepts(NAME, receipt.profile.provider):
         receipt.dropped(path, "reasoning goes back only to where it was made")
         return None
     if block.redacted is None and block.signature is None and not receipt.own:

@@ -7,7 +7,7 @@ from typing import cast
 from tidegate.dialects.bedrock_converse.fields import NAME, point_of
 from tidegate.dialects.names import fits, shortened
 from tidegate.dialects.terms import term, tool_field
-from tidegate.ir.content import CacheMark, Origin
+from tidegate.ir.content import CacheMark
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.loss import Loss
 from tidegate.ir.request import Request
@@ -42,13 +42,12 @@ _MOST_MARKS = 4
 class Receipt:
     """Collects losses. `own` says that the request is of this dialect, so that its extras and native parts are emitted."""
 
-    __slots__ = ("_documents", "_marks", "_renamed", "losses", "own", "profile", "request", "target")
+    __slots__ = ("_documents", "_marks", "_renamed", "losses", "own", "profile", "request")
 
     def __init__(self, request: Request, profile: Profile) -> None:
         self.own = request.dialect == NAME
         self.request = request
         self.profile = profile
-        self.target = Origin(NAME, profile.provider, profile.model)
         self.losses: list[Loss] = []
         self._renamed: set[str] = set()
         self._marks: list[tuple[list[Json], JsonObject, str]] = []

@@ -59,7 +59,7 @@ def _refusal(encoding: Encoding, block: Refusal, path: str) -> list[Part]:
 
 def _thinking(encoding: Encoding, block: Thinking, path: str) -> list[Part]:
     """A signature without a text is of the text beside it: `encode_contents` puts it there."""
-    if block.origin is None or not block.origin.accepts(encoding.target):
+    if block.origin is None or not block.origin.accepts(NAME, encoding.profile.provider):
         encoding.dropped(path, "reasoning goes back only to where it was made")
         return []
     if block.redacted is not None or (block.signature is None and not encoding.own):
@@ -218,7 +218,7 @@ def _call_signature(encoding: Encoding, block: ToolUse) -> str | None:
     """Gemini's own, also in the form in which OpenAI-shaped clients carry it (`extra_content`, as Google's compatible endpoint has it)."""
     if block.signature is None or block.origin is None:
         return None
-    if block.origin.accepts(encoding.target) or block.origin == UNSIGNED:
+    if block.origin.accepts(NAME, encoding.profile.provider) or block.origin == UNSIGNED:
         return block.signature
     if block.origin.dialect != "openai_chat":
         return None

@@ -4,7 +4,7 @@ from tidegate.dialects.gemini.names import NAME
 from tidegate.dialects.names import fits, shortened
 from tidegate.dialects.reading import merge
 from tidegate.dialects.terms import term, tool_field, unmodelled
-from tidegate.ir.content import CacheMark, Origin, ToolUse
+from tidegate.ir.content import CacheMark, ToolUse
 from tidegate.ir.json import JsonObject
 from tidegate.ir.loss import Loss
 from tidegate.ir.request import Request
@@ -20,7 +20,6 @@ class Encoding:
         self.request = request
         self.profile = profile
         self.own = request.dialect == NAME
-        self.target = Origin(NAME, profile.provider, profile.model)
         self.losses: list[Loss] = []
         self.tools = {block.id: block.name for message in request.messages for block in message.blocks if isinstance(block, ToolUse)}
         self._renamed: set[str] = set()

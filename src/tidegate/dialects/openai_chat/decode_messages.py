@@ -1,5 +1,7 @@
 """`messages` of a request, from the wire to the neutral model, in every role that OpenAI has had (also `function`)."""
 
+from typing import Final
+
 from tidegate.dialects.openai_chat.decode_content import decode_content
 from tidegate.dialects.openai_chat.fields import dump_text, take_cache
 from tidegate.dialects.openai_chat.reasoning import OWN, blocks_of, sign_call
@@ -9,7 +11,7 @@ from tidegate.ir.errors import bad_request
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.request import Message, Role
 
-_PLAIN_ROLES: dict[str, Role] = {"user": "user", "system": "system", "developer": "developer"}
+_PLAIN_ROLES: Final = ("user", "system", "developer")
 _EMPTY_WHEN_NULL = ("tool_calls", "function_call", "refusal", "audio", "annotations", "reasoning_content", "reasoning", "reasoning_details")
 
 
@@ -17,8 +19,17 @@ def decode_messages(value: Json) -> list[Message]:
     items = as_list(value, "messages")
     if not items:
         raise bad_request("Invalid 'messages': expected an array with at least one message.", "messages", "empty_array")
-    calls = LegacyCalls()
-    return [_short(item) or _message(item, f"messages[{index}]", calls) for index, item in enumerate(items)]
+    messages: list[Message] = []
+    calls: LegacyCalls | None = None
+    for index, item in enumerate(items):
+        if type(item) is dict and len(item) == 2:
+            role, text = item.get("role"), item.get("content")
+            if type(text) is str and role in _PLAIN_ROLES:
+                messages.append(Message(role, [Text(text)]))
+                continue
+        calls = calls or LegacyCalls()
+        messages.append(_message(item, f"messages[{index}]", calls))
+    return messages
 
 
 class LegacyCalls:
@@ -37,21 +48,11 @@ class LegacyCalls:
         return self._last.get(name) or self.call(name)
 
 
-def _short(item: Json) -> Message | None:
-    """The message where it is a role and a text, as most are."""
-    if type(item) is not dict or len(item) != 2:
-        return None
-    role, text = item.get("role"), item.get("content")
-    plain = _PLAIN_ROLES.get(role) if type(role) is str else None
-    return Message(plain, [Text(text)]) if plain is not None and type(text) is str else None
-
-
 def _message(item: Json, path: str, calls: LegacyCalls) -> Message:
     raw = as_object(item, path)
     role = take_str(raw, "role", path)
-    plain = _PLAIN_ROLES.get(role)
-    if plain is not None:
-        return _plain(raw, plain, path)
+    if role in _PLAIN_ROLES:
+        return _plain(raw, role, path)
     if role == "assistant":
         return _assistant(raw, path, calls)
     if role in ("tool", "function"):

@@ -1,6 +1,7 @@
 """`POST /v1/chat/completions`, from the wire to the neutral model. Everything that nobody models ends in the `extras` of its object, so
 that no field is lost unseen. Raises nothing but `bad_request` with the path of the field."""
 
+from collections.abc import Callable
 from typing import cast
 
 from tidegate.dialects.base import Head
@@ -35,43 +36,24 @@ def head(fields: Fields) -> Head:
 
 def read_request(raw: JsonObject) -> Request:
     """A whole request."""
-    extras: JsonObject = {}
     model = take_str(raw, "model", "")
     if "messages" not in raw:
         raise missing("messages")
     request = Request(dialect=NAME, model=model, messages=decode_messages(raw.pop("messages")))
-    for name in [name for name in raw if name in _READERS]:
-        value = raw[name]
-        if value is None:
+    for name in [*filter(_is_read, raw)]:
+        if raw[name] is None:
             del raw[name]
+        elif name in _VALUES:
+            setattr(request, name, _VALUES[name](raw, name, ""))
         else:
             _READERS[name](request, raw, name)
-    if not raw.keys().isdisjoint(_OF_TOOLS):
-        _tools(request, raw, extras)
-    if not raw.keys().isdisjoint(_OF_REASONING):
-        _reasoning(request, raw)
-    request.extras = raw | extras if extras else raw
+    if raw:
+        if not raw.keys().isdisjoint(_OF_TOOLS):
+            _tools(request, raw)
+        if not raw.keys().isdisjoint(_OF_REASONING):
+            _reasoning(request, raw)
+        request.extras = raw
     return request
-
-
-def _number(request: Request, raw: JsonObject, name: str) -> None:
-    setattr(request, name, take_number(raw, name, ""))
-
-
-def _integer(request: Request, raw: JsonObject, name: str) -> None:
-    setattr(request, name, take_int(raw, name, ""))
-
-
-def _string(request: Request, raw: JsonObject, name: str) -> None:
-    setattr(request, name, take_opt_str(raw, name, ""))
-
-
-def _boolean(request: Request, raw: JsonObject, name: str) -> None:
-    setattr(request, name, take_bool(raw, name, ""))
-
-
-def _object(request: Request, raw: JsonObject, name: str) -> None:
-    setattr(request, name, take_object(raw, name, ""))
 
 
 def _max_tokens(request: Request, raw: JsonObject, name: str) -> None:
@@ -145,38 +127,43 @@ def _cache(request: Request, raw: JsonObject, name: str) -> None:
     request.cache = take_cache(raw)
 
 
-_READERS = {
-    "temperature": _number,
-    "top_p": _number,
-    "presence_penalty": _number,
-    "frequency_penalty": _number,
-    "top_k": _integer,
-    "n": _integer,
-    "seed": _integer,
-    "top_logprobs": _integer,
-    "user": _string,
-    "safety_identifier": _safety_identifier,
-    "service_tier": _string,
-    "verbosity": _string,
-    "logprobs": _boolean,
-    "parallel_tool_calls": _boolean,
-    "logit_bias": _object,
-    "metadata": _object,
+_VALUES: dict[str, Callable[[JsonObject, str, str], object]] = {
+    "temperature": take_number,
+    "top_p": take_number,
+    "presence_penalty": take_number,
+    "frequency_penalty": take_number,
+    "top_k": take_int,
+    "n": take_int,
+    "seed": take_int,
+    "top_logprobs": take_int,
+    "user": take_opt_str,
+    "service_tier": take_opt_str,
+    "verbosity": take_opt_str,
+    "stream": take_bool,
+    "logprobs": take_bool,
+    "parallel_tool_calls": take_bool,
+    "logit_bias": take_object,
+    "metadata": take_object,
+}
+"""Fields that the neutral request has under the same name."""
+_READERS: dict[str, Callable[[Request, JsonObject, str], None]] = {
     "max_tokens": _max_tokens,
     "max_completion_tokens": _max_completion_tokens,
+    "safety_identifier": _safety_identifier,
     "stop": _stop,
-    "stream": _boolean,
     "stream_options": _stream_options,
     "response_format": _response_format,
     "cache_control": _cache,
 }
+_is_read = (_VALUES.keys() | _READERS.keys()).__contains__
 
 
 _OF_TOOLS = frozenset({"tools", "functions", "web_search_options", "tool_choice", "function_call"})
 _OF_REASONING = frozenset({"reasoning_effort", "reasoning", "thinking"})
 
 
-def _tools(request: Request, raw: JsonObject, extras: JsonObject) -> None:
+def _tools(request: Request, raw: JsonObject) -> None:
+    """What is left of a choice is kept under its name."""
     tools = raw.pop("tools", None)
     if tools is not None:
         request.tools = decode_tools(tools)
@@ -189,13 +176,13 @@ def _tools(request: Request, raw: JsonObject, extras: JsonObject) -> None:
         request.tools = [*request.tools, decode_web_search(search)]
     choice = raw.pop("tool_choice", None)
     if choice is not None:
-        request.tool_choice = decode_tool_choice(choice, extras)
+        request.tool_choice = decode_tool_choice(choice, raw)
     legacy = raw.pop("function_call", None)
     if legacy is not None:
         if request.tool_choice is None:
-            request.tool_choice = decode_function_call(legacy, extras)
+            request.tool_choice = decode_function_call(legacy, raw)
         else:
-            extras["function_call"] = legacy
+            raw["function_call"] = legacy
 
 
 def _reasoning(request: Request, raw: JsonObject) -> None:

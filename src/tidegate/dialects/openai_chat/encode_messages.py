@@ -10,6 +10,7 @@ import re
 from tidegate.dialects.arguments import wrap_arguments
 from tidegate.dialects.openai_chat.encode_content import Part, content_of, encode_block
 from tidegate.dialects.openai_chat.encoding import Encoding
+from tidegate.dialects.openai_chat.fields import NAME
 from tidegate.dialects.openai_chat.reasoning import CALL_SIGNATURE, call_signature, detail_for_provider
 from tidegate.dialects.reading import merge
 from tidegate.dialects.values import dump_text
@@ -131,7 +132,7 @@ def _may_return(encoding: Encoding, block: Thinking, index: int, at: int) -> boo
     if block.origin is None:
         kept, reason = encoding.own, "reasoning without a signature is not sent to another dialect"
     else:
-        kept, reason = block.origin.accepts(encoding.target), "reasoning is sent back only to where it was made"
+        kept, reason = block.origin.accepts(NAME, encoding.profile.provider), "reasoning is sent back only to where it was made"
     if not kept:
         encoding.dropped(encoding.block(index, at), reason)
     return kept
@@ -162,7 +163,7 @@ def _call(encoding: Encoding, block: ToolUse, index: int, at: int) -> JsonObject
         call["function"] = {"name": name, "arguments": block.arguments if block.arguments or encoding.own else "{}"}
     if block.signature is not None:
         signature = call_signature(block)
-        if signature is not None and block.origin is not None and block.origin.accepts(encoding.target):
+        if signature is not None and block.origin is not None and block.origin.accepts(NAME, encoding.profile.provider):
             call[CALL_SIGNATURE] = signature
         else:
             encoding.dropped(f"{encoding.block(index, at)}.{CALL_SIGNATURE}", "a call's signature goes back only to where it was made")

@@ -4,7 +4,7 @@ from tidegate.dialects.names import fits, shortened
 from tidegate.dialects.openai_chat.fields import NAME, cache_control
 from tidegate.dialects.reading import merge
 from tidegate.dialects.terms import block_path, message_path, term, unmodelled
-from tidegate.ir.content import Block, CacheMark, Origin, Refusal, Thinking, ToolResult, ToolUse
+from tidegate.ir.content import Block, CacheMark, Refusal, Thinking, ToolResult, ToolUse
 from tidegate.ir.json import JsonObject
 from tidegate.ir.loss import Loss
 from tidegate.ir.request import Request
@@ -20,7 +20,6 @@ class Encoding:
         self.request = request
         self.profile = profile
         self.own = request.dialect == NAME
-        self.target = Origin(NAME, profile.provider, profile.model)
         self.keeps_marks = self.own or profile.capabilities.prompt_cache
         self.takes_free_text = self.own or profile.capabilities.custom_tools
         self.losses: list[Loss] = []

@@ -92,7 +92,7 @@ def _is_part(raw: JsonObject) -> bool:
 
 
 def _reasoning(encoding: Encoding, block: Thinking, path: str) -> list[JsonObject]:
-    if block.origin is None or not block.origin.accepts(encoding.target):
+    if block.origin is None or not block.origin.accepts(NAME, encoding.profile.provider):
         encoding.dropped(path, "reasoning is sent back only to where it was made")
         return []
     if block.signature is None and not encoding.own:

@@ -6,7 +6,7 @@ from tidegate.dialects.names import fits, shortened
 from tidegate.dialects.openai_responses.fields import NAME
 from tidegate.dialects.reading import merge
 from tidegate.dialects.terms import block_path, message_path, term
-from tidegate.ir.content import CacheMark, Origin
+from tidegate.ir.content import CacheMark
 from tidegate.ir.json import JsonObject
 from tidegate.ir.loss import Loss
 from tidegate.ir.request import Request
@@ -24,7 +24,6 @@ class Encoding:
         self.request = request
         self.profile = profile
         self.own = request.dialect == NAME
-        self.target = Origin(NAME, profile.provider, profile.model)
         self.losses: list[Loss] = []
         self._renamed: set[str] = set()
 

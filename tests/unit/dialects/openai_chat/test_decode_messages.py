@@ -64,7 +64,7 @@ def test_a_damaged_origin_is_accepted_nowhere() -> None:
     ).blocks
     assert isinstance(block, Thinking)
     assert block.origin == Origin("")
-    assert not Origin("").accepts(Origin("openai_chat", "p", "m"))
+    assert not Origin("").accepts("openai_chat", "p")
 
 
 def test_reasoning_that_differs_from_its_details_is_kept_beside_them() -> None:
