@@ -1,5 +1,7 @@
 """What of the client's request shapes its answer: the names and kinds of its tools. Used by the encoders of answers and streams."""
 
+import msgspec
+
 from tidegate.dialects.base import Stamp
 from tidegate.dialects.names import client_name
 from tidegate.dialects.values import parse
@@ -7,25 +9,24 @@ from tidegate.ir.content import ToolUse
 from tidegate.ir.request import Request, Tool
 
 
-class Asked:
-    """`legacy`: the client knows calls as `function_call` only, one in an answer."""
+class Asked(msgspec.Struct, frozen=True):
+    request: Request
 
-    __slots__ = ("_request", "legacy")
-
-    def __init__(self, request: Request) -> None:
-        self.legacy = request.legacy_functions
-        self._request = request
+    @property
+    def legacy(self) -> bool:
+        """The client knows calls as `function_call` only, one in an answer."""
+        return self.request.legacy_functions
 
     def name(self, block: ToolUse) -> str:
         """The tool's name as the client gave it."""
-        return client_name(block.name, self._request)
+        return client_name(block.name, self.request)
 
     def wrapped(self, block: ToolUse) -> bool:
         """The client's tool takes free text, and its call came as that of a function with one field."""
         if block.kind == "custom":
             return False
         name = self.name(block)
-        return any(isinstance(tool, Tool) and tool.kind == "custom" and tool.name == name for tool in self._request.tools)
+        return any(isinstance(tool, Tool) and tool.kind == "custom" and tool.name == name for tool in self.request.tools)
 
 
 def unwrapped(arguments: str) -> str:
@@ -38,17 +39,16 @@ def unwrapped(arguments: str) -> str:
     return text if type(text) is str else arguments
 
 
-class CallIds:
+class CallIds(msgspec.Struct):
     """Ids of tool calls: the model's own where they are there and distinct, else made from the stamp."""
 
-    def __init__(self, stamp: Stamp) -> None:
-        self._stem = stamp.stem
-        self._seen: set[str] = set()
-        self._count = 0
+    stamp: Stamp
+    seen: set[str] = set()
+    count: int = 0
 
     def take(self, call_id: str) -> str:
-        index, self._count = self._count, self._count + 1
-        if not call_id or call_id in self._seen:
-            call_id = f"call_{self._stem}_{index}"
-        self._seen.add(call_id)
+        index, self.count = self.count, self.count + 1
+        if not call_id or call_id in self.seen:
+            call_id = f"call_{self.stamp.stem}_{index}"
+        self.seen.add(call_id)
         return call_id

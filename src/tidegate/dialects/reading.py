@@ -2,7 +2,9 @@
 what is left at the end is what nobody models. All raise `bad_request` with the path of the field; an explicit null counts as absent."""
 
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from typing import cast
+from typing import Annotated, TypeAlias, TypeVar, cast
+
+import msgspec
 
 from tidegate.dialects.values import parse
 from tidegate.ir.errors import GatewayError, bad_request
@@ -107,6 +109,9 @@ def take_strings(raw: JsonObject, name: str, path: str) -> list[str] | None:
 
 MOST_TOKENS = 10**9
 """Of one counter. The largest context there is has ten million."""
+Tokens: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MOST_TOKENS)] | None
+"""The type of a counter in what `counted` reads."""
+C = TypeVar("C", bound=msgspec.Struct)
 
 
 MOST_NANO = 10**15
@@ -127,6 +132,15 @@ def is_odd(value: object) -> bool:
     if type(value) is int:
         return not 0 <= value <= MOST_TOKENS
     return value is not None and not (type(value) is float and value.is_integer() and 0 <= value <= MOST_TOKENS)
+
+
+def counted(raw: JsonObject, kind: type[C]) -> tuple[C, list[str]]:
+    """The counters that `kind` names, and the names of those that are odd. Nearly all usage has none, and is read at once."""
+    try:
+        return msgspec.convert(raw, kind), []
+    except msgspec.ValidationError:
+        names = kind.__struct_encode_fields__
+        return kind(*[count(raw.get(name)) for name in names]), [name for name in names if is_odd(raw.get(name))]
 
 
 def priced_tier(tier: object) -> str | None:

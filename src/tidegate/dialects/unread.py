@@ -35,7 +35,8 @@ def note_event(losses: list[Loss], event: NativeEvent) -> None:
 
 def note_unread(losses: list[Loss], response: Response) -> None:
     """The same of a whole answer."""
-    losses += [Loss("dropped", name, _UNKNOWN) for name in response.unread]
+    for name in response.unread:
+        losses.append(Loss("dropped", name, _UNKNOWN))
 
 
 def _names(raw: JsonObject) -> Iterator[str]:

@@ -1,11 +1,11 @@
 """A loss: one thing that a translation could not carry over as it stood. The list of them is the receipt of an attempt."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
-from tidegate.ir.content import Block, Native
+from tidegate.ir.content import Native
+from tidegate.ir.response import Response
 
 LossKind = Literal["mapped", "emulated", "dropped", "refused"]
 
@@ -22,7 +22,14 @@ class Loss(msgspec.Struct, frozen=True):
     reason: str
 
 
-def unmodelled(blocks: Sequence[Block], place: str, reason: str) -> list[Loss]:
-    """What nobody models beside the blocks of an answer, for clients of another dialect; `place` is what the blocks are called there."""
-    modelled = ((index, block) for index, block in enumerate(blocks) if not isinstance(block, Native))
-    return [Loss("dropped", f"{place}[{index}].{name}", reason) for index, block in modelled for name in block.extras]
+def unmodelled(response: Response, place: str, reason: str) -> list[Loss]:
+    """What nobody models of an answer, for clients of another dialect; `place` is what its blocks are called there."""
+    losses: list[Loss] = []
+    for index, block in enumerate(response.blocks):
+        if not isinstance(block, Native) and block.extras:
+            losses += [Loss("dropped", f"{place}[{index}].{name}", reason) for name in block.extras]
+    if response.usage is not None and response.usage.extras:
+        losses += [Loss("dropped", f"usage.{name}", reason) for name in response.usage.extras]
+    if response.extras:
+        losses += [Loss("dropped", name, reason) for name, value in response.extras.items() if value is not None]
+    return losses

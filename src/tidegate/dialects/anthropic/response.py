@@ -32,12 +32,11 @@ def upstream_error(message: str) -> Error:
 def decode_response(body: bytes, origin: Origin) -> Response:
     """Raises `GatewayError` (kind UPSTREAM) where the body is no message, and the provider's own error where it is one."""
     try:
-        value = parse_answer(body)
+        raw = parse_answer(body)
     except ValueError:
         raise GatewayError(upstream_error("the provider's answer is not JSON")) from None
-    if type(value) is not dict:
+    if type(raw) is not dict:
         raise GatewayError(upstream_error("the provider's answer is not a JSON object"))
-    raw = cast("JsonObject", value)
     content = raw.get("content")
     if type(content) is not list:
         if raw.get("type") == "error" or "error" in raw:
@@ -56,11 +55,10 @@ def decode_response(body: bytes, origin: Origin) -> Response:
     )
 
 
-def answer_block(value: Json, origin: Origin) -> Block:
+def answer_block(raw: Json, origin: Origin) -> Block:
     """One block of an answer. What is not understood is kept as it is; raises `GatewayError` where it is no object."""
-    if type(value) is not dict:
+    if type(raw) is not dict:
         raise GatewayError(upstream_error("a content block of the provider's answer is not an object"))
-    raw = cast("JsonObject", value)
     kind = raw.get("type")
     if kind == "text" and len(raw) == 2:
         return Text(_string(raw, "text"))

@@ -25,9 +25,8 @@ _WORDS: dict[StopReason, str] = {
 
 def decode_stop(word: object, sequence: object) -> Stop:
     """A word that nobody knows, or none at all, is `unknown`."""
-    raw = word if isinstance(word, str) else None
-    hit = sequence if isinstance(sequence, str) else None
-    return Stop(_REASONS.get(raw, "unknown") if raw is not None else "unknown", raw, hit)
+    raw = word if type(word) is str else None
+    return Stop(_REASONS.get(raw or "", "unknown"), raw, sequence if type(sequence) is str else None)
 
 
 def encode_stop(stop: Stop, *, tool_calls: bool, refused: bool) -> str:

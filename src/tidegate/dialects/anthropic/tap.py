@@ -1,7 +1,7 @@
 """The reader of an Anthropic stream (and of a whole answer) that is passed through untouched. It looks at the name of an event first
 and decodes only what carries usage, the stop, an error, or the first content."""
 
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 
@@ -15,8 +15,8 @@ from tidegate.ir.usage import Usage
 
 
 class _Answer(msgspec.Struct):
-    model: object = None
-    usage: object = None
+    model: Any = None
+    usage: Any = None
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)

@@ -1,42 +1,44 @@
 """Anthropic's usage objects and the neutral `Usage`, both ways. Input tokens exclude what was read from or written to the cache."""
 
-from collections.abc import Mapping
 from typing import cast
 
-from tidegate.dialects.reading import count, is_odd, priced_tier
+import msgspec
+
+from tidegate.dialects.reading import Tokens, count, counted, is_odd, priced_tier
+from tidegate.dialects.values import object_or_empty
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
 
-_COUNTS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-_PLAIN = frozenset((*_COUNTS, "service_tier"))
+
+class _Counts(msgspec.Struct):
+    input_tokens: Tokens = None
+    output_tokens: Tokens = None
+    cache_read_input_tokens: Tokens = None
+    cache_creation_input_tokens: Tokens = None
+
+
+_PLAIN = frozenset((*_Counts.__struct_fields__, "service_tier"))
 _KNOWN = _PLAIN | {"cache_creation", "output_tokens_details", "server_tool_use"}
 
 
-def _inside(raw: Mapping[str, object], name: str) -> JsonObject:
-    value = raw.get(name)
-    return cast("JsonObject", value) if type(value) is dict else {}
-
-
-def decode_usage(raw: object) -> Usage | None:
+def decode_usage(raw: Json) -> Usage | None:
     """Whole, or merged from the events of a stream. None where there is no usage object."""
     if type(raw) is not dict:
         return None
-    fields = cast("JsonObject", raw)
-    told = list(map(fields.get, _COUNTS))
-    prompt, output, read, write = counts = list(map(count, told))
+    told, odd = counted(raw, _Counts)
+    write = told.cache_creation_input_tokens
     hour = reasoning = searches = None
+    tier = priced_tier(raw.get("service_tier"))
     extras: JsonObject = {}
-    # A number that is taken as it was told is not odd.
-    odd = [] if counts == told else [name for name in _COUNTS if is_odd(fields.get(name))]
-    if not fields.keys() <= _PLAIN:
-        extras = {name: value for name, value in fields.items() if name not in _KNOWN}
-        creation = _inside(fields, "cache_creation")
+    if not raw.keys() <= _PLAIN:
+        extras = {name: value for name, value in raw.items() if name not in _KNOWN}
+        creation = object_or_empty(raw.get("cache_creation"))
         hour = count(creation.get("ephemeral_1h_input_tokens"))
         if write is None and creation:
             write = (hour or 0) + (count(creation.get("ephemeral_5m_input_tokens")) or 0)
-        thought = _inside(fields, "output_tokens_details").get("thinking_tokens")
-        server = _inside(fields, "server_tool_use")
+        thought = object_or_empty(raw.get("output_tokens_details")).get("thinking_tokens")
+        server = object_or_empty(raw.get("server_tool_use"))
         searched = server.get("web_search_requests")
         reasoning, searches = count(thought), count(searched)
         others: dict[str, Json] = {name: value for name, value in server.items() if name != "web_search_requests"}
@@ -44,33 +46,33 @@ def decode_usage(raw: object) -> Usage | None:
             extras["server_tool_use"] = others
         odd += [f"cache_creation.{name}" for name, value in creation.items() if is_odd(value)]
         odd += [name for name, value in (("thinking_tokens", thought), ("web_search_requests", searched)) if is_odd(value)]
+        tier = _special(raw, tier)
     return Usage(
-        input=prompt,
-        cache_read=read,
+        input=told.input_tokens,
+        cache_read=told.cache_read_input_tokens,
         cache_write=write,
         cache_write_1h=hour,
-        output=output,
+        output=told.output_tokens,
         reasoning=reasoning,
         web_searches=searches,
-        tier=_tier(fields),
+        tier=tier,
         odd=tuple(odd),
         extras=extras,
     )
 
 
-def _tier(fields: JsonObject) -> str | None:
+def _special(raw: JsonObject, tier: str | None) -> str | None:
     """Fast mode and inference in the US only have prices of their own: https://platform.claude.com/docs/en/about-claude/pricing."""
-    if fields.get("speed") == "fast":
+    if raw.get("speed") == "fast":
         return "fast"
-    tier = priced_tier(fields.get("service_tier"))
-    if fields.get("inference_geo") == "us":
+    if raw.get("inference_geo") == "us":
         return {None: "us", "batch": "batch_us"}.get(tier, tier)
     return tier
 
 
-def service_tier(raw: object) -> str | None:
+def service_tier(raw: Json) -> str | None:
     """The tier that served the call, which Anthropic keeps inside the usage object."""
-    tier = cast("JsonObject", raw).get("service_tier") if type(raw) is dict else None
+    tier = raw.get("service_tier") if type(raw) is dict else None
     return tier if type(tier) is str else None
 
 

@@ -1,27 +1,38 @@
 """Converse's usage objects and the neutral `Usage`, both ways. `inputTokens` exclude what was read from or written to the cache, and
 `totalTokens` is the sum of all four (20 of 20 recordings with a cache)."""
 
-from tidegate.dialects.reading import count, is_odd
+import msgspec
+
+from tidegate.dialects.reading import Tokens, count, counted
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
 
-_KNOWN = frozenset(("inputTokens", "outputTokens", "totalTokens", "cacheReadInputTokens", "cacheWriteInputTokens", "cacheDetails"))
-_COUNTS = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheWriteInputTokens")
 _HOUR = "1h"
+
+
+class _Counts(msgspec.Struct, rename="camel"):
+    input_tokens: Tokens = None
+    output_tokens: Tokens = None
+    cache_read_input_tokens: Tokens = None
+    cache_write_input_tokens: Tokens = None
+
+
+_KNOWN = frozenset((*_Counts.__struct_encode_fields__, "totalTokens", "cacheDetails"))
 
 
 def decode_usage(raw: Json) -> Usage | None:
     """None where there is no usage object."""
     if type(raw) is not dict:
         return None
+    told, odd = counted(raw, _Counts)
     return Usage(
-        input=count(raw.get("inputTokens")),
-        cache_read=count(raw.get("cacheReadInputTokens")),
-        cache_write=count(raw.get("cacheWriteInputTokens")),
+        input=told.input_tokens,
+        cache_read=told.cache_read_input_tokens,
+        cache_write=told.cache_write_input_tokens,
         cache_write_1h=_hour(raw.get("cacheDetails")),
-        output=count(raw.get("outputTokens")),
-        odd=tuple(name for name in _COUNTS if is_odd(raw.get(name))),
+        output=told.output_tokens,
+        odd=tuple(odd),
         extras={name: value for name, value in raw.items() if name not in _KNOWN},
     )
 

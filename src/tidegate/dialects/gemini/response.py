@@ -7,7 +7,7 @@ from tidegate.dialects.gemini.errors import error_of
 from tidegate.dialects.gemini.finish import encode_finish
 from tidegate.dialects.gemini.names import NAME
 from tidegate.dialects.gemini.stream_decoder import GeminiStreamDecoder, upstream_error
-from tidegate.dialects.gemini.usage import encode_usage, foreign_counters
+from tidegate.dialects.gemini.usage import encode_usage
 from tidegate.dialects.reading import merge
 from tidegate.dialects.unread import note_unread
 from tidegate.dialects.values import dump, object_or_empty, parse
@@ -88,9 +88,7 @@ def encode_response(response: Response, stamp: Stamp, request: Request) -> Encod
         elif part is not None and part != {"text": ""}:
             parts.append(part)
     beside = response.extras if own else {}
-    losses += [] if own else unmodelled(response.blocks, "parts", "Gemini's answers have no such field")
-    losses += [] if own else [Loss("dropped", name, "Gemini's answers have no such field") for name in response.extras]
-    losses += foreign_counters(response.usage, own=own)
+    losses += [] if own else unmodelled(response, "parts", "Gemini's answers have no such field")
     body: JsonObject = {}
     if parts or not (own and "promptFeedback" in beside):
         candidate: JsonObject = {"content": {"role": "model", "parts": parts} if parts else {"role": "model"}}

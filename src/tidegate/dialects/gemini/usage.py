@@ -4,22 +4,34 @@
 (`toolUsePromptTokenCount`, openinference-b146d53474ae); `candidatesTokenCount` excludes thoughts. The total is the sum of the four.
 """
 
-from tidegate.dialects.reading import count, is_odd, priced_tier
+import msgspec
+
+from tidegate.dialects.reading import Tokens, count, counted, priced_tier
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
 
-_COUNTS = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "cachedContentTokenCount")
 _TOOLS = "toolUsePromptTokenCount"
-_KNOWN = frozenset((*_COUNTS, "totalTokenCount", "serviceTier"))
+
+
+class _Counts(msgspec.Struct, rename="camel"):
+    prompt_token_count: Tokens = None
+    candidates_token_count: Tokens = None
+    thoughts_token_count: Tokens = None
+    cached_content_token_count: Tokens = None
+    tool_use_prompt_token_count: Tokens = None
+
+
+_KNOWN = frozenset((*_Counts.__struct_encode_fields__, "totalTokenCount", "serviceTier")) - {_TOOLS}
 
 
 def decode_usage(raw: Json) -> Usage | None:
     """None where there is no usage object."""
     if type(raw) is not dict:
         return None
-    prompt, candidates, thoughts, cached = (count(raw.get(name)) for name in _COUNTS)
-    tools = count(raw.get(_TOOLS))
+    told, odd = counted(raw, _Counts)
+    prompt, cached, tools = told.prompt_token_count, told.cached_content_token_count, told.tool_use_prompt_token_count
+    candidates, thoughts = told.candidates_token_count, told.thoughts_token_count
     read = None if prompt is None and tools is None else max(0, (prompt or 0) - (cached or 0)) + (tools or 0)
     output = None if candidates is None and thoughts is None else (candidates or 0) + (thoughts or 0)
     return Usage(
@@ -32,7 +44,7 @@ def decode_usage(raw: Json) -> Usage | None:
         image_input=_of_modality(raw.get("promptTokensDetails"), "IMAGE"),
         image_output=_of_modality(raw.get("candidatesTokensDetails"), "IMAGE"),
         tier=priced_tier((service_tier(raw) or "").lower()),
-        odd=tuple(name for name in (*_COUNTS, _TOOLS) if is_odd(raw.get(name))),
+        odd=tuple(odd),
         extras={name: value for name, value in raw.items() if name not in _KNOWN},
     )
 

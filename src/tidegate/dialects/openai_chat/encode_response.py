@@ -1,5 +1,7 @@
 """A whole answer, from the neutral model to OpenAI's shape, for OpenAI-shaped clients."""
 
+import msgspec
+
 from tidegate.dialects.asked import Asked, CallIds, unwrapped
 from tidegate.dialects.base import Encoded, Stamp
 from tidegate.dialects.media import media_url
@@ -31,9 +33,9 @@ _NO_FIELD = "a chat completion has no such field"
 
 def encode_response(response: Response, stamp: Stamp, request: Request) -> Encoded:
     """The body of a `chat.completion`, and what it could not carry."""
+    own = response.dialect == NAME
     losses: list[Loss] = []
-    asked = Asked(request)
-    message = _Message(response.dialect == NAME, stamp, losses, asked)
+    message = _Message(own, CallIds(stamp), losses, Asked(request))
     for index, block in enumerate(response.blocks):
         message.add(index, block)
     body: JsonObject = {
@@ -46,43 +48,40 @@ def encode_response(response: Response, stamp: Stamp, request: Request) -> Encod
                 "index": 0,
                 "message": message.finish(),
                 "logprobs": None,
-                "finish_reason": encode_finish(response.stop, calls=bool(message.calls), legacy=asked.legacy),
+                "finish_reason": encode_finish(response.stop, calls=bool(message.calls), legacy=request.legacy_functions),
             }
         ],
     }
     if response.usage is not None:
-        body["usage"] = encode_usage(response.usage, own=response.dialect == NAME)
+        body["usage"] = encode_usage(response.usage, own=own)
     tier = TIERS.get(response.service_tier or "")
     if tier is not None:
         body["service_tier"] = tier
-    if response.dialect == NAME:
+    if own:
         merge(body, response.extras)
     else:
-        losses += unmodelled(response.blocks, "content", _NO_FIELD)
-        losses += [Loss("dropped", f"usage.{name}", _NO_FIELD) for name in (response.usage.extras if response.usage is not None else ())]
-        losses += [Loss("dropped", name, _NO_FIELD) for name, value in response.extras.items() if value is not None]
+        losses += unmodelled(response, "content", _NO_FIELD)
     note_unread(losses, response)
     return Encoded(dump(body), losses)
 
 
-class _Message:
+class _Message(msgspec.Struct):
     """The message while its blocks are added."""
 
-    def __init__(self, own: bool, stamp: Stamp, losses: list[Loss], asked: Asked) -> None:
-        self._asked = asked
-        self.calls: list[Json] = []
-        self._own = own
-        self._ids = CallIds(stamp)
-        self._losses = losses
-        self._parts: list[Json] = []
-        self._native = False
-        self._length = 0
-        self._refusal = ""
-        self._reasoning = ""
-        self._details: list[Json] = []
-        self._annotations: list[Json] = []
-        self._images: list[Json] = []
-        self._audio: JsonObject | None = None
+    own: bool
+    ids: CallIds
+    losses: list[Loss]
+    asked: Asked
+    calls: list[Json] = []
+    parts: list[Json] = []
+    native: bool = False
+    length: int = 0
+    refusal: str = ""
+    reasoning: str = ""
+    details: list[Json] = []
+    annotations: list[Json] = []
+    images: list[Json] = []
+    audio: JsonObject | None = None
 
     def add(self, index: int, block: Block) -> None:
         match block:
@@ -93,43 +92,43 @@ class _Message:
             case ToolUse():
                 self._call(index, block)
             case Refusal(text=text):
-                self._refusal += text
+                self.refusal += text
             case Native(dialect=dialect, raw=raw) if dialect == NAME:
-                self._native = True
-                self._parts.append(raw)
+                self.native = True
+                self.parts.append(raw)
             case Image(source=source):
-                self._images.append({"type": "image_url", "image_url": {"url": media_url(source, f"content[{index}]")}})
-            case Audio(data=data, extras=extras) if self._own:
-                self._audio = {"id": "", "data": data, "transcript": "", "expires_at": 0, **extras}
+                self.images.append({"type": "image_url", "image_url": {"url": media_url(source, f"content[{index}]")}})
+            case Audio(data=data, extras=extras) if self.own:
+                self.audio = {"id": "", "data": data, "transcript": "", "expires_at": 0, **extras}
             case Native(raw=raw):
-                self._losses.append(native_loss(index, raw))
+                self.losses.append(native_loss(index, raw))
             case _:
-                self._losses.append(Loss("dropped", f"content[{index}]", f"a chat completion has no {type(block).__name__}"))
+                self.losses.append(Loss("dropped", f"content[{index}]", f"a chat completion has no {type(block).__name__}"))
 
     def _text(self, index: int, block: Text) -> None:
-        start = self._length
-        self._length += len(block.text)
-        self._parts.append(block.text)
+        start = self.length
+        self.length += len(block.text)
+        self.parts.append(block.text)
         for citation in block.citations:
-            annotation = encode_citation(citation, start, self._length)
+            annotation = encode_citation(citation, start, self.length)
             if annotation is not None:
-                self._annotations.append(annotation)
+                self.annotations.append(annotation)
             else:
-                self._losses.append(citation_loss(index))
+                self.losses.append(citation_loss(index))
 
     def _think(self, block: Thinking) -> None:
-        self._reasoning += block.text
-        detail = detail_for_client(block, block.text, block.signature, len(self._details))
+        self.reasoning += block.text
+        detail = detail_for_client(block, block.text, block.signature, len(self.details))
         if detail is not None:
-            self._details.append(detail)
+            self.details.append(detail)
 
     def _call(self, index: int, block: ToolUse) -> None:
-        asked = self._asked
+        asked = self.asked
         if asked.legacy and self.calls:
-            self._losses.append(legacy_loss(index))
+            self.losses.append(legacy_loss(index))
             return
         name = asked.name(block)
-        call: JsonObject = {"id": self._ids.take(block.id), "type": block.kind}
+        call: JsonObject = {"id": self.ids.take(block.id), "type": block.kind}
         if block.kind == "custom":
             call["custom"] = {"name": name, "input": block.arguments}
         elif asked.wrapped(block):
@@ -140,27 +139,27 @@ class _Message:
         signature = call_signature(block)
         if signature is not None:
             call[CALL_SIGNATURE] = signature
-        if self._own:
+        if self.own:
             merge(call, block.extras)
         self.calls.append(call)
 
     def finish(self) -> JsonObject:
-        message: JsonObject = {"role": "assistant", "content": self._content(), "refusal": self._refusal or None}
-        if self._reasoning:
-            message["reasoning_content"] = self._reasoning
-        if not (self._details or self.calls or self._annotations or self._images or self._audio):
+        message: JsonObject = {"role": "assistant", "content": self._content(), "refusal": self.refusal or None}
+        if self.reasoning:
+            message["reasoning_content"] = self.reasoning
+        if not (self.details or self.calls or self.annotations or self.images or self.audio):
             return message
         optional: tuple[tuple[str, Json], ...] = (
-            ("reasoning_details", self._details),
+            ("reasoning_details", self.details),
             ("tool_calls", self.calls),
-            ("annotations", self._annotations),
-            ("images", self._images),
-            ("audio", self._audio),
+            ("annotations", self.annotations),
+            ("images", self.images),
+            ("audio", self.audio),
         )
         for name, value in optional:
             if value:
                 message[name] = value
-        if self._asked.legacy and self.calls:
+        if self.asked.legacy and self.calls:
             del message["tool_calls"]
             message["function_call"] = object_or_empty(self.calls[0]).get("function")
         return message
@@ -168,12 +167,12 @@ class _Message:
     def _content(self) -> Json:
         """Text; a list of parts only where the provider itself, of this dialect, gave one that is no text. Null for an answer of calls or
         refusal alone."""
-        if len(self._parts) == 1 and not self._native:
-            return self._parts[0]
-        if self._native:
-            return [{"type": "text", "text": part} if type(part) is str else part for part in self._parts]
-        if self._parts or not (self.calls or self._refusal):
-            return "".join(part for part in self._parts if type(part) is str)
+        if len(self.parts) == 1 and not self.native:
+            return self.parts[0]
+        if self.native:
+            return [{"type": "text", "text": part} if type(part) is str else part for part in self.parts]
+        if self.parts or not (self.calls or self.refusal):
+            return "".join(part for part in self.parts if type(part) is str)
         return None
 
 

@@ -1,15 +1,42 @@
 """`usage`, in every shape that compatible providers give it, to neutral counts and back. Used by answers, streams and taps alike, so that
 they agree. Odd numbers (negative, fractions, text, beyond all sense) are ignored or clamped and named, never an error."""
 
-from tidegate.dialects.reading import count, is_odd, merge, priced_tier, reported_cost
+import msgspec
+
+from tidegate.dialects.reading import Tokens, count, counted, merge, priced_tier, reported_cost
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.usage import Usage
 
 _PROMPT, _COMPLETION = "prompt_tokens_details", "completion_tokens_details"
 _KNOWN = frozenset(("prompt_tokens", "completion_tokens", "total_tokens", _PROMPT, _COMPLETION))
-_KNOWN_PROMPT = frozenset(("cached_tokens", "cache_write_tokens", "audio_tokens", "image_tokens"))
-_KNOWN_COMPLETION = frozenset(("reasoning_tokens", "audio_tokens", "image_tokens"))
-_COUNTS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "num_search_queries")
+
+
+class _Counts(msgspec.Struct):
+    """OpenAI's, and beside them: xAI's and Perplexity's; what was read from a cache as DeepSeek, Together and Moonshot, Mistral, and
+    Databricks say it; what was written to one."""
+
+    prompt_tokens: Tokens = None
+    completion_tokens: Tokens = None
+    reasoning_tokens: Tokens = None
+    num_search_queries: Tokens = None
+    prompt_cache_hit_tokens: Tokens = None
+    cached_tokens: Tokens = None
+    num_cached_tokens: Tokens = None
+    cache_read_input_tokens: Tokens = None
+    cache_creation_input_tokens: Tokens = None
+
+
+class _Prompt(msgspec.Struct):
+    cached_tokens: Tokens = None
+    cache_write_tokens: Tokens = None
+    audio_tokens: Tokens = None
+    image_tokens: Tokens = None
+
+
+class _Completion(msgspec.Struct):
+    reasoning_tokens: Tokens = None
+    audio_tokens: Tokens = None
+    image_tokens: Tokens = None
 
 
 def usage_of(chunk: JsonObject) -> JsonObject | None:
@@ -33,36 +60,42 @@ def _details(raw: JsonObject, name: str) -> JsonObject:
 def decode_usage(raw: JsonObject, tier: Json = None) -> Usage:
     """`prompt_tokens` includes what was read from and written to the cache. `tier` is the answer's `service_tier`."""
     prompt_details, completion_details = _details(raw, _PROMPT), _details(raw, _COMPLETION)
-    prompt = count(raw.get("prompt_tokens"))
-    read = _first(prompt_details.get("cached_tokens"), raw, _READ)
-    write = _first(prompt_details.get("cache_write_tokens"), raw, _WRITE)
-    reasoning = _first(completion_details.get("reasoning_tokens"), raw, ("reasoning_tokens",))
-    fresh = prompt
+    told, odd = counted(raw, _Counts)
+    inputs, odd_inputs = counted(prompt_details, _Prompt)
+    outputs, odd_outputs = counted(completion_details, _Completion)
+    prompt = fresh = told.prompt_tokens
+    read = _first(
+        inputs.cached_tokens, told.prompt_cache_hit_tokens, told.cached_tokens, told.num_cached_tokens, told.cache_read_input_tokens
+    )
+    write = _first(inputs.cache_write_tokens, told.cache_creation_input_tokens)
+    reasoning = _first(outputs.reasoning_tokens, told.reasoning_tokens)
     if prompt is not None and (read or write):
         fresh, write = _fresh(prompt, read or 0, write)
     cost = reported_cost(raw)
+    if cost is None:
+        odd += [name for name in ("cost", "cost_in_usd_ticks") if raw.get(name) is not None]
     return Usage(
         input=fresh,
         cache_read=read,
         cache_write=write,
-        output=_output(raw, prompt, reasoning),
+        output=_output(raw, told, reasoning),
         reasoning=reasoning,
-        audio_input=count(prompt_details.get("audio_tokens")),
-        audio_output=count(completion_details.get("audio_tokens")),
-        image_input=count(prompt_details.get("image_tokens")),
-        image_output=count(completion_details.get("image_tokens")),
-        web_searches=_searches(raw),
+        audio_input=inputs.audio_tokens,
+        audio_output=outputs.audio_tokens,
+        image_input=inputs.image_tokens,
+        image_output=outputs.image_tokens,
+        web_searches=_searches(raw) if told.num_search_queries is None else told.num_search_queries,
         cost_nano=cost,
         tier=priced_tier(tier),
-        odd=_odd(raw, prompt_details, completion_details, cost),
+        odd=(*odd, *[f"{_PROMPT}.{name}" for name in odd_inputs], *[f"{_COMPLETION}.{name}" for name in odd_outputs]),
         extras=_extras(raw, prompt_details, completion_details) if len(raw) > 3 else {},
     )
 
 
-def _output(raw: JsonObject, prompt: int | None, reasoning: int | None) -> int | None:
+def _output(raw: JsonObject, told: _Counts, reasoning: int | None) -> int | None:
     """xAI counts reasoning beside the completion, and the total says so: https://docs.x.ai/docs/guides/reasoning."""
-    output = count(raw.get("completion_tokens"))
-    if output is not None and reasoning and count(raw.get("total_tokens")) == (prompt or 0) + output + reasoning:
+    output = told.completion_tokens
+    if output is not None and reasoning and count(raw.get("total_tokens")) == (told.prompt_tokens or 0) + output + reasoning:
         return output + reasoning
     return output
 
@@ -79,47 +112,26 @@ def _fresh(prompt: int, read: int, write: int | None) -> tuple[int, int | None]:
     return prompt, write
 
 
-_READ = ("prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens", "cache_read_input_tokens")
-"""Beside OpenAI's place: DeepSeek; Together and Moonshot; Mistral; Databricks."""
-_WRITE = ("cache_creation_input_tokens",)
-
-
-def _first(value: Json, raw: JsonObject, names: tuple[str, ...]) -> int | None:
-    found = count(value)
-    if found is not None:
-        return found
-    for name in names:
-        if name in raw:
-            found = count(raw[name])
-            if found is not None:
-                return found
+def _first(*counts: int | None) -> int | None:
+    for found in counts:
+        if found is not None:
+            return found
     return None
 
 
 def _searches(raw: JsonObject) -> int | None:
-    """Perplexity's `num_search_queries`, OpenRouter's `server_tool_use_details.web_search_requests`."""
-    found = count(raw.get("num_search_queries"))
-    if found is None:
-        for name in ("server_tool_use_details", "server_tool_use"):
-            if name in raw:
-                found = count(_details(raw, name).get("web_search_requests"))
+    """OpenRouter's `server_tool_use_details.web_search_requests`."""
+    found = None
+    for name in ("server_tool_use_details", "server_tool_use"):
+        if name in raw:
+            found = count(_details(raw, name).get("web_search_requests"))
     return found
-
-
-def _odd(raw: JsonObject, prompt: JsonObject, completion: JsonObject, cost: int | None) -> tuple[str, ...]:
-    found = [name for name in _COUNTS if is_odd(raw.get(name))]
-    for prefix, details, known in ((_PROMPT, prompt, _KNOWN_PROMPT), (_COMPLETION, completion, _KNOWN_COMPLETION)):
-        found += [f"{prefix}.{name}" for name in details if name in known and is_odd(details[name])]
-    found += [name for name in (*_READ, *_WRITE) if name in raw and is_odd(raw[name])]
-    if cost is None:
-        found += [name for name in ("cost", "cost_in_usd_ticks") if raw.get(name) is not None]
-    return tuple(found)
 
 
 def _extras(raw: JsonObject, prompt: JsonObject, completion: JsonObject) -> JsonObject:
     extras: JsonObject = {name: value for name, value in raw.items() if name not in _KNOWN}
-    for name, details, known in ((_PROMPT, prompt, _KNOWN_PROMPT), (_COMPLETION, completion, _KNOWN_COMPLETION)):
-        rest = {inner: value for inner, value in details.items() if inner not in known}
+    for name, details, known in ((_PROMPT, prompt, _Prompt), (_COMPLETION, completion, _Completion)):
+        rest = {inner: value for inner, value in details.items() if inner not in known.__struct_fields__}
         if rest:
             extras[name] = rest
     return extras

@@ -42,9 +42,7 @@ def encode_response(response: Response, stamp: Stamp, request: Request) -> Encod
     if own:
         merge(body, response.extras)
     else:
-        losses += unmodelled(response.blocks, "output", _NO_FIELD)
-        losses += [Loss("dropped", f"usage.{name}", _NO_FIELD) for name in (response.usage.extras if response.usage is not None else ())]
-        losses += [Loss("dropped", name, _NO_FIELD) for name, value in response.extras.items() if value is not None]
+        losses += unmodelled(response, "output", _NO_FIELD)
     note_unread(losses, response)
     return Encoded(dump(body), losses)
 

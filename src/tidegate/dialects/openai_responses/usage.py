@@ -1,15 +1,33 @@
 """`usage` of an answer to neutral counts and back. Used by answers, streams and taps alike, so that they agree. Odd numbers are ignored or
 clamped, never an error."""
 
-from tidegate.dialects.reading import count, is_odd, merge, priced_tier, reported_cost
+import msgspec
+
+from tidegate.dialects.reading import Tokens, count, counted, merge, priced_tier, reported_cost
 from tidegate.dialects.values import object_or_empty
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.usage import Usage
 
 _INPUT, _OUTPUT = "input_tokens_details", "output_tokens_details"
 _KNOWN = frozenset(("input_tokens", "output_tokens", "total_tokens", _INPUT, _OUTPUT))
-_KNOWN_INPUT = frozenset(("cached_tokens", "cache_write_tokens", "audio_tokens", "image_tokens"))
-_KNOWN_OUTPUT = frozenset(("reasoning_tokens", "audio_tokens", "image_tokens"))
+
+
+class _Counts(msgspec.Struct):
+    input_tokens: Tokens = None
+    output_tokens: Tokens = None
+
+
+class _Input(msgspec.Struct):
+    cached_tokens: Tokens = None
+    cache_write_tokens: Tokens = None
+    audio_tokens: Tokens = None
+    image_tokens: Tokens = None
+
+
+class _Output(msgspec.Struct):
+    reasoning_tokens: Tokens = None
+    audio_tokens: Tokens = None
+    image_tokens: Tokens = None
 
 
 def decode_usage(response: JsonObject) -> Usage | None:
@@ -17,9 +35,11 @@ def decode_usage(response: JsonObject) -> Usage | None:
     raw = response.get("usage")
     if type(raw) is not dict:
         return None
-    inputs, outputs = object_or_empty(raw.get(_INPUT)), object_or_empty(raw.get(_OUTPUT))
-    prompt = count(raw.get("input_tokens"))
-    read, write = count(inputs.get("cached_tokens")), count(inputs.get("cache_write_tokens"))
+    input_details, output_details = object_or_empty(raw.get(_INPUT)), object_or_empty(raw.get(_OUTPUT))
+    told, odd = counted(raw, _Counts)
+    inputs, odd_inputs = counted(input_details, _Input)
+    outputs, odd_outputs = counted(output_details, _Output)
+    prompt, read, write = told.input_tokens, inputs.cached_tokens, inputs.cache_write_tokens
     # Where the cache is said to hold more than the prompt, it is not counted in it.
     cached = (read or 0) + (write or 0)
     fresh = prompt if prompt is None or cached > prompt else prompt - cached
@@ -27,25 +47,18 @@ def decode_usage(response: JsonObject) -> Usage | None:
         input=fresh,
         cache_read=read,
         cache_write=write,
-        output=count(raw.get("output_tokens")),
-        reasoning=count(outputs.get("reasoning_tokens")),
-        audio_input=count(inputs.get("audio_tokens")),
-        audio_output=count(outputs.get("audio_tokens")),
-        image_input=count(inputs.get("image_tokens")),
-        image_output=count(outputs.get("image_tokens")),
+        output=told.output_tokens,
+        reasoning=outputs.reasoning_tokens,
+        audio_input=inputs.audio_tokens,
+        audio_output=outputs.audio_tokens,
+        image_input=inputs.image_tokens,
+        image_output=outputs.image_tokens,
         web_searches=_searches(response),
         cost_nano=reported_cost(raw),
         tier=priced_tier(response.get("service_tier")),
-        odd=_odd(raw, inputs, outputs),
-        extras=_extras(raw, inputs, outputs),
+        odd=(*odd, *[f"{_INPUT}.{name}" for name in odd_inputs], *[f"{_OUTPUT}.{name}" for name in odd_outputs]),
+        extras=_extras(raw, input_details, output_details),
     )
-
-
-def _odd(raw: JsonObject, inputs: JsonObject, outputs: JsonObject) -> tuple[str, ...]:
-    found = [name for name in ("input_tokens", "output_tokens") if is_odd(raw.get(name))]
-    for prefix, details, known in ((_INPUT, inputs, _KNOWN_INPUT), (_OUTPUT, outputs, _KNOWN_OUTPUT)):
-        found += [f"{prefix}.{name}" for name in details if name in known and is_odd(details[name])]
-    return tuple(found)
 
 
 def _searches(response: JsonObject) -> int | None:
@@ -65,8 +78,8 @@ def _is_search(item: Json) -> bool:
 
 def _extras(raw: JsonObject, inputs: JsonObject, outputs: JsonObject) -> JsonObject:
     extras: JsonObject = {name: value for name, value in raw.items() if name not in _KNOWN and value is not None}
-    for name, details, known in ((_INPUT, inputs, _KNOWN_INPUT), (_OUTPUT, outputs, _KNOWN_OUTPUT)):
-        rest = {inner: value for inner, value in details.items() if inner not in known}
+    for name, details, known in ((_INPUT, inputs, _Input), (_OUTPUT, outputs, _Output)):
+        rest = {inner: value for inner, value in details.items() if inner not in known.__struct_fields__}
         if rest:
             extras[name] = rest
     return extras
