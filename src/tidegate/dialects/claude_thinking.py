@@ -1,12 +1,12 @@
 """How much Claude is to think, and what goes with it: `thinking`, `output_config.effort`, `max_tokens`, and the sampling fields that
 thinking restricts. Asked by the dialects that reach Claude, for requests of other dialects only: their own they keep as they are."""
 
-from typing import Protocol
+import msgspec
 
 from tidegate.dialects.effort import nearest
+from tidegate.dialects.receipt import BaseReceipt
 from tidegate.ir.json import JsonObject
 from tidegate.ir.request import Reasoning, Request
-from tidegate.ir.target import Profile
 
 # Anthropic takes no smaller budget.
 _LEAST_BUDGET = 1024
@@ -22,39 +22,19 @@ _DEFAULT_MAX_TOKENS = 4096
 _ANSWER_TOKENS = 4096
 
 
-class Receipt(Protocol):
-    """What a request's encoding tells and takes."""
+class Plan(msgspec.Struct):
+    """What to send."""
 
-    profile: Profile
-    request: Request
-
-    def name(self, field: str) -> str: ...
-
-    def dropped(self, path: str, reason: str) -> None: ...
-
-    def mapped(self, path: str, reason: str) -> None: ...
-
-    def emulated(self, path: str, reason: str) -> None: ...
-
-    def foreign_extras(self, extras: JsonObject, path: str) -> None: ...
-
-
-class Plan:
-    """What to send. `field` is the client's name for the reasoning setting."""
-
-    __slots__ = ("effort", "max_tokens", "thinking")
-
-    def __init__(self, max_tokens: int) -> None:
-        self.max_tokens = max_tokens
-        self.thinking: JsonObject | None = None
-        self.effort: str | None = None
+    max_tokens: int
+    thinking: JsonObject | None = None
+    effort: str | None = None
 
     @property
     def on(self) -> bool:
         return self.thinking is not None and self.thinking.get("type") in ("enabled", "adaptive")
 
 
-def plan(request: Request, receipt: Receipt, *, forced_tool: bool, unsigned_loop: bool) -> Plan:
+def plan(request: Request, receipt: BaseReceipt, *, forced_tool: bool, unsigned_loop: bool) -> Plan:
     """`forced_tool`: the tool choice makes the model call one. `unsigned_loop`: a tool loop without the model's own reasoning."""
     capabilities = receipt.profile.capabilities
     ceiling = capabilities.max_output
@@ -88,13 +68,13 @@ def plan(request: Request, receipt: Receipt, *, forced_tool: bool, unsigned_loop
     return out
 
 
-def _field(reasoning: Reasoning, receipt: Receipt) -> str:
+def _field(reasoning: Reasoning, receipt: BaseReceipt) -> str:
     if reasoning.effort is not None:
         return receipt.name("effort")
     return "reasoning" if receipt.request.dialect == "openai_chat" else receipt.name("reasoning")
 
 
-def _max_tokens(request: Request, receipt: Receipt, ceiling: int | None) -> int:
+def _max_tokens(request: Request, receipt: BaseReceipt, ceiling: int | None) -> int:
     if request.max_tokens is None:
         default = ceiling or _DEFAULT_MAX_TOKENS
         receipt.mapped(receipt.name("max_tokens"), f"Anthropic wants a limit: {default}")
@@ -105,7 +85,7 @@ def _max_tokens(request: Request, receipt: Receipt, ceiling: int | None) -> int:
     return request.max_tokens
 
 
-def _budget(out: Plan, request: Request, reasoning: Reasoning, receipt: Receipt, ceiling: int | None) -> None:
+def _budget(out: Plan, request: Request, reasoning: Reasoning, receipt: BaseReceipt, ceiling: int | None) -> None:
     """A budget below `max_tokens`, of which it is a part. What the client gave is kept as far as the two fit together; else room is left
     for the answer."""
     field = _field(reasoning, receipt)
@@ -124,7 +104,7 @@ def _budget(out: Plan, request: Request, reasoning: Reasoning, receipt: Receipt,
         receipt.mapped(field, f"a thinking budget of {budget} tokens")
 
 
-def _off(out: Plan, field: str, receipt: Receipt) -> None:
+def _off(out: Plan, field: str, receipt: BaseReceipt) -> None:
     """Models that always think answer 400 to `disabled`; the least effort is what comes nearest."""
     word = receipt.profile.capabilities.thinking_off
     if word == "never":
@@ -135,7 +115,7 @@ def _off(out: Plan, field: str, receipt: Receipt) -> None:
         out.thinking = {"type": word}
 
 
-def _adaptive(out: Plan, reasoning: Reasoning, field: str, receipt: Receipt) -> None:
+def _adaptive(out: Plan, reasoning: Reasoning, field: str, receipt: BaseReceipt) -> None:
     out.thinking = {"type": "adaptive"}
     effort = reasoning.effort
     if effort is None:
@@ -152,7 +132,7 @@ def _adaptive(out: Plan, reasoning: Reasoning, field: str, receipt: Receipt) -> 
         receipt.mapped(field, f"the effort {out.effort}")
 
 
-def sampling(request: Request, receipt: Receipt, *, thinking: bool) -> JsonObject:
+def sampling(request: Request, receipt: BaseReceipt, *, thinking: bool) -> JsonObject:
     """`temperature`, `top_p` and `top_k` as the model takes them."""
     if request.temperature is None and request.top_p is None and request.top_k is None:
         return {}
@@ -183,7 +163,7 @@ def sampling(request: Request, receipt: Receipt, *, thinking: bool) -> JsonObjec
     return out
 
 
-def _temperature(asked: float, receipt: Receipt, *, thinking: bool) -> float | None:
+def _temperature(asked: float, receipt: BaseReceipt, *, thinking: bool) -> float | None:
     if thinking and asked != 1:
         receipt.dropped(receipt.name("temperature"), "Anthropic takes none while thinking")
         return None
@@ -193,7 +173,7 @@ def _temperature(asked: float, receipt: Receipt, *, thinking: bool) -> float | N
     return asked
 
 
-def _top_p(asked: float, receipt: Receipt, *, thinking: bool) -> float | None:
+def _top_p(asked: float, receipt: BaseReceipt, *, thinking: bool) -> float | None:
     if thinking and asked < 0.95:
         receipt.dropped(receipt.name("top_p"), "Anthropic takes none below 0.95 while thinking")
         return None

@@ -1,10 +1,8 @@
 """How much to reason, from the neutral model to a word for effort as OpenAI's models take it. Both of OpenAI's dialects ask here."""
 
-from typing import Protocol
-
 from tidegate.dialects.effort import nearest
+from tidegate.dialects.receipt import BaseReceipt
 from tidegate.ir.request import Reasoning
-from tidegate.ir.target import Profile
 
 _OF_BUDGET = ((4_096, "low"), (16_384, "medium"))
 """Budgets below these many tokens; from the last on it is `high`. OpenAI gives no numbers: its own guides speak of a few hundred to some
@@ -15,30 +13,16 @@ _COMMON = ("low", "medium", "high")
 """The words that every model with efforts has had since o1."""
 
 
-class Encoding(Protocol):
-    """What a request's encoding tells and takes."""
-
-    profile: Profile
-
-    def name(self, field: str) -> str: ...
-
-    def dropped(self, path: str, reason: str) -> None: ...
-
-    def mapped(self, path: str, reason: str) -> None: ...
-
-    def emulated(self, path: str, reason: str) -> None: ...
-
-
 def is_off(reasoning: Reasoning) -> bool:
     return reasoning.effort == "none" or reasoning.mode == "disabled"
 
 
-def effort_of(encoding: Encoding, reasoning: Reasoning, *, shows: bool) -> str | None:
+def effort_of(encoding: BaseReceipt, reasoning: Reasoning, *, shows: bool) -> str | None:
     """The word to send, None where there is none. `shows` = the target's dialect can say how reasoning is shown."""
     return _off(encoding, reasoning) if is_off(reasoning) else _on(encoding, reasoning, shows=shows)
 
 
-def drop_reasoning(encoding: Encoding, reasoning: Reasoning, reason: str) -> None:
+def drop_reasoning(encoding: BaseReceipt, reasoning: Reasoning, reason: str) -> None:
     """Names the fields in which the client spoke of reasoning."""
     name, effort = encoding.name("reasoning"), encoding.name("effort")
     if reasoning.effort is None or reasoning.mode != "enabled" or reasoning.budget is not None or effort == name:
@@ -47,7 +31,7 @@ def drop_reasoning(encoding: Encoding, reasoning: Reasoning, reason: str) -> Non
         encoding.dropped(effort, reason)
 
 
-def _off(encoding: Encoding, reasoning: Reasoning) -> str | None:
+def _off(encoding: BaseReceipt, reasoning: Reasoning) -> str | None:
     """What comes nearest to no reasoning."""
     name = encoding.name("reasoning")
     capabilities = encoding.profile.capabilities
@@ -66,7 +50,7 @@ def _off(encoding: Encoding, reasoning: Reasoning) -> str | None:
     return least
 
 
-def _on(encoding: Encoding, reasoning: Reasoning, *, shows: bool) -> str | None:
+def _on(encoding: BaseReceipt, reasoning: Reasoning, *, shows: bool) -> str | None:
     capabilities = encoding.profile.capabilities
     if capabilities.thinking != "effort":
         drop_reasoning(encoding, reasoning, "the model's reasoning cannot be asked for")
@@ -82,7 +66,7 @@ def _on(encoding: Encoding, reasoning: Reasoning, *, shows: bool) -> str | None:
     return effort
 
 
-def _asked(encoding: Encoding, reasoning: Reasoning) -> tuple[str, str]:
+def _asked(encoding: BaseReceipt, reasoning: Reasoning) -> tuple[str, str]:
     """The effort that was asked for, and the client's field that says so."""
     name = encoding.name("reasoning")
     if reasoning.effort is not None:

@@ -7,6 +7,7 @@ from typing import cast
 
 import msgspec
 
+from tidegate.dialects.anthropic.decode_blocks import NAME
 from tidegate.dialects.anthropic.encode_blocks import plain
 from tidegate.dialects.anthropic.encode_messages import Turn, foreign_messages, in_tool_loop_without_thinking, own_messages
 from tidegate.dialects.anthropic.encode_tools import encode_tool_choice, encode_tools, forces, soften
@@ -32,14 +33,17 @@ _HINTS = (
     "frequency_penalty",
     "verbosity",
 )
-_seldom = attrgetter("stop", "user", "metadata", "service_tier", "cache", *_HINTS)
+_seldom = attrgetter(
+    *("n", "logprobs", "top_logprobs", "modalities", "tools", "legacy_functions", "tool_choice", "parallel_tool_calls"),
+    *("stop", "user", "metadata", "service_tier", "cache", *_HINTS),
+)
 _UNSAID = _seldom(Request(dialect="", model="", messages=[]))
 """What most requests say of the settings that are seldom there."""
 
 
 def encode_request(request: Request, profile: Profile) -> Encoded:
     """Raises `GatewayError` (unsupported, bad request) for what Anthropic cannot honour, with the client's name of the field."""
-    receipt = Receipt(request, profile)
+    receipt = Receipt(request, profile, request.dialect == NAME)
     body = _own(request, receipt) if receipt.own else _foreign(request, receipt)
     return Encoded(_ENCODER.encode(body), receipt.losses)
 
@@ -99,10 +103,15 @@ def _own_output(request: Request, turns: list[Turn], out: JsonObject, receipt: R
 
 
 def _foreign(request: Request, receipt: Receipt) -> JsonObject:
-    refuse(request, "Anthropic")
-    tools = encode_tools(request, receipt)
-    choice = encode_tool_choice(request, tools, receipt)
-    demand = None if choice is None else soften(choice, receipt)
+    tools: list[Json] = []
+    choice: JsonObject | None = None
+    demand: str | None = None
+    says_more = bool(request.extras) or _seldom(request) != _UNSAID
+    if says_more:
+        refuse(request, "Anthropic")
+        tools = encode_tools(request, receipt)
+        choice = encode_tool_choice(request, tools, receipt)
+        demand = None if choice is None else soften(choice, receipt)
     system, turns = foreign_messages(request.messages, receipt)
     loop = request.reasoning is not None and in_tool_loop_without_thinking(turns, own=False)
     thinking = plan(request, receipt, forced_tool=choice is not None and forces(choice), unsigned_loop=loop)
@@ -126,15 +135,14 @@ def _foreign(request: Request, receipt: Receipt) -> JsonObject:
     out |= sampling(request, receipt, thinking=thinking.on)
     if request.stream:
         out["stream"] = True
-    if _seldom(request) != _UNSAID:
+    if says_more:
         _stop(request, out, receipt)
         _identity(request, out, receipt)
         _hints(request, receipt)
         receipt.mark(out, request.cache, "")
+        receipt.foreign_extras(request.extras, "")
     if receipt.marked:
         _limit_marks(receipt)
-    if request.extras:
-        receipt.foreign_extras(request.extras, "")
     return out
 
 

@@ -12,6 +12,7 @@ from tidegate.dialects.bedrock_converse.decode_reasoning import MORE
 from tidegate.dialects.bedrock_converse.encode_messages import encode_messages, in_tool_loop_without_thinking
 from tidegate.dialects.bedrock_converse.encode_reasoning import foreign_reasoning, own_reasoning
 from tidegate.dialects.bedrock_converse.encode_tools import encode_tools
+from tidegate.dialects.bedrock_converse.fields import NAME
 from tidegate.dialects.bedrock_converse.receipt import Receipt
 from tidegate.dialects.reading import merge
 from tidegate.dialects.refuse import refuse
@@ -32,7 +33,7 @@ _hints_of = attrgetter(*_HINTS)
 
 def encode_request(request: Request, profile: Profile) -> Encoded:
     """Raises `GatewayError` (unsupported, bad request) for what Converse cannot honour, with the client's name of the field."""
-    receipt = Receipt(request, profile)
+    receipt = Receipt(request, profile, request.dialect == NAME)
     body = _own(request, receipt) if receipt.own else _foreign(request, receipt)
     return Encoded(_ENCODER.encode(body), receipt.losses)
 

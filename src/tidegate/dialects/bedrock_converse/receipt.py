@@ -4,14 +4,11 @@ import hashlib
 import re
 from typing import cast
 
-from tidegate.dialects.bedrock_converse.fields import NAME, point_of
+from tidegate.dialects.bedrock_converse.fields import point_of
 from tidegate.dialects.names import fits, shortened
-from tidegate.dialects.terms import term, tool_field
+from tidegate.dialects.receipt import BaseReceipt
 from tidegate.ir.content import CacheMark
 from tidegate.ir.json import Json, JsonObject
-from tidegate.ir.loss import Loss
-from tidegate.ir.request import Request
-from tidegate.ir.target import Profile
 
 # Objects of other dialects that are read field by field: what is left of one among the extras is named by its own fields.
 _READ_IN_PART = frozenset(
@@ -39,36 +36,12 @@ _MOST_MARKS = 4
 """As many as Claude takes on Bedrock (user guide, prompt caching); other models take no more."""
 
 
-class Receipt:
-    """Collects losses. `own` says that the request is of this dialect, so that its extras and native parts are emitted."""
+class Receipt(BaseReceipt):
+    """`marks` are the cache points of other dialects' requests, each with where it stands and its path; `documents` the names given to
+    documents."""
 
-    __slots__ = ("_documents", "_marks", "_renamed", "losses", "own", "profile", "request")
-
-    def __init__(self, request: Request, profile: Profile) -> None:
-        self.own = request.dialect == NAME
-        self.request = request
-        self.profile = profile
-        self.losses: list[Loss] = []
-        self._renamed: set[str] = set()
-        self._marks: list[tuple[list[Json], JsonObject, str]] = []
-        self._documents: set[str] = set()
-
-    def name(self, field: str) -> str:
-        """A field of the neutral request under the client's name for it."""
-        return term(self.request, field)
-
-    def inner(self, path: str, kind: str, field: str) -> str:
-        """The path of a field of a tool or call."""
-        return f"{path}.{tool_field(self.request, kind, field)}"
-
-    def mapped(self, path: str, reason: str) -> None:
-        self.losses.append(Loss("mapped", path, reason))
-
-    def emulated(self, path: str, reason: str) -> None:
-        self.losses.append(Loss("emulated", path, reason))
-
-    def dropped(self, path: str, reason: str) -> None:
-        self.losses.append(Loss("dropped", path, reason))
+    marks: list[tuple[list[Json], JsonObject, str]] = []
+    documents: set[str] = set()
 
     def foreign_extras(self, extras: JsonObject, path: str) -> None:
         """Fields of another dialect that nobody models. One that is null says nothing."""
@@ -89,12 +62,12 @@ class Receipt:
         point = point_of(cache, own=self.own)
         out.append(point)
         if not self.own:
-            self._marks.append((out, point, path))
+            self.marks.append((out, point, path))
             self.foreign_extras(cache.extras, f"{path}.cache_control")
 
     def limit_marks(self) -> None:
         """The last marks cover the longest prefixes."""
-        for out, point, path in self._marks[:-_MOST_MARKS]:
+        for out, point, path in self.marks[:-_MOST_MARKS]:
             out[:] = [entry for entry in out if entry is not point]
             self.dropped(f"{path}.cache_control", f"Bedrock takes {_MOST_MARKS} cache points: the last are kept")
 
@@ -102,8 +75,8 @@ class Receipt:
         """A name that Bedrock takes; told once for each tool. `path` is that of the tool, call or choice."""
         if self.own or fits(name, _LONGEST_NAME):
             return name
-        if name not in self._renamed:
-            self._renamed.add(name)
+        if name not in self.renamed:
+            self.renamed.add(name)
             self.mapped(
                 self.inner(path, kind, "name"),
                 f"Bedrock takes {_LONGEST_NAME} letters, digits, _ and - in tool names: the answer has the client's again",
@@ -120,8 +93,8 @@ class Receipt:
     def document_name(self, name: str) -> str:
         """`name`, or a number behind it where a document before has the same: Bedrock refuses that."""
         found, number = name, 1
-        while found in self._documents:
+        while found in self.documents:
             number += 1
             found = f"{name} ({number})"
-        self._documents.add(found)
+        self.documents.add(found)
         return found

@@ -7,9 +7,11 @@ from tidegate.dialects.gemini.encode_contents import encode_contents, instruct
 from tidegate.dialects.gemini.encode_thinking import thinking_config
 from tidegate.dialects.gemini.encode_tools import encode_tools, own_config
 from tidegate.dialects.gemini.encoding import Encoding
+from tidegate.dialects.gemini.names import NAME
 from tidegate.dialects.reading import merge
 from tidegate.dialects.refuse import modalities, refuse
 from tidegate.dialects.values import dump, dump_text
+from tidegate.ir.content import ToolUse
 from tidegate.ir.errors import bad_request
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.request import OutputFormat, Request
@@ -58,7 +60,8 @@ https://ai.google.dev/gemini-api/docs/structured-output"""
 
 def encode_request(request: Request, profile: Profile) -> Encoded:
     """Raises `GatewayError` (unsupported, bad request) for what Gemini cannot honour, with the client's name of the field."""
-    encoding = Encoding(request, profile)
+    called = {block.id: block.name for message in request.messages for block in message.blocks if isinstance(block, ToolUse)}
+    encoding = Encoding(request, profile, request.dialect == NAME, tools=called)
     if not encoding.own:
         refuse(request, "Gemini", ("text", "image"))
     body: JsonObject = {}

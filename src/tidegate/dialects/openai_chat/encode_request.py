@@ -11,7 +11,7 @@ from tidegate.dialects.openai_chat.encode_effort import encode_reasoning
 from tidegate.dialects.openai_chat.encode_messages import encode_messages, instruct
 from tidegate.dialects.openai_chat.encode_tools import encode_tools
 from tidegate.dialects.openai_chat.encoding import Encoding
-from tidegate.dialects.openai_chat.fields import cache_control, dump, dump_text
+from tidegate.dialects.openai_chat.fields import NAME, cache_control, dump, dump_text
 from tidegate.dialects.reading import merge
 from tidegate.dialects.refuse import refuse
 from tidegate.ir.errors import bad_request
@@ -30,7 +30,7 @@ _NOT_WHILE_THINKING = frozenset(("temperature", "top_p"))
 
 def encode_request(request: Request, profile: Profile) -> Encoded:
     """The body for `profile`'s model. Raises `unsupported` (and `bad_request` for JSON nested too deeply)."""
-    encoding = Encoding(request, profile)
+    encoding = Encoding(request, profile, request.dialect == NAME)
     if not encoding.own:
         refuse(request, "The model")
     body: JsonObject = {"model": profile.model, "messages": [*encode_messages(encoding)]}

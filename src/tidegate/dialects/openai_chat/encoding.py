@@ -3,51 +3,33 @@
 from tidegate.dialects.names import fits, shortened
 from tidegate.dialects.openai_chat.fields import NAME, cache_control
 from tidegate.dialects.reading import merge
-from tidegate.dialects.terms import block_path, message_path, term, unmodelled
+from tidegate.dialects.receipt import BaseReceipt
+from tidegate.dialects.terms import block_path, message_path, unmodelled
 from tidegate.ir.content import Block, CacheMark, Refusal, Thinking, ToolResult, ToolUse
 from tidegate.ir.json import JsonObject
-from tidegate.ir.loss import Loss
-from tidegate.ir.request import Request
-from tidegate.ir.target import Profile
 
 _LONGEST_NAME = 64
 
 
-class Encoding:
-    """One request on its way to one target."""
+class Encoding(BaseReceipt):
+    @property
+    def keeps_marks(self) -> bool:
+        return self.own or self.profile.capabilities.prompt_cache
 
-    def __init__(self, request: Request, profile: Profile) -> None:
-        self.request = request
-        self.profile = profile
-        self.own = request.dialect == NAME
-        self.keeps_marks = self.own or profile.capabilities.prompt_cache
-        self.takes_free_text = self.own or profile.capabilities.custom_tools
-        self.losses: list[Loss] = []
-        self._renamed: set[str] = set()
-
-    def name(self, field: str) -> str:
-        """A field of the neutral request under the client's name for it."""
-        return term(self.request, field)
+    @property
+    def takes_free_text(self) -> bool:
+        return self.own or self.profile.capabilities.custom_tools
 
     def tool_name(self, name: str, path: str) -> str:
         """A name that OpenAI takes; told once for each tool. `path` is that of the tool, call or choice."""
         if self.own or fits(name, _LONGEST_NAME):
             return name
-        if name not in self._renamed:
-            self._renamed.add(name)
+        if name not in self.renamed:
+            self.renamed.add(name)
             self.mapped(
                 f"{path}.name", f"OpenAI takes {_LONGEST_NAME} letters, digits, _ and - in tool names: the answer has the client's again"
             )
         return shortened(name)
-
-    def dropped(self, path: str, reason: str) -> None:
-        self.losses.append(Loss("dropped", path, reason))
-
-    def emulated(self, path: str, reason: str) -> None:
-        self.losses.append(Loss("emulated", path, reason))
-
-    def mapped(self, path: str, reason: str) -> None:
-        self.losses.append(Loss("mapped", path, reason))
 
     def foreign_extras(self, extras: JsonObject, path: str) -> None:
         """Fields that only the client's dialect knows."""

@@ -22,7 +22,7 @@ _TIERS = {"standard": "default", **{tier: tier for tier in ("auto", "default", "
 
 def echo(request: Request) -> JsonObject:
     """The fields of a response that repeat its request, with the defaults that OpenAI's answers have."""
-    encoding = Encoding(request, _NOBODY)
+    encoding = Encoding(request, _NOBODY, request.dialect == NAME)
     extras = request.extras
     choice = request.tool_choice
     reasoning = request.reasoning

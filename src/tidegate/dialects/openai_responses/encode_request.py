@@ -8,6 +8,7 @@ from tidegate.dialects.base import Encoded
 from tidegate.dialects.openai_responses.encode_items import encode_input
 from tidegate.dialects.openai_responses.encode_tools import encode_tools
 from tidegate.dialects.openai_responses.encoding import Encoding
+from tidegate.dialects.openai_responses.fields import NAME
 from tidegate.dialects.reading import merge
 from tidegate.dialects.reasoning_effort import drop_reasoning, effort_of
 from tidegate.dialects.refuse import refuse
@@ -29,7 +30,7 @@ _UNKNOWN = ("seed", "logit_bias", "presence_penalty", "frequency_penalty", "top_
 
 def encode_request(request: Request, profile: Profile) -> Encoded:
     """The body for `profile`'s model. Raises `unsupported` (and `bad_request` for JSON nested too deeply)."""
-    encoding = Encoding(request, profile)
+    encoding = Encoding(request, profile, request.dialect == NAME)
     body: JsonObject = {"model": profile.model}
     instructions, first = _instructions(encoding)
     body["input"] = cast("list[Json]", encode_input(encoding, first))

@@ -5,32 +5,17 @@ import hashlib
 from tidegate.dialects.names import fits, shortened
 from tidegate.dialects.openai_responses.fields import NAME
 from tidegate.dialects.reading import merge
-from tidegate.dialects.terms import block_path, message_path, term
+from tidegate.dialects.receipt import BaseReceipt
+from tidegate.dialects.terms import block_path, message_path
 from tidegate.ir.content import CacheMark
 from tidegate.ir.json import JsonObject
-from tidegate.ir.loss import Loss
-from tidegate.ir.request import Request
-from tidegate.ir.target import Profile
 
 _LONGEST_NAME = 64
 _LONGEST_ID = 64
 """OpenAI answers 400 `string_above_max_length` to a longer `call_id`."""
 
 
-class Encoding:
-    """One request on its way to one target."""
-
-    def __init__(self, request: Request, profile: Profile) -> None:
-        self.request = request
-        self.profile = profile
-        self.own = request.dialect == NAME
-        self.losses: list[Loss] = []
-        self._renamed: set[str] = set()
-
-    def name(self, field: str) -> str:
-        """A field of the neutral request under the client's name for it."""
-        return term(self.request, field)
-
+class Encoding(BaseReceipt):
     def message(self, index: int) -> str:
         return message_path(self.request, index)
 
@@ -41,8 +26,8 @@ class Encoding:
         """A name that OpenAI takes; told once for each tool. `path` is that of the tool, call or choice."""
         if self.own or fits(name, _LONGEST_NAME):
             return name
-        if name not in self._renamed:
-            self._renamed.add(name)
+        if name not in self.renamed:
+            self.renamed.add(name)
             self.mapped(
                 f"{path}.name", f"OpenAI takes {_LONGEST_NAME} letters, digits, _ and - in tool names: the answer has the client's again"
             )
@@ -53,15 +38,6 @@ class Encoding:
         if self.own or len(call_id) <= _LONGEST_ID:
             return call_id
         return "call_" + hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()[:24]
-
-    def dropped(self, path: str, reason: str) -> None:
-        self.losses.append(Loss("dropped", path, reason))
-
-    def emulated(self, path: str, reason: str) -> None:
-        self.losses.append(Loss("emulated", path, reason))
-
-    def mapped(self, path: str, reason: str) -> None:
-        self.losses.append(Loss("mapped", path, reason))
 
     def attach(self, raw: JsonObject, extras: JsonObject, path: str) -> None:
         """Puts the extras of an object of the request where they belong, or reports them."""

@@ -21,7 +21,7 @@ BLOCKS: list[Block] = [
 
 def test_paths_are_those_of_an_openai_client() -> None:
     request = Request(dialect="openai_chat", model="m", messages=[Message("assistant", BLOCKS), Message("tool", [ToolResult("i", [])])])
-    encoding = Encoding(request, PROFILE)
+    encoding = Encoding(request, PROFILE, own=True)
     found = [encoding.block(0, at).removeprefix("messages[0].") for at in range(len(BLOCKS))]
     assert found == ["reasoning_content", "reasoning_details[0]", "content[0]", "content[1]", "refusal", "tool_calls[0]", "tool_calls[1]"]
     assert encoding.block(1, 0) == "messages[1]"
@@ -29,15 +29,15 @@ def test_paths_are_those_of_an_openai_client() -> None:
 
 
 def test_paths_are_those_of_an_anthropic_client() -> None:
-    encoding = Encoding(foreign(Message("system", [Text("s")]), user(Text("x"), Text("y"), Text("z"))), PROFILE)
+    encoding = Encoding(foreign(Message("system", [Text("s")]), user(Text("x"), Text("y"), Text("z"))), PROFILE, own=False)
     assert (encoding.message(0), encoding.block(0, 0), encoding.block(1, 2)) == ("system", "system[0]", "messages[0].content[2]")
     assert encoding.name("stop") == "stop_sequences"
-    assert Encoding(foreign(user(Text("x"))), PROFILE).message(0) == "messages[0]"
+    assert Encoding(foreign(user(Text("x"))), PROFILE, own=False).message(0) == "messages[0]"
 
 
 @pytest.mark.parametrize(("dialect", "kept"), [("openai_chat", True), ("anthropic", False)])
 def test_extras_go_to_their_own_dialect_only(dialect: str, kept: bool) -> None:
-    encoding = Encoding(Request(dialect=dialect, model="m", messages=[user(Text("x"))]), PROFILE)
+    encoding = Encoding(Request(dialect=dialect, model="m", messages=[user(Text("x"))]), PROFILE, own=dialect == "openai_chat")
     raw: JsonObject = {"type": "text"}
     encoding.attach(raw, None, {"x": 1}, "there")
     assert (raw == {"type": "text", "x": 1}) is kept
