@@ -3,28 +3,11 @@
 from base64 import b64encode
 from collections.abc import Sequence
 
-import msgspec
-
 from tidegate.dialects.signature import PREFIX
 
 # The second and third are the `format` of reasoning_details, plain and with the slash escaped as some JSON encoders write it. The last is
 # the envelope in base64, as Gemini's clients carry it.
 _MARKS = (PREFIX.encode(), b'"tidegate/v1"', b'"tidegate\\/v1"', b64encode(PREFIX[:-1].encode()))
-
-
-class Identity(msgspec.Struct, frozen=True):
-    """The client's bytes go upstream, spliced only where declared, and the provider's bytes come back."""
-
-
-class Transcode(msgspec.Struct, frozen=True):
-    """Decoded from `client`, encoded to `target`, and back. The two are equal where a body carries what its own dialect's
-    providers must not see."""
-
-    client: str
-    target: str
-
-
-_IDENTITY = Identity()
 
 
 def carries_foreign(body: bytes) -> bool:
@@ -42,8 +25,7 @@ def spoken(client: str, provider: Sequence[str], model: Sequence[str]) -> str:
     return client if client in among else among[0]
 
 
-def choose(client_dialect: str, target_dialect: str, *, foreign: bool = False) -> Identity | Transcode:
-    """`foreign` is `carries_foreign` of the request's body; it matters where the two are the same."""
-    if client_dialect == target_dialect and not foreign:
-        return _IDENTITY
-    return Transcode(client_dialect, target_dialect)
+def passes(client: str, target: str, body: bytes) -> bool:
+    """Whether the client's bytes go upstream, spliced only where declared, and the provider's bytes come back. Not where the two dialects
+    differ, or the body carries what its own dialect's providers must not see."""
+    return client == target and not carries_foreign(body)

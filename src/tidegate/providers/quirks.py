@@ -27,20 +27,20 @@ def apply_quirks(fields: Fields, quirks: Quirks) -> tuple[bytes, list[Loss]]:
 
     Raises `GatewayError` (BAD_REQUEST) where a message that has to be changed cannot be read.
     """
-    spans = fields.spans
+    there = fields.raw
     losses: list[Loss] = []
-    drop = [name for name in quirks.drop if name in spans]
-    if not quirks.stream_usage and "stream_options" in spans:
+    drop = [name for name in quirks.drop if name in there]
+    if not quirks.stream_usage and "stream_options" in there:
         drop.append("stream_options")
     rename: dict[str, str] = {}
     for old, new in quirks.rename.items():
-        if old in spans and new in spans:
+        if old in there and new in there:
             drop.append(old)
-        elif old in spans:
+        elif old in there:
             rename[old] = new
     for name in drop:
         losses.append(Loss("dropped", name, _reason(quirks, name)))
-    changed = {name: _ENCODE(value) for name, value in quirks.set_fields.items() if name not in spans}
+    changed = {name: _ENCODE(value) for name, value in quirks.set_fields.items() if name not in there}
     messages = fields.get("messages")
     if messages is not None and _touches_messages(quirks, messages):
         edited = _messages(messages, quirks, losses)

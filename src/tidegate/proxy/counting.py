@@ -7,7 +7,7 @@ import asyncio
 
 import msgspec
 
-from tidegate.dialects.choose import Identity, carries_foreign, choose
+from tidegate.dialects.choose import passes
 from tidegate.dialects.reading import as_body
 from tidegate.dialects.references import mentions
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
@@ -43,8 +43,7 @@ async def count_tokens(app: App, call: Call, reply: Reply) -> None:
         plan = await resolved(app, call, plan)
     target = plan.targets[0]
     provider = target.dialect_for(call.dialect.name)
-    foreign = provider == call.dialect.name and carries_foreign(call.body)
-    if isinstance(choose(call.dialect.name, provider, foreign=foreign), Identity) and await _asked(app, call, plan, reply):
+    if passes(call.dialect.name, provider, call.body) and await _asked(app, call, plan, reply):
         return
     count = await asyncio.to_thread(estimate, read(as_body(call.body)), app.tokens, target.model)
     receipt = b"emulated:input_tokens"

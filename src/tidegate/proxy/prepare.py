@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from tidegate.dialects.base import Dialect
-from tidegate.dialects.choose import Identity, carries_foreign, choose
+from tidegate.dialects.choose import passes
 from tidegate.ir.content import Origin
 from tidegate.ir.errors import unsupported
 from tidegate.ir.loss import Loss
@@ -73,8 +73,7 @@ def prepare(app: App, call: Call, plan: Plan, target: Target) -> Prepared:
     fields = with_defaults(call, plan)
     request: Request | None = None
     hide_usage = False
-    foreign = provider.name == call.dialect.name and carries_foreign(call.body)
-    if isinstance(choose(call.dialect.name, provider.name, foreign=foreign), Identity):
+    if passes(call.dialect.name, provider.name, call.body):
         body, losses, hide_usage = _passed(call, fields, provider, target)
     else:
         request, body, losses = _translated(app, call, fields, provider, target)

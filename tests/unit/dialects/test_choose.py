@@ -4,22 +4,17 @@ import json
 
 import pytest
 
-from tidegate.dialects.choose import Identity, Transcode, carries_foreign, choose, spoken
+from tidegate.dialects.choose import passes, spoken
 from tidegate.dialects.signature import pack
 from tidegate.ir.content import Origin
 
 
 def test_equal_dialects_pass_bytes_through() -> None:
-    assert choose("anthropic", "anthropic") == Identity()
-    assert choose("openai_chat", "openai_chat", foreign=False) == Identity()
+    assert passes("anthropic", "anthropic", b"{}")
 
 
 def test_different_dialects_are_translated() -> None:
-    assert choose("openai_chat", "anthropic") == Transcode("openai_chat", "anthropic")
-
-
-def test_foreign_reasoning_is_taken_out_by_a_translation_within_the_dialect() -> None:
-    assert choose("anthropic", "anthropic", foreign=True) == Transcode("anthropic", "anthropic")
+    assert not passes("openai_chat", "anthropic", b"{}")
 
 
 @pytest.mark.parametrize(
@@ -30,13 +25,13 @@ def test_foreign_reasoning_is_taken_out_by_a_translation_within_the_dialect() ->
         '{"format":"tidegate\\/v1"}',
     ],
 )
-def test_envelopes_are_found(body: str) -> None:
-    assert carries_foreign(body.encode())
+def test_foreign_reasoning_is_taken_out_by_a_translation_within_the_dialect(body: str) -> None:
+    assert not passes("anthropic", "anthropic", body.encode())
 
 
 @pytest.mark.parametrize("body", ["{}", '{"format":"anthropic-claude-v1"}', '{"text":"I run tidegate and like it"}'])
 def test_plain_bodies_are_not_foreign(body: str) -> None:
-    assert not carries_foreign(body.encode())
+    assert passes("anthropic", "anthropic", body.encode())
 
 
 @pytest.mark.parametrize(
