@@ -57,6 +57,13 @@ def ask(gateway: GatewayProcess, token: str) -> httpx2.Response:
     return httpx2.post(f"{gateway.url}/v1/chat/completions", headers={"authorization": f"Bearer {token}"}, json=body)
 
 
+def targets(gateway: GatewayProcess) -> list[Any]:
+    """Where a call would go now."""
+    body = {"model": "openai/gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}
+    headers = {"authorization": f"Bearer {gateway.key}"}
+    return httpx2.post(f"{gateway.url}/v1/tidegate/explain", headers=headers, json=body).json().get("targets", [])
+
+
 def carried(provider: Provider) -> str:
     return provider.request().headers["authorization"].removeprefix("Bearer ")
 
@@ -105,6 +112,25 @@ def test_the_credential_of_one_organisation_is_never_used_for_another(gateway: G
     until(lambda: ask(gateway, acme).status_code == 200 and carried(provider) == SHARED, within=LIVE)
     seen = {(entry.headers["authorization"], entry.path) for entry in provider.requests()}
     assert seen == {(f"Bearer {secret}", "/v1/chat/completions") for secret in (SHARED, OF_ACME)}
+
+
+def test_of_several_the_next_takes_over_at_a_limit_and_clients_learn_when_the_first_opens_again(
+    gateway: GatewayProcess, provider: Provider
+) -> None:
+    api = Api(gateway)
+    api.credential("default", SHARED, shared=True, limits={"requests_per_hour": 1})
+    api.credential("default", SECOND, shared=True, limits={"requests_per_hour": 2})
+    until(lambda: len(targets(gateway)) == 2, within=LIVE)
+    answers = [ask(gateway, gateway.key) for _ in range(6)]
+    used = [entry.headers["authorization"].removeprefix("Bearer ") for entry in provider.requests()]
+    assert sorted(used) == sorted([SHARED, SECOND, SECOND])
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429, 429]
+    for refused in answers[3:]:
+        error = refused.json()["error"]
+        assert "The gateway's own limit of requests at `openai` is reached. It opens again " in error["message"]
+        assert SHARED[:12] not in refused.text and SECOND[:12] not in refused.text
+        assert 1700 < int(refused.headers["retry-after"]) <= 1800
+    assert not [name for answer in answers for name in answer.headers if name.startswith("x-ratelimit")]
 
 
 def test_a_credential_does_not_follow_its_provider_elsewhere(gateway: GatewayProcess, provider: Provider) -> None:

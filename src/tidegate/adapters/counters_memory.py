@@ -106,7 +106,7 @@ class MemoryCounters:
             cell.held += 1
             hold = (cell, cell.row, charge, amount)
             holds.append(hold)
-            if charge.enforced:
+            if charge.shown:
                 if measure == TOKENS:
                     if left < tokens:
                         tokens, tightest[1] = left, hold

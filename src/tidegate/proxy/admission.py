@@ -88,7 +88,7 @@ async def admit(
     caller = end_user(call.fields, call.dialect.name)
     charges = app.live.rows.charges(call.planner.limits, call.key, route, target.name, caller)
     if target.account is not None:
-        charges += tuple(charge(limit, target.account.id, target.account.name) for limit in target.account.limits)
+        charges += tuple(charge(limit, target.account.id, target.upstream.name) for limit in target.account.limits)
     if not charges:
         return prepared, None
     if app.door.lines and not has_turn:

@@ -22,6 +22,7 @@ DRAINING = Error(
     retry_after=1.0,
 )
 
+_SOONEST = ("targets_cooling", "rate_limit_exceeded")
 _UNASKED = {"targets_cooling": "left alone", "target_drained": "drained"}
 _STAGES = {"connect": Stage.CONNECTING, "send": Stage.CONNECTING, "headers": Stage.SENT}
 
@@ -104,10 +105,14 @@ def passed(why: str, target: Target, failure: Failure) -> str:
 
 def told(old: Failure | None, new: Failure) -> Failure:
     """Which of two failures of a call the client is told: the later one, but what a provider answered before what was not even tried, and
-    of targets that cool the one that may be tried soonest."""
+    of targets that cool, or are at a limit, the one that may be tried soonest."""
     if old is None or new.stage is not Stage.PLANNED:
         return new
     if old.stage is not Stage.PLANNED:
         return old
-    sooner = old.error.code == new.error.code == "targets_cooling" and (old.error.retry_after or 0) < (new.error.retry_after or 0)
-    return old if sooner else new
+    alike = old.error.code == new.error.code and old.error.code in _SOONEST
+    return old if alike and _wait(old) < _wait(new) else new
+
+
+def _wait(failure: Failure) -> float:
+    return math.inf if failure.error.retry_after is None else failure.error.retry_after

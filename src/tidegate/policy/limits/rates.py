@@ -49,7 +49,7 @@ def tightest(
 ) -> tuple[Left | None, Left | None]:
     """The tightest limits of requests and of tokens after a call, of these and of what is given."""
     for charge, stood, amount in zip(charges, told, amounts, strict=True):
-        if not charge.enforced or charge.limit.what == "concurrent":
+        if not charge.shown or charge.limit.what == "concurrent":
             continue
         found = Left(charge, stood.rest - amount, stood.whole)
         if charge.measure == TOKENS:

@@ -55,7 +55,7 @@ def _standing_in_the_way(claim: Claim, charge: Charge, cell: Counted, now: int, 
 def _tightest(claim: Claim, cells: Sequence[Counted], measures: tuple[int, ...], now: int, wall: float) -> Left | None:
     best: Left | None = None
     for charge, cell in zip(claim.charges, cells, strict=True):
-        if charge.enforced and charge.measure in measures:
+        if charge.shown and charge.measure in measures:
             left = cell.left(charge.limit, now, wall)
             if best is None or left < best.left:
                 best = Left(charge, left, cell.reset(charge.limit, now, wall))

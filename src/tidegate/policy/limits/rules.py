@@ -72,7 +72,8 @@ _MEASURES: dict[What, int] = {"requests": REQUESTS, "tokens": TOKENS, "spend": S
 
 class Charge(msgspec.Struct, frozen=True, gc=False):
     """A limit as it applies to one call: to `subject`, whom people know as `whose`. `key` names its counter; `open` says that callers
-    choose the names of such subjects. `org` is whose counter it is; empty where calls of several organisations share it."""
+    choose the names of such subjects. `org` is whose counter it is; empty where calls of several organisations share it. `shown`: clients
+    are told how it stands, which they are not of the gateway's own credentials."""
 
     limit: Limit
     subject: str
@@ -82,6 +83,7 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
     enforced: bool
     open: bool
     org: str = ""
+    shown: bool = False
 
     @property
     def scope(self) -> str:
@@ -93,7 +95,9 @@ def charge(limit: Limit, subject: str, whose: str = "", org: str = "") -> Charge
     """`limit` applied to `subject`, for a call of `org`."""
     is_open = not limit.subject and limit.kind in OPEN_SCOPES
     own = limit.org or ("" if limit.kind in SHARED_SCOPES else org)
-    return Charge(limit, subject, whose or subject, f"{limit.id}|{subject}", limit.measure, limit.enforced, is_open, own)
+    enforced = limit.enforced
+    shown = enforced and limit.kind != "credential"
+    return Charge(limit, subject, whose or subject, f"{limit.id}|{subject}", limit.measure, enforced, is_open, own, shown)
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):

@@ -13,13 +13,16 @@ from tidegate.policy.limits.rules import SPEND, TOKENS, Charge, Left, Refusal, R
 Headers = list[tuple[bytes, bytes]]
 
 _NANO = 1_000_000_000
+_COUNTED = {"requests": "requests", "tokens": "tokens", "concurrent": "calls at the same time", "spend": "money"}
 
 
 def refused(refusal: Refusal) -> Error:
     """The error of a refused call: which limit, whose, and when it opens again."""
     charge, limit = refusal.charge, refusal.charge.limit
     whose = f"{limit.kind.replace('_', ' ')} `{charge.whose[:128]}`"
-    if limit.what == "spend":
+    if limit.kind == "credential":
+        message = f"The gateway's own limit of {_COUNTED[limit.what]} at `{charge.whose[:128]}` is reached. {_opens(refusal)}"
+    elif limit.what == "spend":
         message = f"The budget of the {whose} of {usd(limit.amount)} {_per(charge)} {_money(refusal)}"
     elif limit.what == "concurrent":
         message = f"The {whose} has {refusal.reserved} calls running, of {limit.amount} at the same time. {_opens(refusal)}"

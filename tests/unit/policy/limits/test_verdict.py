@@ -2,16 +2,17 @@ import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.unit.policy.limits.values import charged
+from tests.unit.policy.limits.values import charged, limit
 
 from tidegate.ir.errors import ErrorKind
-from tidegate.policy.limits.rules import Left, Refusal, Reservation
+from tidegate.policy.limits.rules import Left, Refusal, Reservation, charge
 from tidegate.policy.limits.verdict import duration, headers, moment, refusal_headers, refused, usd
 
 MINUTE = charged("requests", "minute", 60, subject="ci")
 TOKENS = charged("tokens", "day", 1000, subject="ci")
 MONTH = charged("spend", "month", 25 * 10**9, subject="ci", zone=ZoneInfo("Europe/Berlin"))
 TOTAL = charged("spend", "total", 10**9, subject="ci")
+ACCOUNT = charge(limit("requests", "minute", 2, kind="credential"), "cred_1", "openai")
 SLOTS = charged("concurrent", "moment", 5, subject="ci", kind="end_user")
 DECEMBER = datetime.datetime(2026, 12, 1, tzinfo=ZoneInfo("Europe/Berlin")).timestamp()
 
@@ -64,6 +65,11 @@ DECEMBER = datetime.datetime(2026, 12, 1, tzinfo=ZoneInfo("Europe/Berlin")).time
             Refusal(SLOTS, 0, 5, 1, 1.0),
             "The end user `ci` has 5 calls running, of 5 at the same time. Try again when one of them has ended.",
             1.0,
+        ),
+        (
+            Refusal(ACCOUNT, 2, 0, 1, 29.5),
+            "The gateway's own limit of requests at `openai` is reached. It opens again in 30s.",
+            30.0,
         ),
     ],
 )
