@@ -30,6 +30,18 @@ async def test_a_budget_is_made_edited_and_taken_away(api: World) -> None:
     assert events[1]["before"] == {"amount": 25_000_000_000, "hard": True}
 
 
+async def test_a_key_that_takes_the_place_of_another_has_its_limits(api: World) -> None:
+    token = await api.admin("a", "owner")
+    key = (await api.ask("POST", "/orgs/a/keys", token, {"name": "k", "owner_kind": "org"})).json["id"]
+    budget = {**BUDGET, "scope": "key", "scope_id": key}
+    assert (await api.ask("POST", "/orgs/a/budgets", token, budget)).status == 201
+    rotated = await api.ask("POST", f"/orgs/a/keys/{key}/rotate", await api.admin("a", "key-custodian"), {})
+    assert rotated.status == 201
+    query = {"scope": "key", "scope_id": rotated.json["id"]}
+    (carried,) = (await api.ask("GET", "/orgs/a/budgets", token, query=query)).json["items"]
+    assert (carried["amount"], carried["per"], carried["alerts"], carried["revision"]) == (BUDGET["amount"], "month", [50, 100], 1)
+
+
 async def test_each_list_has_its_own(api: World) -> None:
     token = await api.admin("a", "owner")
     budget = (await api.ask("POST", "/orgs/a/budgets", token, BUDGET)).json["id"]

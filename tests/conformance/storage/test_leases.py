@@ -13,12 +13,15 @@ from tests.support.usage import usage_event
 from tidegate.adapters import leases
 from tidegate.adapters.leases import LeasedCounters
 from tidegate.adapters.leases_desk import LEASE
+from tidegate.adapters.sql.changes import Changes
+from tidegate.adapters.sql.control_store import SqlControlStore
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.ledger import LedgerStore
 from tidegate.adapters.sql.limits_post import Spent
 from tidegate.adapters.sql.limits_windows import SqlWindows
 from tidegate.policy.limits.rules import Actual, Alert, Charge, Limit, Refusal, Reservation, charge, claim
 from tidegate.ports.limits import BudgetsAway, Granted, Want
+from tidegate.records import Actor, ApiKey, Tenant
 
 DOLLAR = 1_000_000_000
 BUDGET = Limit(id="usd", kind="team", what="spend", per="month", amount=DOLLAR, alerts=(50, 100))
@@ -255,6 +258,18 @@ async def test_a_new_limit_knows_the_past(database: Database, clock: FixedClock)
         assert isinstance(await one.reserve(nano=10, tokens=10), Reservation)
         team, key = await one.counters.quota((TEAM, KEY))
         assert (team.used, key.used) == (123, 45)
+
+
+async def test_the_limit_of_a_key_knows_what_those_used_that_it_replaced(database: Database, clock: FixedClock) -> None:
+    control = SqlControlStore(Changes(database, clock))
+    async with control.change(Tenant(), Actor(kind="system", id="test")) as change:
+        for id, before in (("k1", None), ("k2", "k1"), ("k3", "k2"), ("k9", None)):
+            await change.add(ApiKey(id=id, name=id, digest=id.encode(), owner_id="default", rotated_from=before))
+    async with process(database, "a", clock) as one:
+        await one.post("before", 123, tokens=45)
+        third, other = charge(DAILY, "k3", org="default"), charge(DAILY, "k9", org="default")
+        assert isinstance(await one.reserve(tokens=10, charges=(third, other)), Reservation)
+        assert [found.used for found in await one.counters.quota((third, other))] == [45, 0]
 
 
 async def test_without_its_database_only_what_was_granted_is_spent(

@@ -95,6 +95,21 @@ def test_what_is_wrong_is_told_with_what_there_is_and_makes_no_key(
     assert told(capsys, "keys", "list", "--json")[0] == ""
 
 
+def test_a_rotation_carries_limits_over_to_the_new_key(capsys: pytest.CaptureFixture[str]) -> None:
+    limits = ("--budget", "25/month", "--limit", "requests_per_minute=60")
+    first = token_id(told(capsys, "keys", "create", "--org", "default", *limits)[0]) or ""
+
+    def set_for(id: str) -> list[tuple[str, int]]:
+        found = json.loads(told(capsys, "keys", "show", id, "--json")[0])["limits"]
+        return sorted((limit["per"], limit["amount"]) for limit in found)
+
+    wanted = [("minute", 60), ("month", 25 * 10**9)]
+    second = token_id(told(capsys, "keys", "rotate", first)[0]) or ""
+    assert (set_for(first), set_for(second)) == (wanted, wanted)
+    third = token_id(told(capsys, "keys", "rotate", second, "--overlap", "0")[0]) or ""
+    assert (set_for(second), set_for(third)) == ([], wanted)
+
+
 def test_the_lists_tell_what_replaced_a_key_and_when_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
     old = token_id(told(capsys, "keys", "create", "--name", "ci", "--org", "default")[0]) or ""
     new = token_id(told(capsys, "keys", "rotate", old, "--overlap", "3600")[0]) or ""

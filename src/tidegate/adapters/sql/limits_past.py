@@ -1,21 +1,23 @@
 """What was used of a limit before its window was first asked for: sums of the rollups, whose buckets never lie across the edge of a window.
 
-So a limit that is new, or edited to another period, begins with what the ledger knows. Of end users only the ledger itself tells.
+So a limit that is new, or edited to another period, begins with what the ledger knows; of a key, what those had used that it replaced too.
+Of end users only the ledger itself tells.
 """
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, func, select
+from sqlalchemy import ColumnElement, Select, Table, func, or_, select
 
 from tidegate.adapters.sql.connection import AsyncConnection
 from tidegate.adapters.sql.engine import within
+from tidegate.adapters.sql.schema import api_key
 from tidegate.adapters.sql.schema_usage import ROLLUPS, ledger
 from tidegate.policy.limits.rules import MEASURE_NAMES, Charge
 from tidegate.records import EVERYONE, Tenant
 
 _TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
 _SECOND = 1_000_000
-_COLUMNS = {"team": "team_id", "user": "user_id", "key": "key_id", "route": "route"}
+_COLUMNS = {"team": "team_id", "user": "user_id", "route": "route"}
 
 
 async def used_before(connection: AsyncConnection, charge: Charge, start: int) -> int:
@@ -36,8 +38,18 @@ def _of_subject(charge: Charge, table: Table) -> list[ColumnElement[bool]]:
     if kind == "model":
         provider, _, model = subject.partition("/")
         return [plain, table.c.provider == provider, table.c.model == model]
+    if kind == "key":
+        return [plain, or_(table.c.key_id == subject, table.c.key_id.in_(_replaced_by(charge)))]
     column = _COLUMNS.get(kind)
     return [plain] if column is None else [plain, table.c[column] == subject]
+
+
+def _replaced_by(charge: Charge) -> Select[Any]:
+    """The keys in whose place the key of a charge was made, by one rotation after the other."""
+    mine = within(Tenant(charge.org) if charge.org else EVERYONE, api_key)
+    line = select(api_key.c.rotated_from).where(*mine, api_key.c.id == charge.subject).cte("line", recursive=True)
+    line = line.union(select(api_key.c.rotated_from).where(*mine, api_key.c.id == line.c.rotated_from))
+    return select(line.c.rotated_from).where(line.c.rotated_from.is_not(None))
 
 
 def _sum(charge: Charge, table: Table) -> ColumnElement[Any]:

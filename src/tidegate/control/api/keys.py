@@ -18,6 +18,7 @@ from tidegate.control.api.key_fields import KeyEdit, KeyQuery, KeyView, MadeKey,
 from tidegate.control.api.pagination import Listing
 from tidegate.control.api.problem import FieldError, conflict, forbidden, invalid_field
 from tidegate.control.api.table import Nothing, Route
+from tidegate.control.key_rotation import carry_limits
 from tidegate.control.key_state import flaw_of_rotation, state_of, successor, with_token
 from tidegate.policy.bounds import Hours, wider
 from tidegate.policy.keys import ID_LENGTH, SECRET_LENGTH
@@ -102,7 +103,7 @@ async def edit_key(call: Call, asked: KeyEdit) -> KeyView:
 
 
 async def rotate_key(call: Call, asked: Rotation) -> MadeKey:
-    """A new key with everything of the old one, which still works until the overlap has passed."""
+    """A new key with everything of the old one, its limits too. The old one still works until the overlap has passed."""
     old = await call.load(ApiKey, call.params["key"])
     flaw = flaw_of_rotation(old, call.now)
     if flaw is not None:
@@ -114,6 +115,7 @@ async def rotate_key(call: Call, asked: Rotation) -> MadeKey:
     await require_within(call, fresh)
     fresh, token = _with_token(call, fresh)
     await call.change.add(fresh)
+    await carry_limits(call.change, old, fresh, call.new_id, ends_now=asked.overlap_seconds == 0)
     until = call.now + asked.overlap_seconds * 1_000_000
     await call.change.replace(msgspec.structs.replace(old, overlap_until=until), "key.rotate")
     return _made(call, fresh, token)
