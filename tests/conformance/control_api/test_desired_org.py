@@ -69,6 +69,17 @@ async def test_what_is_applied_is_exported_and_a_second_time_changes_nothing(eac
     assert limit["scope_id"] == row["id"]
 
 
+async def test_a_key_that_a_rotation_replaces_is_in_no_document_and_ends_by_itself(each: World) -> None:
+    await changes(each, "apply", DOCUMENT, SECRETS)
+    rotated = await each.ask("POST", "/orgs/a/keys/000000000000/rotate", each.operator, {"overlap_seconds": 3600})
+    assert rotated.status == 201
+    assert await export(each) == DOCUMENT
+    assert await changes(each, "apply", DOCUMENT) == []
+    limits = (await each.ask("GET", "/orgs/a/limits", each.operator)).json["items"]
+    assert [limit["scope_id"] for limit in limits] == ["000000000000", rotated.json["id"]]
+    assert (await each.ask("GET", "/orgs/a/keys/000000000000", each.operator)).json["state"] == "active"
+
+
 async def test_a_key_that_gets_another_value_is_replaced_and_one_that_is_not_named_is_revoked(api: World) -> None:
     await changes(api, "apply", {"keys": [KEY]}, SECRETS)
     again = {REFERENCE: TOKENS[1]}

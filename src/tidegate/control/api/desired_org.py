@@ -101,10 +101,13 @@ async def org_steps(call: Call, asked: OrgSections) -> list[Step]:
 
 
 async def _present(call: Call) -> _Present:
-    keys = [row for row in await call.all(ApiKey) if row.env != _ADMIN and ended_for_good(row, call.now) is None]
+    """Without keys that a rotation replaces: they end by themselves, and another one has their name."""
+    everyone = await call.all(ApiKey)
+    keys = [row for row in everyone if row.env != _ADMIN and row.overlap_until is None and ended_for_good(row, call.now) is None]
+    others = {row.id for row in everyone} - {row.id for row in keys}
     return _Present(
         keys,
-        await call.all(LimitRule),
+        [row for row in await call.all(LimitRule) if row.scope_kind != "key" or row.scope_id not in others],
         await call.all(StoredWebhook),
         {
             "team": Called((row.id, row.name) for row in await call.all(Team)),
