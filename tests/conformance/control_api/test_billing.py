@@ -82,6 +82,16 @@ async def test_credits_that_exceed_an_invoice_are_carried_over(api: World) -> No
         ("carried over from invoice 2", -2 * DOLLAR),
         ("sorry", -5 * DOLLAR),
     ]
+    as_csv = {"accept": "text/csv"}
+    page = await api.ask("GET", "/orgs/a/invoices?limit=1", token, query={"customer_id": customer["id"]}, headers=as_csv)
+    address, _, relation = page.headers["link"].partition("; ")
+    following = await api.ask("GET", address.strip("<>").removeprefix("/api/v1"), token, headers=as_csv)
+    assert (relation, "link" in following.headers) == ('rel="next"', False)
+    assert [page.body.count(b"2026-06"), following.body.count(b"2026-07"), following.body.count(b"2026-06")] == [
+        len(page.body.splitlines()) - 1,
+        len(following.body.splitlines()) - 1,
+        0,
+    ]
 
 
 async def test_what_is_refused(api: World) -> None:

@@ -125,7 +125,7 @@ class SqlChange(SqlView):
         if before is None or revision != getattr(row, "revision", 0):
             raise Conflict("it was changed in the meantime")
         if kept.closed is not None and getattr(before, kept.closed[0]) == kept.closed[1]:
-            raise Conflict(f"a {kept.name} that is {kept.closed[1]} changes no more")
+            raise Conflict(f"an {kept.name} that is {kept.closed[1]} changes no more")
         differing = {name for name in row.__struct_fields__ if getattr(row, name) != getattr(before, name)} - _NO_EDITS
         if differing - kept.edited:
             raise ValueError(f"{min(differing - kept.edited)} cannot be set")

@@ -92,7 +92,7 @@ async def _answer(services: Services, route: Route, request: Request, request_id
         if change is None or once is None:
             answer = await route.handler(call, asked)
             if route.csv is not None and _wants_csv(request):
-                headers = {**_HEADERS, "x-request-id": request_id, "vary": "accept"}
+                headers = {**_HEADERS, "x-request-id": request_id, "vary": "accept", **_next_page(request, answer)}
                 return Response(route.csv(asked, answer), route.status, headers, CSV)
             return _response(route, answer, request_id)
         # Keyed, because a body may hold a secret.
@@ -130,6 +130,15 @@ async def _answer(services: Services, route: Route, request: Request, request_id
         return Response(replay.remembered.answer, replay.remembered.status, headers, "application/json")
     services.changed()
     return response
+
+
+def _next_page(request: Request, answer: object) -> dict[str, str]:
+    """Of a list that has more, as RFC 8288 says: comma-separated values have no room for it."""
+    following: str | None = getattr(answer, "next", None)
+    if following is None:
+        return {}
+    url = request.url.include_query_params(cursor=following)
+    return {"link": f'<{url.path}?{url.query}>; rel="next"'}
 
 
 def _wants_csv(request: Request) -> bool:
