@@ -19,6 +19,11 @@ _ANY = msgspec.json.Decoder()
 _TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _OUTSIDE = re.compile(rb"[,\[{]")
 _OFFSET = re.compile(r"\(byte (\d+)\)")
+_HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_HALF_PAIR = re.compile(rb"(?<!\\)(?:%b(?!%b)|(?<!%b)%b)" % (_HIGH, _LOW, _HIGH, _LOW))
+"""Clients that cut texts between the halves of a pair write such; the decoder's words for it say something else."""
+_NEAR = 24
+"""Bytes from where the decoder stops, in which what it stops at stands."""
 
 
 DEEPEST = 64
@@ -83,7 +88,12 @@ def scan(body: bytes) -> Fields:
         raise JsonError("the body must be a JSON object") from None
     except msgspec.DecodeError as error:
         found = _OFFSET.search(str(error))
-        raise JsonError(f"invalid JSON: {error}", int(found.group(1)) if found else len(body)) from None
+        offset = int(found.group(1)) if found else len(body)
+        half = _HALF_PAIR.search(body, max(0, offset - _NEAR), offset + _NEAR)
+        if half is None:
+            raise JsonError(f"invalid JSON: {error}", offset) from None
+        words = f"`{half.group().decode()}` is half of a surrogate pair, whose other half is missing (byte {half.start()})"
+        raise JsonError(f"invalid JSON: {words}", half.start()) from None
     except RecursionError:
         raise JsonError("the JSON is nested too deeply") from None
     fields = Fields(body, raw)
