@@ -302,7 +302,8 @@ def segment(data: bytes) -> None:
         data = form.pack_header(1, 0, 0) + data
     reader = SegmentReader(_Memory(data), Path("1.seg"))
     at, seq = form.HEADER_SIZE, reader.first
-    while (record := reader.record()) is not None:
+    while found := reader.records(1):
+        (record,) = found
         size, number, kind, version = struct.unpack_from("<IQBB", data, at + 8)
         assert (data[at : at + 4], number) == (form.MARKER, seq)
         assert zlib.crc32(data[at + 8 : at + 24 + size]) == struct.unpack_from("<I", data, at + 4)[0]

@@ -8,8 +8,11 @@ docs/decisions/0009-spool.md says why.
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import NamedTuple
+
+import msgspec
 
 FORMAT = 1
 """Of the file. A version that does not know it leaves the file alone."""
@@ -20,9 +23,11 @@ _CRC = struct.Struct("<I")
 HEADER_SIZE = _HEADER.size + _CRC.size
 _BODY = struct.Struct("<IQBBH")
 _FRONT = struct.Struct("<4sI")
+_FRONT_SIZE = _FRONT.size
 _HEAD = struct.Struct("<4sIIQBBH")
 """The two together."""
 RECORD_HEAD = _HEAD.size
+_SIZE = attrgetter("size")
 MAX_PAYLOAD = 1 << 20
 """Bytes. Rows are cut to fit (rows.py); what claims to be longer is no record."""
 
@@ -45,7 +50,7 @@ class Header(NamedTuple):
     """Microseconds since the epoch."""
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True, gc=False):
     seq: int
     kind: int
     version: int
@@ -70,8 +75,8 @@ def read_header(data: bytes) -> Header | None:
 
 
 def pack_record(seq: int, kind: int, version: int, payload: bytes) -> bytes:
-    body = _BODY.pack(len(payload), seq, kind, version, 0)
-    return _FRONT.pack(MARKER, zlib.crc32(payload, zlib.crc32(body))) + body + payload
+    checked = _BODY.pack(len(payload), seq, kind, version, 0) + payload
+    return _FRONT.pack(MARKER, zlib.crc32(checked)) + checked
 
 
 def payload_size(data: bytes, offset: int) -> int | None:
@@ -88,12 +93,25 @@ def read_record(data: bytes, offset: int) -> Record | None:
     if len(data) < start:
         return None
     marker, crc, size, seq, kind, version, _flags = _HEAD.unpack_from(data, offset)
-    if marker != MARKER or size > MAX_PAYLOAD:
+    end = start + size
+    if marker != MARKER or size > MAX_PAYLOAD or end > len(data) or crc != zlib.crc32(data[offset + _FRONT_SIZE : end]):
         return None
-    payload = data[start : start + size]
-    if len(payload) != size or crc != zlib.crc32(payload, zlib.crc32(data[offset + _FRONT.size : start])):
-        return None
-    return Record(seq, kind, version, payload, RECORD_HEAD + size)
+    return Record(seq, kind, version, data[start:end], RECORD_HEAD + size)
+
+
+def read_records(data: bytes, offset: int, seq: int, most: int) -> list[Record]:
+    """The whole and unharmed records that stand at `offset` one behind the other and are numbered from `seq` on, at most so many."""
+    found: list[Record] = []
+    while len(found) < most and (record := read_record(data, offset)) is not None and record.seq == seq:
+        found.append(record)
+        offset += record.size
+        seq += 1
+    return found
+
+
+def size_of(records: Iterable[Record]) -> int:
+    """Bytes of them all in the file."""
+    return sum(map(_SIZE, records))
 
 
 def salvage(data: bytes, offset: int) -> Iterator[Record]:

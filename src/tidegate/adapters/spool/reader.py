@@ -38,22 +38,21 @@ class SegmentReader:
         self.next_seq = self.first or 0
         self._window, self._start = b"", 0
 
-    def record(self) -> Record | None:
-        """The next record; None where there is no unharmed one with the next sequence number. Asked again it looks again."""
+    def records(self, most: int) -> list[Record]:
+        """Some of the next records, at most so many; none where there is no unharmed one with the next sequence number. Asked again it
+        looks again."""
         if self.first is None or self.is_damaged:
-            return None
-        record = form.read_record(self._window, self.position - self._start)
-        if record is None:
+            return []
+        found = form.read_records(self._window, self.position - self._start, self.next_seq, most)
+        if not found:
             self._window, self._start = self._files.read(self._fd, WINDOW, self.position), self.position
             size = form.payload_size(self._window, 0)
             if size is not None and form.RECORD_HEAD + size > len(self._window):
                 self._window = self._files.read(self._fd, form.RECORD_HEAD + size, self.position)
-            record = form.read_record(self._window, 0)
-        if record is None or record.seq != self.next_seq:
-            return None
-        self.position += record.size
-        self.next_seq += 1
-        return record
+            found = form.read_records(self._window, 0, self.next_seq, most)
+        self.position += form.size_of(found)
+        self.next_seq += len(found)
+        return found
 
     def rest(self) -> bytes:
         """Everything from the position on."""
@@ -82,22 +81,22 @@ class Reader:
         self.seq = after
 
     def read(self, count: int, upto: int, room: int = 4 << 20) -> list[Record]:
-        """The next records up to the number `upto`: at most `count`, and no more once they have `room` bytes. Raises `Damage` where the
-        next one is not to be had, and OSError."""
+        """The next records up to the number `upto`: at most `count`, and no more of a segment once they have `room` bytes. Raises `Damage`
+        where the next one is not to be had, and OSError."""
         records: list[Record] = []
         while len(records) < count and self.seq < upto and room > 0:
             try:
-                record = self._next()
+                found = self._next(count - len(records), upto)
             except Damage:
                 if not records:
                     raise
                 break
-            if record is None:
+            if not found:
                 if not records and self.seq < upto:
                     raise Damage(*self._place(), f"record {self.seq + 1} was written and is not here")
                 break
-            records.append(record)
-            room -= record.size
+            records += found
+            room -= form.size_of(found)
         return records
 
     def close(self) -> None:
@@ -108,18 +107,20 @@ class Reader:
     def _place(self) -> tuple[str, int]:
         return ("no segment", 0) if self._segment is None else (self._segment.path.name, self._segment.position)
 
-    def _next(self) -> Record | None:
-        """The record with the next number; None where there is no further segment."""
+    def _next(self, count: int, upto: int) -> list[Record]:
+        """Some records with the next numbers; none where there is no further segment."""
         while True:
-            record = self._salvaged.pop() if self._salvaged else None
-            if record is None and self._segment is not None:
-                record = self._segment.record()
-            if record is None:
-                if not self._turn():
-                    return None
-            elif record.seq > self.seq:
-                self.seq = record.seq
-                return record
+            found: list[Record] = []
+            if self._salvaged:
+                found = [self._salvaged.pop()]
+            elif self._segment is not None:
+                found = self._segment.records(max(1, min(count, upto - self.seq)))
+            if found and found[-1].seq > self.seq:
+                fresh = found[max(0, self.seq + 1 - found[0].seq) :]
+                self.seq = fresh[-1].seq
+                return fresh
+            if not found and not self._turn():
+                return []
 
     def _turn(self) -> bool:
         """On to the next segment. False where there is none yet."""

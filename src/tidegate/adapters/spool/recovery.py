@@ -103,8 +103,8 @@ def _walk(segments: list[SegmentReader], synced: int) -> tuple[int, Record | Non
         elif segment.first is not None:
             if segment.first > following > synced and not lenient:
                 break
-            while (record := segment.record()) is not None:
-                last = record
+            while found := segment.records(BATCH):
+                last = found[-1]
             following = max(following, segment.next_seq)
             good, lenient = place, False
     return max(following, 1), last, good

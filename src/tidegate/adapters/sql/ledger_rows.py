@@ -27,13 +27,15 @@ TAG_LIMIT = 32
 LATEST = 253_402_300_800
 """The end of the year 9999 in Unix seconds."""
 
+_LONGEST_MS = 10**9
 _ENTRIES = frozenset(("settled", "unknown", "void"))
 _CORRECTION = re.compile(r"correction(:[1-9][0-9]{0,5})?")
-_EMPTY: dict[str, Any] = dict.fromkeys(names_of(column for column in ledger.columns if column.name != "seq"))
-_AMOUNTS = {**{kind: f"{kind}_tokens" for kind in KINDS}, "web_searches": "web_searches", "images": "images"}
-"""Columns of the counters of usage."""
-_COUNTED = _AMOUNTS.keys() | {"cost_nano"}
+_EMPTY: dict[str, Any] = dict.fromkeys(names_of(column for column in ledger.columns if column.name != "seq")) | {"saved_nano": 0}
+_AMOUNTS = {kind: f"{kind}_tokens" for kind in KINDS} | {"web_searches": "web_searches", "images": "images", "cost_nano": "cost_nano"}
+"""Columns of the counters of usage, and of the cost."""
 _TEXTS = {
+    "org_id": "org",
+    "request_id": "request_id",
     "key_id": "key",
     "key_name": "key_name",
     "team_id": "team",
@@ -72,46 +74,51 @@ def _row_of(event: UsageEvent) -> Row:
     if signed and not is_correction(event.entry):
         raise Unstorable("entry is none of settled, unknown, void and correction")
     row: Row = _EMPTY.copy()
-    row["org_id"] = _identity("org", event.org)
-    row["request_id"] = _identity("request_id", event.request_id)
+    texts = _texts_of(event)
+    row.update(zip(_TEXTS, texts if _is_plain("".join(texts)) else map(_text, texts), strict=True))
+    for kept, given in ((row["org_id"], event.org), (row["request_id"], event.request_id)):
+        if not 0 < len(given) <= ID_LIMIT or kept != given:
+            raise Unstorable(f"org or request_id is empty, too long or not text: {kept[:ID_LIMIT]}")
     row["attempt"] = _whole("attempt", event.attempt)
     row["entry"] = event.entry
     row["at"] = _moment(event.at)
-    texts = _texts_of(event)
-    row.update(zip(_TEXTS, texts if _is_plain("".join(texts)) else map(_text, texts), strict=True))
-    row["stream"], row["identity"] = int(bool(event.stream)), int(bool(event.identity))
+    row["stream"], row["identity"] = 1 if event.stream else 0, 1 if event.identity else 0
     row["status"] = _whole("status", event.status)
     if event.upstream_status is not None:
         row["upstream_status"] = _whole("upstream_status", event.upstream_status)
-    for name in ("error", "estimated", "price_source"):
-        text = getattr(event, name)
-        if text is not None:
-            row[name] = _text(text)
+    if event.error is not None:
+        row["error"] = _text(event.error)
+    if event.estimated is not None:
+        row["estimated"] = _text(event.estimated)
+    if event.price_source is not None:
+        row["price_source"] = _text(event.price_source)
     if event.tags:
         row["tags"] = sorted({_text(tag) for tag in event.tags if tag})[:TAG_LIMIT] or None
-    row["cost_nano"] = _amount("cost_nano", event.cost_nano, signed)
-    row["saved_nano"] = max(-LARGEST, min(event.saved_nano, LARGEST)) if type(event.saved_nano) is int else 0
+    if event.saved_nano and type(event.saved_nano) is int:
+        row["saved_nano"] = max(-LARGEST, min(event.saved_nano, LARGEST))
     row["lines"] = event.lines or None
     row["duration_us"] = _micros(event.duration_ms)
-    row["first_byte_us"] = None if event.first_byte_ms is None else _micros(event.first_byte_ms)
+    if event.first_byte_ms is not None:
+        row["first_byte_us"] = _micros(event.first_byte_ms)
     if event.receipt:
         row["receipt"], row["receipt_digest"] = event.receipt, hashlib.sha256(_ENCODE(event.receipt)).digest()
-    if event.usage:
-        row.update(_used(event.usage, signed))
+    _fill(row, {**(event.usage or {}), "cost_nano": event.cost_nano}, -LARGEST if signed else 0)
     return row
 
 
-def _used(usage: JsonObject, signed: bool) -> Row:
-    found: Row = {_AMOUNTS[kind]: _amount(kind, value, signed) for kind, value in usage.items() if kind in _AMOUNTS}
-    if not usage.keys() <= _COUNTED:
-        found["other_usage"] = {name: value for name, value in usage.items() if name not in _COUNTED}
-    return found
-
-
-def _identity(field: str, value: str) -> str:
-    if not value or len(value) > ID_LIMIT or _text(value) != value:
-        raise Unstorable(f"{field} is empty, too long or not text")
-    return value
+def _fill(row: Row, amounts: JsonObject, least: int) -> None:
+    """What was used and what it cost, each a whole number that is not below `least`, or None."""
+    other: JsonObject = {}
+    for kind, value in amounts.items():
+        column = _AMOUNTS.get(kind)
+        if column is None:
+            other[kind] = value
+        elif value is None or (type(value) is int and least <= value <= LARGEST):
+            row[column] = value
+        else:
+            raise Unstorable(f"{kind} is not a whole number, or out of range")
+    if other:
+        row["other_usage"] = other
 
 
 def _text(value: str) -> str:
@@ -136,14 +143,6 @@ def _whole(field: str, value: object) -> int:
     return value
 
 
-def _amount(field: str, value: object, signed: bool) -> int | None:
-    if value is None:
-        return None
-    if type(value) is not int or not (-LARGEST if signed else 0) <= value <= LARGEST:
-        raise Unstorable(f"{field} is not a whole number, or out of range")
-    return value
-
-
 def _moment(seconds: float) -> int:
     if not 0 <= seconds < LATEST:
         raise Unstorable("at is no time")
@@ -151,4 +150,6 @@ def _moment(seconds: float) -> int:
 
 
 def _micros(milliseconds: float) -> int:
-    return round(max(0.0, min(milliseconds, 1e9)) * 1000) if math.isfinite(milliseconds) else 0
+    if 0 <= milliseconds <= _LONGEST_MS:
+        return round(milliseconds * 1000)
+    return _LONGEST_MS * 1000 if _LONGEST_MS < milliseconds < math.inf else 0

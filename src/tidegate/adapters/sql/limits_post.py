@@ -5,7 +5,7 @@ A row's own time says which windows, and what it is for says whose. What this pr
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -26,6 +26,7 @@ _TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_to
 _SECOND = 1_000_000
 _WHOSE = itemgetter("org_id", "key_id", "team_id", "user_id", "route", "target", "end_user")
 """What the scopes of a row are made of, beside its tags."""
+_AT = itemgetter("at")
 _ENCODE = msgspec.json.Encoder().encode
 Leases = dict[tuple[str, int], tuple[int, int]]
 """What this process was granted and has posted, by key and start."""
@@ -94,16 +95,17 @@ class Spent:
         if not self._database.is_sqlite:
             await connection.execute(select(func.pg_advisory_xact_lock_shared(LOCK)))
         moved: list[Moved] = []
-        for org, own, by_scope in _passes(rows):
+        times = _times(rows)
+        for org, by_scope in _passes(rows):
             await self._database.enter(connection, Tenant(org))
-            moved += await self._raise(connection, org, _times(own), by_scope)
+            moved += await self._raise(connection, org, times, by_scope)
         return moved
 
     def post_at_once(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Moved]:
         """The same in a transaction of SQLite's own driver."""
         moved: list[Moved] = []
-        for org, own, by_scope in _passes(rows):
-            first, last = _times(own)
+        first, last = _times(rows)
+        for org, by_scope in _passes(rows):
             chosen = (org, last, first, _ENCODE(sorted(by_scope)).decode())
             windows = [Window(*row) for row in connection.execute(_WINDOWS, chosen)]
             if not windows:
@@ -146,17 +148,18 @@ class Spent:
         return {(row.key, row.starts_at): (row.granted, row.posted) for row in rows}
 
 
-def _passes(rows: Sequence[Row]) -> Iterator[tuple[str, Sequence[Row], dict[str, list[Row]]]]:
+def _passes(rows: Iterable[Row]) -> Iterator[tuple[str, dict[str, list[Row]]]]:
     """By organisation, and at last what all share: the order in which whoever grants locks windows too."""
-    for org in sorted({row["org_id"] for row in rows}):
-        own = [row for row in rows if row["org_id"] == org]
-        yield org, own, _by_scope(own, shared=False)
-    yield DEFAULT_ORG, rows, _by_scope(rows, shared=True)
+    alike: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        alike.setdefault((*_WHOSE(row), *(row["tags"] or ())), []).append(row)
+    for org in sorted({some[0]["org_id"] for some in alike.values()}):
+        yield org, _by_scope((some for some in alike.values() if some[0]["org_id"] == org), _scopes)
+    yield DEFAULT_ORG, _by_scope(alike.values(), _shared_scopes)
 
 
 def _times(rows: Sequence[Row]) -> tuple[int, int]:
-    times = [row["at"] for row in rows]
-    return min(times), max(times)
+    return min(map(_AT, rows)), max(map(_AT, rows))
 
 
 def _raised(windows: Iterable[Window], by_scope: Mapping[str, list[Row]], leases: Leases) -> list[Raised]:
@@ -169,13 +172,10 @@ def _raised(windows: Iterable[Window], by_scope: Mapping[str, list[Row]], leases
     return found
 
 
-def _by_scope(rows: Iterable[Row], *, shared: bool) -> dict[str, list[Row]]:
-    alike: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        alike.setdefault((*_WHOSE(row), *(row["tags"] or ())), []).append(row)
+def _by_scope(alike: Iterable[list[Row]], scopes: Callable[[Row], Iterable[str]]) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
-    for some in alike.values():
-        for scope in _shared_scopes(some[0]) if shared else _scopes(some[0]):
+    for some in alike:
+        for scope in scopes(some[0]):
             found.setdefault(scope, []).extend(some)
     return found
 

@@ -2,7 +2,10 @@
 
 import hashlib
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from itertools import compress
 from operator import itemgetter
 from typing import Any
 
@@ -26,6 +29,9 @@ _OF_SUMS = itemgetter(*(f"{kind}_tokens" for kind in KINDS), "web_searches", "im
 _SUMS = (*(f"{kind}_tokens" for kind in KINDS), "web_searches", "images", "cost_nano", "saved_nano")
 _LENGTHS = tuple(seconds * _MICROS for seconds, _ in ROLLUPS)
 _OF_GROUPS = itemgetter("org_id", *PLAIN_GROUPS)
+_OF_OUTCOME = itemgetter("entry", "attempt", "status", "error", "estimated")
+_COST, _DURATION, _FIRST = itemgetter("cost_nano"), itemgetter("duration_us"), itemgetter("first_byte_us")
+_step_of = partial(bisect_left, _BOUNDS_US)
 _KEY = itemgetter("org_id", "bucket", "dims")
 _ZERO = dict.fromkeys(MEASURES, 0)
 
@@ -36,14 +42,18 @@ Sums = dict[str, int]
 
 def rollups(rows: Iterable[Row]) -> list[list[dict[str, Any]]]:
     """For each table of `WRITTEN` the rows to add, in the order of their keys: whoever writes several of them locks them in that order."""
+    alike: dict[Group, list[Row]] = {}
+    for row in rows:
+        alike.setdefault((row["at"] // _LENGTHS[0], *_OF_GROUPS(row), row["end_user"], *(row["tags"] or ())), []).append(row)
     by_tag: dict[Group, list[Row]] = {}
     by_end_user: dict[Group, list[Row]] = {}
-    for row in rows:
-        groups = (row["at"] - row["at"] % _LENGTHS[0], *_OF_GROUPS(row))
+    for (quarter, *_), some in alike.items():
+        row = some[0]
+        groups = (quarter * _LENGTHS[0], *_OF_GROUPS(row))
         for tag in ("", *(row["tags"] or ())):
-            by_tag.setdefault((*groups, tag), []).append(row)
+            by_tag.setdefault((*groups, tag), []).extend(some)
         if row["end_user"]:
-            by_end_user.setdefault((*groups, row["end_user"]), []).append(row)
+            by_end_user.setdefault((*groups, row["end_user"]), []).extend(some)
     return [*_tables(by_tag, GROUPS), *_tables(by_end_user, END_USER_GROUPS)]
 
 
@@ -83,34 +93,28 @@ def _dims(names: Iterable[str]) -> bytes:
 def _sums(rows: Sequence[Row]) -> Sums:
     """What rows of one group add. A correction only corrects sums: the attempt was counted when it was first written."""
     columns = zip(*map(_OF_SUMS, rows), strict=True)
-    found = {name: sum(filter(None, column)) for name, column in zip(_SUMS, columns, strict=True) if any(column)}
+    found = Counter({name: sum(filter(None, column)) for name, column in zip(_SUMS, columns, strict=True) if any(column)})
+    alike: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        if not is_correction(row["entry"]):
-            for name in _counts(row):
-                found[name] = found.get(name, 0) + 1
-        elif row["other_usage"] and row["other_usage"].get(PRICED):
-            found["unpriced"] = found.get("unpriced", 0) - 1
+        alike.setdefault(_OF_OUTCOME(row), []).append(row)
+    for some in alike.values():
+        _count(found, some)
     return found
 
 
-def _counts(row: Row) -> list[str]:
-    """The measures of which a row is one more."""
-    status = row["status"]
+def _count(found: Counter[str], rows: Sequence[Row]) -> None:
+    """Adds the numbers of rows that ended alike."""
+    entry, attempt, status, error, estimated = _OF_OUTCOME(rows[0])
+    if is_correction(entry):
+        found["unpriced"] -= sum(1 for row in rows if row["other_usage"] and row["other_usage"].get(PRICED))
+        return
     gone = status == CLIENT_GONE
-    failed = not gone and (status >= 400 or row["error"] is not None)
-    found = ["attempts"]
-    if row["attempt"] <= 1:
-        found.append("requests")
-    if failed:
-        found.append("errors")
-    if gone:
-        found.append("cancelled")
-    if row["estimated"] is not None:
-        found.append("estimated")
-    if row["cost_nano"] is None and row["entry"] != "void" and (not failed or any(_OF_SUMS(row))):
-        found.append("unpriced")
-    if not failed and not gone and row["entry"] == "settled":
-        found.append(LATENCY[bisect_left(_BOUNDS_US, row["duration_us"])])
-        if row["first_byte_us"] is not None:
-            found.append(FIRST_BYTE[bisect_left(_BOUNDS_US, row["first_byte_us"])])
-    return found
+    failed = not gone and (status >= 400 or error is not None)
+    holds = {"attempts": True, "requests": attempt <= 1, "errors": failed, "cancelled": gone, "estimated": estimated is not None}
+    found.update(dict.fromkeys(compress(holds, holds.values()), len(rows)))
+    if entry != "void" and None in map(_COST, rows):
+        found["unpriced"] += sum(1 for row in rows if row["cost_nano"] is None and (not failed or any(_OF_SUMS(row))))
+    if entry == "settled" and not failed and not gone:
+        for steps, column in ((LATENCY, map(_DURATION, rows)), (FIRST_BYTE, map(_FIRST, rows))):
+            told = Counter(map(_step_of, (micros for micros in column if micros is not None)))
+            found.update({steps[step]: count for step, count in told.items()})

@@ -148,7 +148,7 @@ def intact_before(path: Path, at: int) -> int:
         return 0
     count = 0
     reader = SegmentReader(Roomy(), path)
-    while (reader.record()) is not None and reader.position <= at:
+    while reader.records(1) and reader.position <= at:
         count += 1
     reader.close()
     return count
@@ -156,7 +156,7 @@ def intact_before(path: Path, at: int) -> int:
 
 def end_of(path: Path) -> int:
     reader = SegmentReader(Roomy(), path)
-    while reader.record() is not None:
+    while reader.records(COUNT):
         pass
     reader.close()
     return reader.position
