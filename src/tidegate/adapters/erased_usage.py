@@ -13,6 +13,7 @@ import msgspec
 from tidegate.adapters.spool.sinks import Sink
 from tidegate.policy.erased import END_USER, USER, Erased
 from tidegate.ports import UsageEvent
+from tidegate.records import DEFAULT_ORG
 
 _MICROS = 1_000_000
 _GONE = ("request_body", "response_body")
@@ -85,8 +86,8 @@ def _line_without(line: bytes, erased: Erased) -> bytes | None:
     """None where nothing is changed."""
     try:
         row: dict[str, Any] = msgspec.json.decode(line, type=dict[str, Any])
-        who = (str(row.get(name) or "") for name in ("org", "user", "end_user"))
-        changed = _changes(erased, *who, at=float(row["at"]))
+        org, user, end_user = (str(row.get(name) or "") for name in ("org", "user", "end_user"))
+        changed = _changes(erased, org or DEFAULT_ORG, user, end_user, float(row["at"]))
     except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError):
         return None
     return msgspec.json.encode(row | changed) + b"\n" if changed else None

@@ -231,10 +231,13 @@ class Egress(Protocol):
         ...
 
 
-class UsageEvent(msgspec.Struct, kw_only=True):
+NO_LINES = msgspec.Raw(b"[]")
+
+
+class UsageEvent(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What one attempt used and cost: one line of the ledger. Times in milliseconds; `cost_nano` in nano-dollars, None when the price
-    is not known. `status` is the HTTP status towards the client, 499 where the client left. `lines` are the cost by kind of usage;
-    `saved_nano` is what the provider's prompt cache saved, below 0 where writing to it cost more.
+    is not known. `status` is the HTTP status towards the client, 499 where the client left. `lines` are the cost by kind of usage, or
+    the JSON of that; `saved_nano` is what the provider's prompt cache saved, below 0 where writing to it cost more.
 
     `entry` says what the row is: `settled`, `unknown` (the process ended before the attempt did), `void` (nothing was sent), or
     `correction` (`correction:1`, `correction:2` and so on) of an earlier one. (`request_id`, `attempt`, `entry`) is unique.
@@ -269,7 +272,7 @@ class UsageEvent(msgspec.Struct, kw_only=True):
     user: str = ""
     end_user: str = ""
     tags: list[str] = []
-    lines: list[JsonObject] = []
+    lines: Sequence[object] | msgspec.Raw = NO_LINES
     saved_nano: int = 0
     entry: str = "settled"
 

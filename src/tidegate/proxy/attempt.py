@@ -229,7 +229,7 @@ class Attempt:
             event.cost_nano = settled.actual.nano or None
         elif priced is not None:
             event.cost_nano, event.price_source, event.saved_nano = priced.nano, priced.label, priced.saved
-            event.lines = msgspec.to_builtins(list(priced.lines))
+            event.lines = priced.lines
         if self.logs:
             event.request_body = self.call.body.decode("utf-8", "replace")
             event.response_body = b"".join(self._given).decode("utf-8", "replace") if self._given else None

@@ -1,4 +1,5 @@
-"""Usage events as the payloads of records, and back. A payload is one JSON object: the line that `usage.jsonl` has always had.
+"""Usage events as the payloads of records, and back. A payload is one JSON object: the line that `usage.jsonl` has, without
+the fields that are at their default.
 
 Versions may differ between who wrote and who reads. Fields that the reader does not know are told apart (the raw record is kept by who
 calls); a `VERSION` that it does not know is not read at all. Raise `VERSION` only where an old reader would book something wrong.
@@ -10,7 +11,7 @@ import msgspec
 
 from tidegate.adapters.spool import format as form
 from tidegate.ir.json import JsonObject
-from tidegate.ports import UsageEvent
+from tidegate.ports import NO_LINES, UsageEvent
 
 VERSION = 1
 KINDS = frozenset((form.EVENT, form.BEGIN, form.CLOSE))
@@ -21,12 +22,12 @@ _LONGEST = 500
 """Characters of a text in a row that had to be cut."""
 
 
-class Row(UsageEvent, kw_only=True, forbid_unknown_fields=True):
-    """A usage event with the types that a decoder can be made for; `JsonObject` is recursive."""
+class Row(UsageEvent, kw_only=True, forbid_unknown_fields=True, omit_defaults=False):
+    """A usage event with the types that a decoder can be made for; `JsonObject` is recursive. Written again, it has all its fields."""
 
     usage: dict[str, Any] | None
     receipt: list[dict[str, Any]]
-    lines: list[dict[str, Any]] = []
+    lines: msgspec.Raw = NO_LINES  # pyright: ignore[reportIncompatibleVariableOverride] # what is decoded is nothing else
 
 
 _DECODE_ROW = msgspec.json.Decoder(Row).decode
@@ -54,6 +55,8 @@ def encode(event: UsageEvent) -> bytes:
 def decode(payload: bytes) -> tuple[UsageEvent, bool]:
     """The row, and whether the payload has fields that this version does not know. Raises `Unreadable`."""
     try:
+        if not payload.isascii():
+            payload.decode()  # msgspec takes any bytes for the texts of a `Raw`
         return _DECODE_ROW(payload), False
     except (ValueError, TypeError, RecursionError):
         return _decode_strange(payload)
@@ -67,14 +70,14 @@ def _decode_strange(payload: bytes) -> tuple[UsageEvent, bool]:
             raise Unreadable("not an object")
         fields = cast("JsonObject", found)
         known = {name: value for name, value in fields.items() if name in _FIELDS}
-        return UsageEvent(**known), len(known) < len(fields)  # pyright: ignore[reportArgumentType] # types of another version
+        return Row(**known), len(known) < len(fields)  # pyright: ignore[reportArgumentType] # types of another version
     except (ValueError, TypeError, RecursionError) as error:
         raise Unreadable(str(error)[:_LONGEST]) from error
 
 
 def _cut(event: UsageEvent) -> UsageEvent:
     """The row with its texts and lists cut; usage and cost stay."""
-    cut = msgspec.structs.replace(event, request_body=None, response_body=None, tags=event.tags[:50], lines=event.lines[:200])
+    cut = msgspec.structs.replace(event, request_body=None, response_body=None, tags=event.tags[:50])
     cut.receipt = [{"kind": "dropped", "field": "receipt", "reason": f"{len(event.receipt)} entries did not fit"}] if event.receipt else []
     for name, value in msgspec.structs.asdict(cut).items():
         if isinstance(value, str):
@@ -82,7 +85,7 @@ def _cut(event: UsageEvent) -> UsageEvent:
     cut.tags = [tag[:_LONGEST] for tag in cut.tags]
     for name in ("usage", "lines"):
         if len(_ENCODE(getattr(cut, name))) > form.MAX_PAYLOAD // 4:
-            setattr(cut, name, None if name == "usage" else [])
+            setattr(cut, name, None if name == "usage" else NO_LINES)
     return cut
 
 
@@ -92,6 +95,8 @@ def _mended(value: object, depth: int = 0) -> object:
         case UsageEvent():
             fields = {name: _mended(part, depth + 1) for name, part in msgspec.structs.asdict(value).items()}
             return UsageEvent(**fields)  # pyright: ignore[reportArgumentType] # the same fields with texts mended
+        case msgspec.Struct() | msgspec.Raw():
+            return value
         case str():
             return value.encode("utf-8", "replace").decode()
         case bool() | int() | float() | None:

@@ -12,7 +12,7 @@ import msgspec
 from tidegate.adapters.sql.columns import names_of
 from tidegate.adapters.sql.schema_usage import KINDS, ledger
 from tidegate.ir.json import JsonObject
-from tidegate.ports import UsageEvent
+from tidegate.ports import NO_LINES, UsageEvent
 
 Row = dict[str, Any]
 
@@ -76,9 +76,9 @@ def _row_of(event: UsageEvent) -> Row:
     row: Row = _EMPTY.copy()
     texts = _texts_of(event)
     row.update(zip(_TEXTS, texts if _is_plain("".join(texts)) else map(_text, texts), strict=True))
-    for kept, given in ((row["org_id"], event.org), (row["request_id"], event.request_id)):
+    for field, given, kept in (("org", event.org, row["org_id"]), ("request_id", event.request_id, row["request_id"])):
         if not 0 < len(given) <= ID_LIMIT or kept != given:
-            raise Unstorable(f"org or request_id is empty, too long or not text: {kept[:ID_LIMIT]}")
+            raise Unstorable(f"{field} is empty, too long or not text")
     row["attempt"] = _whole("attempt", event.attempt)
     row["entry"] = event.entry
     row["at"] = _moment(event.at)
@@ -96,7 +96,8 @@ def _row_of(event: UsageEvent) -> Row:
         row["tags"] = sorted({_text(tag) for tag in event.tags if tag})[:TAG_LIMIT] or None
     if event.saved_nano and type(event.saved_nano) is int:
         row["saved_nano"] = max(-LARGEST, min(event.saved_nano, LARGEST))
-    row["lines"] = event.lines or None
+    if event.lines and event.lines != NO_LINES:
+        row["lines"] = event.lines
     row["duration_us"] = _micros(event.duration_ms)
     if event.first_byte_ms is not None:
         row["first_byte_us"] = _micros(event.first_byte_ms)

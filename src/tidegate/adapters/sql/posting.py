@@ -47,7 +47,8 @@ class Posting:
         """`nothing` for these rows alone, and they as SQLite's driver takes them. Columns that are empty in all of them are left out: for
         each None the driver looks for an adapter, which costs more than the rest of a value (CPython 3.11)."""
         columns = zip(self._names, zip(*map(self._values, rows), strict=True), strict=True)
-        filled: dict[str, Sequence[Any]] = {name: column for name, column in columns if column.count(None) < len(rows)}
+        empty = (None,) * len(rows)
+        filled: dict[str, Sequence[Any]] = {name: column for name, column in columns if column != empty}
         for name in self._documents:
             if name in filled:
                 filled[name] = [None if value is None else _ENCODE(value).decode() for value in filled[name]]

@@ -39,7 +39,7 @@ def whole() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="spool-"))
 
     async def fill() -> None:
-        spool = small(folder, segment_bytes=12 << 10, reserve_bytes=0)
+        spool = small(folder, segment_bytes=9 << 10, reserve_bytes=0)
         for number in range(COUNT):
             spool.emit(numbered(number))
             await spool.flushed(number + 1, hurry=True)
@@ -61,7 +61,7 @@ def look(folder: Path) -> Found:
     """What a process finds that starts on the folder."""
 
     async def found() -> Found:
-        spool = small(folder, segment_bytes=12 << 10, reserve_bytes=0)
+        spool = small(folder, segment_bytes=9 << 10, reserve_bytes=0)
         reader = spool.reader()
         names: list[str] = []
         damage = None

@@ -9,7 +9,8 @@ from tests.unit.adapters.values import EVENT
 from tidegate.adapters.spool import format as form
 from tidegate.adapters.spool import rows
 from tidegate.ir.json import Json
-from tidegate.ports import UsageEvent
+from tidegate.policy.price import Line
+from tidegate.ports import NO_LINES, UsageEvent
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
 VALUES: st.SearchStrategy[Json] = st.recursive(
@@ -42,9 +43,10 @@ def test_an_event_comes_back(usage: dict[str, Json], tags: list[str], cost: int 
 
 
 def test_texts_that_no_json_can_hold_are_mended_and_the_money_stays() -> None:
-    event = changed(route="a\ud800b", usage={"\udfff": 3, "deep": [{"x": object()}]}, cost_nano=12)
+    event = changed(route="a\ud800b", usage={"\udfff": 3, "deep": [{"x": object()}]}, cost_nano=12, lines=(Line("input", 3, 4, 12),))
     found, _ = rows.decode(rows.encode(event))
     assert (found.route, found.cost_nano) == ("a?b", 12)
+    assert found.lines == msgspec.Raw(b'[{"kind":"input","count":3,"price":4,"nano":12}]')
     assert found.usage is not None
     assert found.usage["?"] == 3
 
@@ -66,19 +68,21 @@ def test_lists_and_texts_are_cut_and_the_money_stays() -> None:
     payload = rows.encode(event)
     assert len(payload) <= form.MAX_PAYLOAD
     found, _ = rows.decode(payload)
-    assert (found.request_id, found.cost_nano, found.usage, found.lines) == ("req_1", 12, None, [])
+    assert (found.request_id, found.cost_nano, found.usage, found.lines) == ("req_1", 12, None, NO_LINES)
     assert found.receipt == [{"kind": "dropped", "field": "receipt", "reason": "2000 entries did not fit"}]
 
 
 def test_fields_of_another_version_are_told() -> None:
     fields = msgspec.to_builtins(EVENT)
     assert read(msgspec.json.encode({**fields, "colour": "blue"})) == (told(EVENT), True)
-    del fields["entry"], fields["lines"]
-    assert read(msgspec.json.encode(fields)) == (told(EVENT), False)
+    assert read(msgspec.json.encode({**fields, "entry": "settled", "lines": [], "org": "default"})) == (told(EVENT), False)
     assert read(msgspec.json.encode({**fields, "attempt": "2"})) == ({**told(EVENT), "attempt": "2"}, False)
 
 
-@pytest.mark.parametrize("payload", [b"", b"[]", b"null", b"{", b'{"request_id": "x"}', b"\xff\xfe", b"[" * 5000])
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"[]", b"null", b"{", b'{"request_id": "x"}', b"\xff\xfe", b"[" * 5000, rows.encode(changed(lines=["?"])).replace(b"?", b"\xff")],
+)
 def test_what_is_no_row_is_said_to_be_none(payload: bytes) -> None:
     with pytest.raises(rows.Unreadable):
         rows.decode(payload)
