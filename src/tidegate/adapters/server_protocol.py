@@ -6,7 +6,6 @@ request and its answer; `server_hub` is what all connections share. Every wait o
 
 import asyncio
 import fcntl
-import re
 import sys
 import termios
 from collections import deque
@@ -24,10 +23,8 @@ HIGH_WATER = 16 << 10
 EARLY = 64 << 10
 """Bytes of requests that may wait for the answer to one before them."""
 _MIB = 1 << 20
-_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
-_OFFER = b"\r\nupgrade:"
-# Numbers, because `in` takes bytes for a number first and makes an error of that, which costs more than the search (CPython 3.11).
-_CR, _HASH = b"\r#"
+# A number, because `in` takes bytes for a number first and makes an error of that, which costs more than the search (CPython 3.11).
+_HASH = ord("#")
 _METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 # Both dialects' clients find `error.message` in this; which of them it is, nobody knows before the head is read.
 _REFUSAL = b'{"type":"error","error":{"type":"%b","message":"%b"}}'
@@ -36,20 +33,10 @@ _LONG_HEAD = b"The request's headers are too long."
 _LATE_HEAD = b"The request's headers did not arrive in time."
 
 
-def _without_upgrade(data: bytes) -> bytes:
-    """Java's HTTP client offers h2c with every plain request. A server may ignore the offer; the parser would take what follows the head
-    for another protocol, and lose the body."""
-    head, end, rest = data.partition(b"\r\n\r\n")
-    return _UPGRADE.sub(b"\r\nx-offered-upgrade:", head) + end + rest
-
-
-def _unsure(before: bytes, data: bytes) -> bytes:
-    """The end of what has come of a head, where it may be the beginning of such an offer. `before` are the three bytes before `data`."""
-    at = data.rfind(b"\r", -len(_OFFER))
-    if at < 0 or not _OFFER.startswith(data[at:].lower()):
-        return b""
-    seen = before + data[:at]
-    return b"" if seen.endswith(b"\r\n") or b"\r\n\r\n" in seen else data[at:]  # a line end after a line end is the head's
+def _without_offer(method: bytes, url: bytes, version: str, headers: RawHeaders) -> bytes:
+    """The head of a request, as it may be read again."""
+    lines = [b"%b: %b\r\n" % (name, value) for name, value in headers if name != b"upgrade"]
+    return b"%b %b HTTP/%b\r\n%b\r\n" % (method, url, version.encode(), b"".join(lines))
 
 
 class Protocol(asyncio.Protocol):
@@ -79,8 +66,7 @@ class Protocol(asyncio.Protocol):
         self._drain: asyncio.Future[None] | None = None
         self._unsent = 0
         self._flaw = b""
-        self._before = b""
-        self._held = b""
+        self._offered = b""
         self._parser = httptools.HttpRequestParser(self)
 
     # asyncio calls these
@@ -98,17 +84,14 @@ class Protocol(asyncio.Protocol):
         before = self._incoming
         received = 0 if before is None else before.received
         self._fed = len(data)
-        if self._held or (not self._in_body and (_CR in data[-len(_OFFER) :] or data.find(b"pgrade:") >= 0)):
-            data = self._without_offers(data)
-        else:
-            self._before = b""  # no line end is among the last three bytes
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            if self._call is None and self._ready:
-                self._start()
-            self._refuse(400, self._flaw or _NO_HTTP)
-            return
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if not self._goes_on(data, error):
+                if self._call is None and self._ready:
+                    self._start()
+                self._refuse(400, self._flaw or _NO_HTTP)
+                return
         if self._call is None:
             if self._ready:
                 self._start()
@@ -172,6 +155,10 @@ class Protocol(asyncio.Protocol):
             self._flaw = _LONG_HEAD
         if self._flaw:
             raise ValueError
+        if b"upgrade" in fields and parser.should_upgrade():
+            self._offered = _without_offer(parser.get_method(), url, version, request.headers)
+            self._incoming = None
+            return
         self._head_bytes = 0
         method = parser.get_method()
         request.method = _METHODS.get(method) or method.decode("latin-1")
@@ -284,16 +271,22 @@ class Protocol(asyncio.Protocol):
         """Closes the connection at once."""
         self._transport.abort()
 
-    def _without_offers(self, data: bytes) -> bytes:
-        """What has come, without offers of other protocols; what may be the beginning of one is held until more has come."""
-        data, self._held = self._held + data, b""
-        if self._in_body:
-            return data
-        self._held = _unsure(self._before, data)
-        if self._held:
-            data = data[: -len(self._held)]
-        self._before = (self._before + data[-3:])[-3:]
-        return _without_upgrade(data) if b"pgrade:" in data else data
+    def _goes_on(self, data: bytes, error: Exception) -> bool:
+        """Whether the parser stopped only at offers of another protocol, which a server may ignore: Java's HTTP client offers h2c with each
+        plain request. It would take the rest of `data` for that protocol's, and needs to hear of the request without its offer."""
+        rest = memoryview(data)
+        while self._offered and isinstance(error, httptools.HttpParserUpgrade):
+            head, self._offered = self._offered, b""
+            rest = rest[error.args[0] :]
+            parser = self._parser = httptools.HttpRequestParser(self)
+            try:
+                parser.feed_data(head)
+                parser.feed_data(rest)
+            except (httptools.HttpParserError, httptools.HttpParserUpgrade) as other:
+                error = other
+            else:
+                return True
+        return False
 
     def _start(self) -> None:
         request = self._call = self._ready.popleft()

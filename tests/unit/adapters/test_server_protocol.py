@@ -213,6 +213,21 @@ async def test_an_offer_of_http2_is_ignored_and_the_body_is_read() -> None:
         writer.close()
 
 
+async def test_offers_that_are_sent_before_their_turn_are_ignored_too() -> None:
+    """Whether all of it comes at once, as here behind a length and behind chunks, or byte by byte."""
+    head = b"POST / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+    asked = head + b"content-length: 2\r\n\r\nhi" + head + b"transfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"
+    async with serving(echo) as port:
+        for pieces in ([asked * 2], [asked[at : at + 1] for at in range(len(asked))] * 2):
+            reader, writer = await connected(port)
+            for piece in pieces:
+                writer.write(piece)
+                await asyncio.sleep(0)
+            for _ in range(4):
+                assert json.loads((await answer_of(reader))[2])[4] == "hi"
+            writer.close()
+
+
 async def test_the_head_of_an_answer_alone() -> None:
     async with serving(echo) as port:
         reader, writer = await connected(port)
