@@ -57,7 +57,9 @@ def _profile(written: Written) -> Profile:
     subject, exchange = written
     provider, model = exchange["provider"], exchange["model"] or exchange["request_body"].get("model", "")
     capabilities = CATALOGUE.capabilities(provider, model)
-    return Profile(provider=provider, model=model, capabilities=capabilities, quirks=CATALOGUE.providers[provider].quirks_of(subject.name))
+    return Profile(
+        provider=provider, model=model, capabilities=capabilities, quirks=CATALOGUE.providers[provider].wire(subject.name).quirks
+    )
 
 
 def _asked(request: Request) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import msgspec
 from tidegate.dialects.base import Dialect
 from tidegate.dialects.table import DIALECTS
 from tidegate.ir.content import Origin
+from tidegate.ir.target import Quirks
 from tidegate.policy.secret import Secret
 from tidegate.policy.snapshot import Target
 
@@ -20,11 +21,15 @@ class Proof(msgspec.Struct, frozen=True):
     exchange: bool = False
 
 
-class Sending:
-    """`dialect` is the target's, `framing` that of its streams. `url` is where whole answers are asked for, `stream_url` where streams
-    are. `proved` is what the configured credential was last revealed as, with its proof."""
+_NO_QUIRKS = Quirks()
 
-    __slots__ = ("dialect", "framing", "origin", "proved", "stream_url", "target", "url", "wire")
+
+class Sending:
+    """`dialect` is the target's, `framing` that of its streams, `profile` what the encoder of requests asks of it. `url` is where whole
+    answers are asked for, `stream_url` where streams are. `proved` is what the configured credential was last revealed as, with its
+    proof."""
+
+    __slots__ = ("dialect", "framing", "has_quirks", "origin", "profile", "proved", "stream_url", "target", "url", "wire")
 
     def __init__(self, target: Target, client: Dialect) -> None:
         spec = target.upstream.spec
@@ -34,6 +39,8 @@ class Sending:
         streamed = wire.paths.get("stream", "") or (path if "generate" in wire.paths else dialect.stream_path or path)
         self.target = target
         self.framing = wire.framing or dialect.framing
+        self.profile = msgspec.structs.replace(target.profile, quirks=wire.quirks)
+        self.has_quirks = wire.quirks != _NO_QUIRKS
         self.origin = Origin(dialect.name, spec.name, target.model)
         self.url = address(target, path)
         self.stream_url = address(target, streamed)

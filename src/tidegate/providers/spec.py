@@ -194,10 +194,6 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
             return Wire(paths=self.paths, in_url=self.in_url, framing=self.framing, quirks=self.quirks)
         return self.wires.get(dialect, _PLAIN)
 
-    def quirks_of(self, dialect: str) -> Quirks:
-        """Quirks are of the wire of one dialect: those that have none are spoken as they are documented."""
-        return self.quirks if dialect == self.dialect else self.wires.get(dialect, _PLAIN).quirks
-
     def free_tier(self, model: str) -> Free | None:
         """The free tier that a model has."""
         return next((tier for tier in self.free if tier.holds(model)), None)

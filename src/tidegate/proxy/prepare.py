@@ -13,9 +13,9 @@ from tidegate.ir.content import Origin
 from tidegate.ir.errors import unsupported
 from tidegate.ir.loss import Loss
 from tidegate.ir.request import Request
-from tidegate.ir.target import Quirks
 from tidegate.policy.route import Plan
 from tidegate.policy.secret import Secret
+from tidegate.policy.sending import Sending
 from tidegate.policy.snapshot import Target
 from tidegate.ports import Upload
 from tidegate.providers.quirks import apply_quirks
@@ -29,7 +29,6 @@ from tidegate.proxy.headers import outbound, outbound_query
 from tidegate.wire.framings import SSE
 from tidegate.wire.splice import Fields, scan, splice
 
-_NO_QUIRKS = Quirks()
 _ONE_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 """Two names of one field: where the client sent either, a route's default for the other is none."""
 
@@ -74,9 +73,9 @@ def prepare(app: App, call: Call, plan: Plan, target: Target) -> Prepared:
     request: Request | None = None
     hide_usage = False
     if passes(call.dialect.name, provider.name, call.body):
-        body, losses, hide_usage = _passed(call, fields, provider, target)
+        body, losses, hide_usage = _passed(call, fields, sending)
     else:
-        request, body, losses = _translated(app, call, fields, provider, target)
+        request, body, losses = _translated(app, call, fields, sending)
     if wire.in_url:
         body = without(body, wire.in_url)
     if plan.on_loss == "refuse":
@@ -119,39 +118,35 @@ def _with_headers(body: bytes, headers: dict[str, str], fields: dict[str, str]) 
     return splice(scanned, {field: value for field, value in lists.items() if field not in scanned.spans})
 
 
-def _passed(call: Call, fields: Fields, provider: Dialect, target: Target) -> tuple[bytes, list[Loss], bool]:
+def _passed(call: Call, fields: Fields, sending: Sending) -> tuple[bytes, list[Loss], bool]:
     """The client's own bytes with what is declared spliced in, and whether that asks for usage which the client did not ask for."""
-    quirks = target.upstream.spec.quirks_of(provider.name)
-    body, losses = apply_quirks(fields, quirks)
+    provider, wire = sending.dialect, sending.wire
+    body, losses = apply_quirks(fields, wire.quirks)
     if body is not fields.body:
         fields = scan(body)
     if "model" in provider.in_url and "model" in fields.spans:
         # The URL says it; a second word that differs is refused.
         fields = scan(splice(fields, {}, drop=["model"]))
-    usage = provider.usage_fields(fields.get("stream_options")) if call.head.stream and quirks.stream_usage else {}
-    wire = target.upstream.spec.wire(provider.name)
-    model = {} if "model" in (*provider.in_url, *wire.in_url) else {"model": msgspec.json.encode(target.model)}
-    framing = wire.framing or provider.framing
-    drop = call.dialect.only_here if framing != call.dialect.framing else ()
+    usage = provider.usage_fields(fields.get("stream_options")) if call.head.stream and wire.quirks.stream_usage else {}
+    model = {} if "model" in (*provider.in_url, *wire.in_url) else {"model": msgspec.json.encode(sending.target.model)}
+    drop = call.dialect.only_here if sending.framing != call.dialect.framing else ()
     if drop and call.head.stream:
         # The client's URL says so, and the provider's body does.
         model["stream"] = b"true"
     return splice(fields, {**model, **usage}, drop=drop) if model or usage else fields.body, losses, bool(usage)
 
 
-def _translated(app: App, call: Call, fields: Fields, provider: Dialect, target: Target) -> tuple[Request, bytes, list[Loss]]:
+def _translated(app: App, call: Call, fields: Fields, sending: Sending) -> tuple[Request, bytes, list[Loss]]:
     """What the neutral request is in the provider's dialect. Encoders ask for usage by themselves."""
     if call.request is None:
         call.request = thinking.restore(app.thinking, call.key.id, call.asked(in_full(fields.body)))
-    if call.request.own_only and provider.name != call.dialect.name:
+    if call.request.own_only and sending.dialect.name != call.dialect.name:
         field = call.request.own_only[0]
-        raise unsupported(f"`{field}` means something to the provider that keeps it only: {target.name} speaks another API.", field)
-    quirks = target.upstream.spec.quirks_of(provider.name)
-    profile = target.profile if quirks is target.profile.quirks else msgspec.structs.replace(target.profile, quirks=quirks)
-    encoded = provider.encode_request(call.request, profile)
-    if quirks == _NO_QUIRKS:
+        raise unsupported(f"`{field}` means something to the provider that keeps it only: {sending.target.name} speaks another API.", field)
+    encoded = sending.dialect.encode_request(call.request, sending.profile)
+    if not sending.has_quirks:
         return call.request, encoded.body, encoded.losses
-    body, losses = apply_quirks(scan(encoded.body), quirks)
+    body, losses = apply_quirks(scan(encoded.body), sending.wire.quirks)
     return call.request, body, [*encoded.losses, *losses]
 
 

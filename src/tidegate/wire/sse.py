@@ -113,13 +113,12 @@ class SseParser:
 def _plain(raw: bytes) -> Frame | None:
     """The one event that `raw` is, where it has one of the two shapes that nearly every provider sends."""
     if raw.endswith(b"\n\n") and _CR not in raw:
-        lines = raw.count(b"\n")
-        if lines == 3 and raw.startswith(b"event: "):
+        if raw.startswith(b"event: "):
             name, found, data = raw[7:-2].partition(b"\ndata: ")
-            if found:
+            if found and _LF not in name and _LF not in data:
                 return Frame(name.decode("utf-8", "replace"), data, raw)
-        elif lines == 2 and raw.startswith(b"data: "):
-            return Frame("", raw[6:-2], raw)
+        elif raw.startswith(b"data: ") and _LF not in (data := raw[6:-2]):
+            return Frame("", data, raw)
     return None
 
 

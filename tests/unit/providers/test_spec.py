@@ -19,7 +19,7 @@ SPEC = ProviderSpec(
 
 def test_each_dialect_has_its_own_wire() -> None:
     assert [SPEC.wire(name).framing for name in ("a", "b", "c")] == ["f", "g", ""]
-    assert [SPEC.quirks_of(name).drop for name in ("a", "b", "c")] == [("one",), ("two",), ()]
+    assert [SPEC.wire(name).quirks.drop for name in ("a", "b", "c")] == [("one",), ("two",), ()]
 
 
 @pytest.mark.parametrize(
