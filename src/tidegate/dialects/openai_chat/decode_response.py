@@ -44,6 +44,8 @@ def decode_response(body: bytes, origin: Origin) -> Response:
         raise GatewayError(error_of(choice))
     message = object_or_empty(choice.get("message"))
     blocks = _blocks(message, origin)
+    for other in _further(raw["choices"], choice):
+        blocks += _blocks(other, origin)
     _cite(decode_annotations(message.get("annotations")) or decode_sources(raw), blocks)
     calls = any(type(block) is ToolUse for block in blocks)
     word = choice.get("finish_reason")
@@ -76,6 +78,15 @@ def first_choice(value: Json) -> JsonObject | None:
             if type(choice) is dict and choice.get("index") in (0, None):
                 return choice
     return None
+
+
+def _further(choices: Json, first: JsonObject) -> list[JsonObject]:
+    """The messages of further choices that have no index, as the first has none: they are not other answers. GitHub Copilot gives Claude's
+    text and its calls so (HKUDS/nanobot#1481)."""
+    if type(choices) is not list or len(choices) < 2 or first.get("index") is not None:
+        return []
+    others = [choice for choice in choices if type(choice) is dict and choice is not first]
+    return [object_or_empty(choice.get("message")) for choice in others if choice.get("index") is None]
 
 
 def _blocks(message: JsonObject, origin: Origin) -> list[Block]:

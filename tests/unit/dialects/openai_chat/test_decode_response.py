@@ -135,3 +135,16 @@ def test_the_error_of_a_choice_is_one() -> None:
         DIALECT.decode_response(json.dumps({"choices": [choice]}).encode(), ORIGIN)
     choice["error"] = None
     assert DIALECT.decode_response(json.dumps({"choices": [choice]}).encode(), ORIGIN).blocks == [Text("x")]
+
+
+def test_choices_without_an_index_are_one_answer() -> None:
+    def call(name: str) -> dict[str, Any]:
+        return {"role": "assistant", "tool_calls": [{"id": name, "function": {"name": name, "arguments": "{}"}}]}
+
+    first = {"message": {"role": "assistant", "content": "a"}, "finish_reason": "tool_calls"}
+    for index, calls in ((None, ["f", "g"]), (0, [])):
+        choices = [{**first, "index": index}, {"message": call("f"), "finish_reason": "tool_calls"}, {"message": call("g")}, None]
+        body = json.dumps({"id": "x", "model": "m", "choices": choices}).encode()
+        blocks = DIALECT.decode_response(body, ORIGIN).blocks
+        assert [block.name for block in blocks if isinstance(block, ToolUse)] == calls
+        assert blocks[0] == Text("a")
