@@ -21,7 +21,12 @@ from tidegate.records import DEFAULT_ORG, Credential, Tenant
 app = App(name="credentials")
 
 SecretFrom = Annotated[
-    str, Parameter(name="--secret", help="Where the key is read from: `-` is standard input, else `env:NAME` or `file:PATH`.")
+    str,
+    Parameter(
+        name="--secret",
+        help="Where the key is read from: `-` is standard input, else `env:NAME` or `file:PATH`.",
+        allow_leading_hyphen=True,
+    ),
 ]
 
 

@@ -26,7 +26,9 @@ from tidegate.records import DEFAULT_ORG, ApiKey, KeyState, Organisation, Servic
 
 Org = Annotated[str, Parameter(help="Whose keys of the database; those of `keys.json` are of `default`.")]
 State = Annotated[KeyState | None, Parameter(help="Only those that are so now.")]
-Key = Annotated[str, Parameter(help="The key; `-` reads it from standard input, where no shell history keeps it.")]
+Key = Annotated[
+    str, Parameter(help="The key; `-` reads it from standard input, where no shell history keeps it.", allow_leading_hyphen=True)
+]
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):

@@ -65,6 +65,13 @@ def test_a_lost_key_is_told_with_the_fix(capsys: pytest.CaptureFixture[str], hom
     assert run(capsys, "credentials", "create", "anthropic", "--secret", "env:CANARY_KEY")[0] == 0
 
 
+def test_a_secret_comes_from_standard_input_also_where_that_is_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(CANARY + "\n"))
+    assert run(capsys, "credentials", "create", "anthropic", "--secret", "-")[0] == 0
+
+
 @pytest.mark.parametrize("source", [CANARY, "env:NOT_THERE", "file:/not/there"])
 def test_a_secret_is_no_argument(capsys: pytest.CaptureFixture[str], source: str) -> None:
     code = main(["credentials", "create", "anthropic", "--secret", source])

@@ -1,5 +1,6 @@
 """`tidegate keys create` for keys of the database, and `tidegate keys show`."""
 
+import io
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,7 +28,9 @@ def days_left(micros: int) -> int:
     return round((datetime.fromtimestamp(micros / 1_000_000, UTC) - datetime.now(UTC)) / timedelta(days=1))
 
 
-def test_a_key_of_a_users_with_limits_is_made_shown_and_checked(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_key_of_a_users_with_limits_is_made_shown_and_checked(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     told(capsys, "orgs", "create", "Acme", "--id", "acme")
     team = told(capsys, "teams", "create", "search", "--org", "acme")[0]
     user = told(capsys, "users", "create", "Ada", "--email", "ada@example.com", "--org", "acme")[0]
@@ -44,6 +47,8 @@ def test_a_key_of_a_users_with_limits_is_made_shown_and_checked(capsys: pytest.C
     wanted = [("concurrent", "moment", 3), ("requests", "minute", 60), ("spend", "month", 25 * 10**9)]
     assert sorted((limit["of"], limit["per"], limit["amount"]) for limit in shown["limits"]) == wanted
     assert "active, for claude-*" in told(capsys, "keys", "check", token)[1]
+    monkeypatch.setattr("sys.stdin", io.StringIO(token + "\n"))
+    assert "active, for claude-*" in told(capsys, "keys", "check", "-")[1]
     text = told(capsys, "keys", "show", id)[0]
     assert "25.00 $ per month" in text and "nightly" in text and token not in text
 
