@@ -16,7 +16,7 @@ from tidegate.dialects.anthropic.stop import decode_stop
 from tidegate.dialects.anthropic.usage import decode_usage, service_tier
 from tidegate.dialects.values import parse_answer
 from tidegate.ir import events as ev
-from tidegate.ir.content import Native, Origin, Text, Thinking, ToolUse
+from tidegate.ir.content import Block, Native, Origin, Text, Thinking, ToolUse
 from tidegate.ir.errors import Error, ErrorKind, GatewayError
 from tidegate.ir.json import Json, JsonObject
 from tidegate.ir.response import Stop
@@ -42,10 +42,11 @@ _ENCODER = msgspec.json.Encoder()
 class _Open:
     """A block between its start and its stop. `sent` says that a piece of a tool call's arguments was sent."""
 
-    __slots__ = ("arguments", "index", "native", "pieces", "sent")
+    __slots__ = ("arguments", "index", "kind", "native", "pieces", "sent")
 
-    def __init__(self, index: int, native: JsonObject | None = None, arguments: str = "") -> None:
+    def __init__(self, index: int, kind: type[Block], native: JsonObject | None = None, arguments: str = "") -> None:
         self.index = index
+        self.kind = kind
         self.native = native
         self.arguments = arguments
         self.pieces: list[str] = []
@@ -76,7 +77,7 @@ class AnthropicStreamDecoder:
                 pass
             else:
                 opened = self._blocks.get(piece.index)
-                if opened is not None and opened.native is None:
+                if opened is not None and opened.kind is Text:
                     return [ev.TextDelta(opened.index, piece.delta.text)]
         try:
             raw = parse_answer(data)
@@ -150,9 +151,9 @@ class AnthropicStreamDecoder:
         if place in self._blocks:
             raise GatewayError(upstream_error("the provider's stream starts a block twice"))
         if isinstance(block, Native):
-            self._blocks[place] = _Open(-1, dict(block.raw))
+            self._blocks[place] = _Open(-1, Native, dict(block.raw))
             return []
-        opened = self._blocks[place] = _Open(self._next)
+        opened = self._blocks[place] = _Open(self._next, type(block))
         self._in_text = isinstance(block, Text)
         self._next += 1
         index = opened.index
@@ -187,6 +188,8 @@ class AnthropicStreamDecoder:
         if read is None:
             return [ev.NativeEvent(NAME, raw)]
         event = read(opened, fields)
+        if event is not None and _BLOCKS[type(event)] is not opened.kind:
+            raise GatewayError(upstream_error("a piece of the provider's stream does not fit its block"))
         return [] if event is None else [event]
 
     def on_block_stop(self, raw: JsonObject) -> list[ev.Event]:
@@ -293,6 +296,15 @@ _DELTAS: dict[str, Callable[[_Open, JsonObject], ev.Event | None]] = {
     "signature_delta": _signature,
     "citations_delta": _citation,
 }
+
+
+_BLOCKS: dict[type[ev.Event], type[Block]] = {
+    ev.TextDelta: Text,
+    ev.CitationDelta: Text,
+    ev.ThinkingDelta: Thinking,
+    ev.ArgsDelta: ToolUse,
+}
+"""Of which block each is a piece."""
 
 
 def _collect(opened: _Open, native: JsonObject, delta: JsonObject) -> None:

@@ -28,12 +28,14 @@ _PADDING = "p"
 
 
 class _Open:
-    """A block between its start and its stop. `index` is its neutral one, -1 while it is collected: `whole` is what it becomes then."""
+    """A block between its start and its stop. `index` is its neutral one, -1 while it is collected: `whole` is what it becomes then.
+    `kind` is the block's that was begun."""
 
-    __slots__ = ("index", "pieces", "redacted", "whole")
+    __slots__ = ("index", "kind", "pieces", "redacted", "whole")
 
-    def __init__(self, index: int, whole: JsonObject | None = None) -> None:
+    def __init__(self, index: int, whole: JsonObject | None = None, kind: type[Block] | None = None) -> None:
         self.index = index
+        self.kind = kind
         self.whole = whole
         self.pieces: list[str] = []
         self.redacted: list[str] = []
@@ -109,11 +111,11 @@ class ConverseStreamDecoder:
             self._blocks[place] = _Open(-1, {name: dict(value) if type(value) is dict else value for name, value in start.items()})
             return []
         block = ToolUse(text_or_empty(use.get("toolUseId")), text_or_empty(use.get("name")), "")
-        opened = self._opened(place)
+        opened = self._opened(place, ToolUse)
         return [ev.BlockStart(opened.index, block)]
 
-    def _opened(self, place: int) -> _Open:
-        opened = self._blocks[place] = _Open(self._next)
+    def _opened(self, place: int, kind: type[Block]) -> _Open:
+        opened = self._blocks[place] = _Open(self._next, kind=kind)
         self._next += 1
         return opened
 
@@ -136,8 +138,8 @@ class ConverseStreamDecoder:
         use = delta.get("toolUse")
         if type(use) is not dict:
             return [ev.NativeEvent(NAME, {"contentBlockDelta": raw})]
-        if opened is None:
-            raise GatewayError(upstream_error("the provider's stream continues a block that is not open"))
+        if opened is None or opened.kind is not ToolUse:
+            raise GatewayError(upstream_error("the provider's stream continues a tool call that is not open"))
         arguments = text_or_empty(use.get("input"))
         return [ev.ArgsDelta(opened.index, arguments)] if arguments else []
 
@@ -145,8 +147,10 @@ class ConverseStreamDecoder:
         """The open block at a place, begun as `block` where there is none."""
         opened = self._blocks.get(place)
         if opened is not None:
+            if opened.kind is not type(block):
+                raise GatewayError(upstream_error("a piece of the provider's stream does not fit its block"))
             return [], opened
-        opened = self._opened(place)
+        opened = self._opened(place, type(block))
         return [ev.BlockStart(opened.index, block)], opened
 
     def _reasoning(self, place: int, reasoning: JsonObject) -> list[ev.Event]:
