@@ -275,9 +275,10 @@ class Connection(asyncio.BufferedProtocol):
         if not self.flows or len(data) > _LONGEST_PING or _PING.search(data) is None:
             self.deadline = self._loop.time() + self.patience
         if self._give is None:
-            self._buffered += len(data)
-            if self._buffered > BUFFER:
-                self._rest()
+            if self._pieces:  # whoever waits for the first would wait for ever for what is left in the socket
+                self._buffered += len(data)
+                if self._buffered > BUFFER:
+                    self._rest()
             self._wake()
         else:
             if self._pieces:

@@ -11,6 +11,7 @@ import trustme
 from tests.unit.adapters.test_http import Server, config, hello, serving
 
 from tidegate.adapters.http import HttpUpstream
+from tidegate.adapters.http_connection import BUFFER
 from tidegate.ports import UpstreamFailure
 
 
@@ -169,6 +170,19 @@ async def test_a_kept_connection_that_was_closed_meanwhile_costs_nothing() -> No
             assert await answer.read(10) == b"hello"
             answer.close()
         assert server.connections == 2
+
+
+async def test_framing_without_a_body_leaves_nobody_waiting() -> None:
+    """However much of it there is: the socket is left alone only where there is something to read."""
+
+    async def wordy(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5;" + b"x" * 4 * BUFFER + b"\r\nhello\r\n0\r\n\r\n")
+        await writer.drain()
+
+    async with serving(wordy) as (server, upstream):
+        answer = await upstream.open(config(), server.url, {}, b"", stream=False)
+        assert await answer.read(10) == b"hello"
+        answer.close()
 
 
 async def test_a_body_without_a_length_ends_with_its_connection() -> None:
