@@ -117,6 +117,11 @@ class FormReader:
         return True
 
     def _data(self) -> bool:
+        if self._head is not None and self._at == self._head.start:
+            if len(self._rest) < len(self._delimiter):
+                return False
+            if self._rest.startswith(self._delimiter[2:]):
+                raise FormError("a part begins with the boundary")
         found = self._rest.find(self._delimiter)
         if found < 0:
             # The end of what has arrived may be the beginning of a delimiter.

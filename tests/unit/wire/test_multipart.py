@@ -84,6 +84,7 @@ def test_rubbish_is_refused_and_nothing_worse(rubbish: bytes, cuts: list[int]):
         form(b'Content-Disposition: form-data; name="a"\r\nContent-Transfer-Encoding: base64'),
         form(b'Content-Disposition: form-data; name="\xff"'),
         form(b'Content-Disposition: form-data; name="a"\r\n--' + B + b"--x: y"),
+        form(b'Content-Disposition: form-data; name="a"\r\n\r\n--' + B),
         form(b"--" + B + b'--x: y\r\nContent-Disposition: form-data; name="a"'),
         form(b'Content-Disposition: form-data; name="a"\r\nx: ' + b"y" * HEAD_LIMIT),
         form(*[b'Content-Disposition: form-data; name="a"'] * (PARTS_LIMIT + 1)),
