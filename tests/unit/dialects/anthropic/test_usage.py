@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tidegate.dialects.anthropic.usage import decode_usage, encode_delta_usage, encode_usage, service_tier
+from tidegate.ir.json import Json
 from tidegate.ir.usage import Usage
 
 FULL: dict[str, Any] = {
@@ -44,7 +45,7 @@ def test_the_parts_of_the_cache_stand_for_its_whole() -> None:
 
 
 @pytest.mark.parametrize("raw", [None, 5, [], "x"])
-def test_no_usage(raw: object) -> None:
+def test_no_usage(raw: Json) -> None:
     assert decode_usage(raw) is None
     assert service_tier(raw) is None
 
