@@ -106,13 +106,8 @@ class SqlWindows:
         return Granted(answers, _figures(windows))
 
     async def look(self, wants: Sequence[Want]) -> dict[tuple[str, int], Figures]:
-        """Of a window that no call has asked for yet, too: it begins with what the ledger knows."""
         async with self._database.read(EVERYONE) as connection:
-            places = {place_of(want): want for want in wants}
-            found = await self._present(connection, places, locked=False)
-            for place in places.keys() - found.keys():
-                found[place] = Window(await used_before(connection, places[place].charge, places[place].start), 0)
-            return _figures(found)
+            return _figures(await self._present(connection, [place_of(want) for want in wants], locked=False))
 
     async def give_back(self, kept: Mapping[Place, int]) -> None:
         if not kept:
