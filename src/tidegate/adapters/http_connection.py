@@ -50,6 +50,7 @@ class Connection(asyncio.BufferedProtocol):
         self._parser = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
         self._give: Callable[[bytes], bool] | None = None
+        self._has_stopped = False
         self._buffered = 0
         self._paused = False
         self._framed = False
@@ -126,20 +127,18 @@ class Connection(asyncio.BufferedProtocol):
         False. Raises `UpstreamFailure`, and what `give` raises."""
         if self._pieces and not give(await self.piece()):
             return False
-        if self.is_complete:
-            return True
         self._read_on()
-        self._give = give
+        self._give, self._has_stopped = give, False
         try:
-            await self.changed()
-        except UpstreamFailure:
-            # Where `give` had stopped already, the failure is for the next to ask.
-            if self._give is not None:
-                raise
-            return False
+            while not (self.is_complete or self._has_stopped or self.failure is not None):
+                await self.changed()
         finally:
-            stopped, self._give = self._give is None, None
-        return not stopped
+            self._give = None
+        if self._has_stopped or (self._pieces and not give(await self.piece())):
+            return False
+        if not self.is_complete and self.failure is not None:
+            raise self.failure
+        return True
 
     def _hand_on(self, give: Callable[[bytes], bool]) -> None:
         pieces = self._pieces
@@ -147,7 +146,7 @@ class Connection(asyncio.BufferedProtocol):
         pieces.clear()
         try:
             if not give(data):
-                self._give = None
+                self._give, self._has_stopped = None, True
                 self._rest()
                 self._wake()
         except Exception as error:

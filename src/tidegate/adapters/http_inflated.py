@@ -1,8 +1,7 @@
 """An answer that came compressed. Nobody asked for that, but there are servers and proxies that do it all the same. What is
 compressed in a way that is not known here stays as it is. Made by `http` only."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from tidegate.ports import UpstreamAnswer, UpstreamFailure
 from tidegate.wire.inflate import ENCODINGS, InflateError, Inflater
@@ -25,7 +24,7 @@ class InflatedAnswer:
     def __init__(self, answer: UpstreamAnswer, inflater: Inflater) -> None:
         self._answer = answer
         self._inflater = inflater
-        self._ready = deque[bytes]()
+        self._steps: Iterator[bytes] = iter(())
         self._came = self._made = 0
         self.status = answer.status
         self.headers: Mapping[str, str] = {name: value for name, value in answer.headers.items() if name not in _OF_THE_WIRE}
@@ -41,28 +40,25 @@ class InflatedAnswer:
         return b"".join(pieces)
 
     async def piece(self) -> bytes:
-        while not self._ready:
+        while (made := next(self._steps, None)) is None:
             data = await self._answer.piece()
             if not data:
                 self._end()
                 return b""
-            self._ready.extend(self._inflate(data))
-        return self._ready.popleft()
+            self._steps = self._inflate(data)
+        return made
 
     async def pump(self, give: Callable[[bytes], bool]) -> bool:
-        if not self._hand_on(give) or not await self._answer.pump(lambda data: self._hand_on(give, self._inflate(data))):
+        def take(data: bytes) -> bool:
+            self._steps = self._inflate(data)
+            return all(map(give, self._steps))
+
+        if not all(map(give, self._steps)) or not await self._answer.pump(take):
             return False
         self._end()
         return True
 
-    def _hand_on(self, give: Callable[[bytes], bool], more: Iterable[bytes] = ()) -> bool:
-        self._ready.extend(more)
-        while self._ready:
-            if not give(self._ready.popleft()):
-                return False
-        return True
-
-    def _inflate(self, data: bytes) -> Iterable[bytes]:
+    def _inflate(self, data: bytes) -> Iterator[bytes]:
         self._came += len(data)
         try:
             for piece in self._inflater.feed(data):

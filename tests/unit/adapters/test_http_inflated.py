@@ -1,6 +1,8 @@
 """Compressed answers in memory: cut anywhere, read in each of the three ways, cut off, and bombs."""
 
 import gzip
+import random
+import tracemalloc
 import zlib
 from collections.abc import Callable, Mapping
 
@@ -86,6 +88,20 @@ async def test_limits() -> None:
     with pytest.raises(UpstreamFailure, match="1000 times"):
         await inflated(Answer(zlib.compress(bytes(20 << 20)), "deflate", 1000)).pump(lambda _data: True)
     assert await inflated(Answer(b"", "gzip", 1)).read(1) == b""
+
+
+async def test_no_more_is_made_than_is_taken() -> None:
+    noise = random.Random(1).randbytes(40 << 10)
+    body = zstd.compress(noise + bytes(32 << 20))
+    stopped, read = inflated(Answer(body, "zstd", 1 << 20)), inflated(Answer(body, "zstd", 1 << 20))
+    tracemalloc.start()
+    try:
+        assert not await stopped.pump(lambda _data: False)
+        with pytest.raises(UpstreamFailure, match="longer than"):
+            await read.read(1 << 20)
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
 
 
 async def test_other_encodings_stay_as_they_are() -> None:
