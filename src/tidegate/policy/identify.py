@@ -24,6 +24,8 @@ _QUERY_NAMES = frozenset({b"key", b"api_key", b"api-key", b"apikey", b"x-api-key
 _LONGEST = 8192
 _ADMIN = "tgk_adm_"
 _REMEMBERED = 10_000
+_SHORT = 512
+"""Bytes of the headers that are remembered with their token: there are many ways to write the same one with blanks."""
 _WHERE = "Send it in `Authorization: Bearer <key>`, `x-api-key` or `api-key`"
 _MAKE = "`tidegate keys create` makes a key, `tidegate keys list` shows those that exist"
 
@@ -102,7 +104,8 @@ class Callers:
         if token is None:
             token = pick_token(headers)
             key = self.identify(token, at)
-            _remember(self._tokens, carried, token)
+            if sum(len(value) for value in carried if value is not None) <= _SHORT:
+                _remember(self._tokens, carried, token)
             return key
         return self.identify(token, at)
 

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import msgspec
 import pytest
 from tests.unit.policy.values import PEPPER, key, snapshot
@@ -153,3 +155,18 @@ def test_what_the_headers_carry_is_remembered_for_those_very_headers() -> None:
         with pytest.raises(GatewayError) as caught:
             caller(*headers)
         assert caught.value.error.http_status == 401
+
+
+def test_many_ways_to_write_one_key_cost_no_memory() -> None:
+    callers = Callers(known())
+    for blanks in range(200):
+        headers = [(b"authorization", b"Bearer " + b" " * (5000 + blanks) + TOKEN.encode())]
+        callers.caller(headers, dict(headers), 0.0)
+    tracemalloc.start()
+    try:
+        for blanks in range(200):
+            headers = [(b"authorization", b"Bearer " + b" " * (6000 + blanks) + TOKEN.encode())]
+            callers.caller(headers, dict(headers), 0.0)
+        assert tracemalloc.get_traced_memory()[0] < 200_000
+    finally:
+        tracemalloc.stop()

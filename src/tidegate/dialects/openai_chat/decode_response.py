@@ -81,12 +81,12 @@ def first_choice(value: Json) -> JsonObject | None:
 
 
 def _further(choices: Json, first: JsonObject) -> list[JsonObject]:
-    """The messages of further choices that have no index, as the first has none: they are not other answers. GitHub Copilot gives Claude's
-    text and its calls so (HKUDS/nanobot#1481)."""
+    """The messages of further choices with calls and no index, as the first has none: they are not other answers. GitHub Copilot gives
+    Claude's text and its calls so (HKUDS/nanobot#1481)."""
     if type(choices) is not list or len(choices) < 2 or first.get("index") is not None:
         return []
-    others = [choice for choice in choices if type(choice) is dict and choice is not first]
-    return [object_or_empty(choice.get("message")) for choice in others if choice.get("index") is None]
+    others = [choice for choice in choices if type(choice) is dict and choice is not first and choice.get("index") is None]
+    return [message for choice in others if (message := object_or_empty(choice.get("message"))).get("tool_calls")]
 
 
 def _blocks(message: JsonObject, origin: Origin) -> list[Block]:

@@ -137,7 +137,7 @@ def test_the_error_of_a_choice_is_one() -> None:
     assert DIALECT.decode_response(json.dumps({"choices": [choice]}).encode(), ORIGIN).blocks == [Text("x")]
 
 
-def test_choices_without_an_index_are_one_answer() -> None:
+def test_calls_in_choices_without_an_index_are_of_one_answer() -> None:
     def call(name: str) -> dict[str, Any]:
         return {"role": "assistant", "tool_calls": [{"id": name, "function": {"name": name, "arguments": "{}"}}]}
 
@@ -148,3 +148,5 @@ def test_choices_without_an_index_are_one_answer() -> None:
         blocks = DIALECT.decode_response(body, ORIGIN).blocks
         assert [block.name for block in blocks if isinstance(block, ToolUse)] == calls
         assert blocks[0] == Text("a")
+    both = json.dumps({"choices": [first, {"message": {"content": "b"}}]}).encode()
+    assert DIALECT.decode_response(both, ORIGIN).blocks == [Text("a")]
