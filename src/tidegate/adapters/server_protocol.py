@@ -296,7 +296,11 @@ class Protocol(asyncio.Protocol):
 
     def _next(self, request: Request) -> None:
         self._call = None
-        if not request.keep_alive or self._hub.is_closing or self._is_deaf:
+        if self._is_deaf and not self._hub.is_closing:
+            self.resume()
+            self._last_words()
+            return
+        if not request.keep_alive or self._hub.is_closing:
             self._close()
             return
         if self._ready:
@@ -348,7 +352,11 @@ class Protocol(asyncio.Protocol):
         refused.keep_alive = False
         kind = b"timeout_error" if status == 408 else b"invalid_request_error"
         refused.whole(status, [(b"content-type", b"application/json")], _REFUSAL % (kind, message))
-        if self._transport.can_write_eof():
+        self._last_words()
+
+    def _last_words(self) -> None:
+        """Nothing more is said, and what still comes is read for a while."""
+        if not self._transport.is_closing() and self._transport.can_write_eof():
             self._transport.write_eof()
         self._wait(self._loop.time() + self._hub.times.linger)
 

@@ -354,6 +354,27 @@ async def test_bytes_that_are_no_http_are_told_so(sent: bytes) -> None:
         writer.close()
 
 
+async def test_a_client_that_sends_what_is_no_request_while_its_call_runs_is_not_reset() -> None:
+    may_answer = asyncio.Event()
+
+    async def held(client: Client) -> None:
+        await may_answer.wait()
+        client.whole(200, [], b"ok")
+
+    async with serving(held) as port:
+        reader, writer = await connected(port)
+        writer.write(post(b"") + b"no http\r\n\r\n")
+        await writer.drain()
+        may_answer.set()
+        assert (await answer_of(reader))[0] == 200
+        assert await reader.read() == b""
+        for _ in range(3):  # on a connection that is closed the second of these is an error
+            writer.write(b"more")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+        writer.close()
+
+
 async def test_a_body_that_is_no_http_is_told_to_its_call() -> None:
     async with serving(echo) as port:
         reader, writer = await connected(port)
