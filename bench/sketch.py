@@ -1,8 +1,8 @@
 """The sketch that the targets were set by: uvicorn, msgspec and aiohttp, which check a key, translate OpenAI's chat to Claude and back,
 and do nothing else a gateway does: no limits, no usage, no metrics, no errors of their own, plain text only.
 
-What it takes is the least that Python libraries can do on a machine, so it tells how fast the machine is at this kind of work. Started
-as a process of its own: `python -m bench.sketch PORT UPSTREAM PACED_UPSTREAM KEY`; ends with a signal.
+What it takes tells how fast a machine is at this kind of work. Started as a process of its own:
+`python -m bench.sketch PORT UPSTREAM PACED_UPSTREAM KEY`; ends with a signal.
 """
 
 import hashlib

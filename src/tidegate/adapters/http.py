@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tidegate.adapters.egress import Resolve, resolve
-from tidegate.adapters.http_connection import ROOM, Connection
+from tidegate.adapters.http_connection import ROOM, Connection, joined
 from tidegate.adapters.http_dial import Dialer, Origin
 from tidegate.adapters.http_inflated import inflated
 from tidegate.adapters.http_upload import send_upload
@@ -184,14 +184,7 @@ class HttpAnswer:
         whole = self._connection.whole() if self._connection is not None else None
         if whole is not None and len(whole) <= limit:
             return whole
-        pieces: list[bytes] = []
-        size = 0
-        while piece := await self.piece():
-            size += len(piece)
-            if size > limit:
-                raise UpstreamFailure("body", f"the answer is longer than {limit} bytes")
-            pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return await joined(self.piece, limit)
 
     def piece(self) -> Coroutine[Any, Any, bytes]:
         """What has come of the body since the last piece; nothing at its end. Raises `UpstreamFailure`."""

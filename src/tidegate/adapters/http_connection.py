@@ -337,3 +337,15 @@ def _reason(error: Exception | None) -> str:
     if error is None:
         return "the connection was closed before the end of the answer"
     return str(error)[:200] or type(error).__name__
+
+
+async def joined(piece: Callable[[], Awaitable[bytes]], limit: int) -> bytes:
+    """All pieces of a body. Raises `UpstreamFailure`, also where they are more than `limit` bytes."""
+    pieces: list[bytes] = []
+    size = 0
+    while data := await piece():
+        size += len(data)
+        if size > limit:
+            raise UpstreamFailure("body", f"the answer is longer than {limit} bytes")
+        pieces.append(data)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -3,6 +3,7 @@ compressed in a way that is not known here stays as it is. Made by `http` only."
 
 from collections.abc import Callable, Iterator, Mapping
 
+from tidegate.adapters.http_connection import joined
 from tidegate.ports import UpstreamAnswer, UpstreamFailure
 from tidegate.wire.inflate import ENCODINGS, InflateError, Inflater
 
@@ -30,14 +31,7 @@ class InflatedAnswer:
         self.headers: Mapping[str, str] = {name: value for name, value in answer.headers.items() if name not in _OF_THE_WIRE}
 
     async def read(self, limit: int) -> bytes:
-        pieces: list[bytes] = []
-        size = 0
-        while piece := await self.piece():
-            size += len(piece)
-            if size > limit:
-                raise UpstreamFailure("body", f"the answer is longer than {limit} bytes")
-            pieces.append(piece)
-        return b"".join(pieces)
+        return await joined(self.piece, limit)
 
     async def piece(self) -> bytes:
         while (made := next(self._steps, None)) is None:
