@@ -71,29 +71,39 @@ def create(customer: str, month: str, /, *, org: Org = DEFAULT_ORG, json: AsJson
     tenant = Tenant(org)
 
     async def work(store: ControlStore, ledger: Ledger) -> Invoice:
-        first, end = billing.month(month)
         async with store.change(tenant, actor()) as change:
             found = await change.get(Customer, customer)
             if found is None:
                 raise NotThere(f"there is no customer `{customer}`: `tidegate customers list` shows them")
+            empty = billing.draft(found, month, id=new_id("inv"), now=now())
             known = next(iter(await billing.everything(change, Invoice, {"customer_id": customer, "period": month})), None)
             computed = await billing.compute(ledger, change, tenant, found, month)
             if known is not None:
                 return await change.replace(billing.drafted(known, computed), "invoice.recompute")
-            empty = Invoice(
-                id=new_id("inv"),
-                customer_id=customer,
-                period=month,
-                period_from=billing.begin_of(first, found.time_zone),
-                period_until=billing.begin_of(end, found.time_zone),
-                created_at=now(),
-                updated_at=now(),
-            )
             row = billing.drafted(empty, computed)
             await change.add(row)
         return row
 
     return _shown(_attempt(home, work, org), json=json)
+
+
+@app.command
+def delete(id: str, /, *, org: Org = DEFAULT_ORG, home: Home = None) -> int:
+    """Drop a draft. A final invoice stays.
+
+    Parameters
+    ----------
+    id:
+        The invoice's id.
+    """
+
+    async def work(store: ControlStore) -> Invoice:
+        async with store.change(Tenant(org), actor()) as change:
+            row = _there(id, await change.get(Invoice, id))
+            await change.remove(row)
+        return row
+
+    return 1 if attempt(home, work, org) is None else 0
 
 
 @app.command
@@ -148,6 +158,8 @@ def _shown(row: Invoice | None, *, json: bool) -> int:
     say(f"{name} ({row.id}) of {row.customer_id} for {row.period}\n")
     lines = [msgspec.convert(line, Line) for line in row.lines]
     table([*((line.kind, line.text, dollars(line.nano)) for line in lines), ("total", "", dollars(row.total_nano))])
+    if row.state == "draft" and row.period_until > now():
+        complain("The month is not over: this is what there is until now.")
     if row.unpriced:
         complain(f"{row.unpriced:,} attempts have no known price, or fit no rate of the plan, and are not in it.")
     return 0

@@ -34,6 +34,7 @@ app.command("tidegate.cli.webhooks:app", name="webhooks", help=texts.WEBHOOKS, s
 app.command("tidegate.cli.billing_plans:app", name="plans", help=texts.PLANS, sort_key=12)
 app.command("tidegate.cli.billing_customers:app", name="customers", help=texts.CUSTOMERS, sort_key=13)
 app.command("tidegate.cli.billing_invoices:app", name="invoices", help=texts.INVOICES, sort_key=14)
+app.command("tidegate.cli.billing_adjustments:app", name="adjustments", help=texts.ADJUSTMENTS, sort_key=14)
 app.command("tidegate.cli.reconcile:reconcile", name="reconcile", help=texts.RECONCILE, sort_key=15)
 app.command("tidegate.cli.backup:backup", name="backup", help=texts.BACKUP, sort_key=16)
 app.command("tidegate.cli.backup:restore", name="restore", help=texts.RESTORE, sort_key=17)

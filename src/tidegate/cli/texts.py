@@ -315,7 +315,12 @@ CUSTOMERS = """List and make customers, and give them plans.
 A customer is an organisation, a team or an end user; `docs/billing.md` tells how they are billed.
 """
 
-INVOICES = """List, draft, show and finalise invoices.
+ADJUSTMENTS = """List and make credits and charges that go onto a customer's next invoice.
+
+They are never changed: what was wrong is put right by another one.
+"""
+
+INVOICES = """List, draft, show, drop and finalise invoices.
 
 An invoice is worked out of the ledger's sums. A final one has a number and changes no more.
 """

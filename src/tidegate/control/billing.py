@@ -20,7 +20,7 @@ _MICROS = 1_000_000
 
 
 class NoPeriod(ValueError):
-    """The text is no month; the message says what is."""
+    """The text is no month that can be billed; the message says what is."""
 
 
 class Computed(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +37,23 @@ def month(text: str) -> tuple[date, date]:
         raise NoPeriod("a period is a month like `2026-06`")
     first = date(int(found[1]), int(found[2]), 1)
     return first, (first + timedelta(days=31)).replace(day=1)
+
+
+def draft(customer: Customer, period: str, *, id: str, now: int) -> Invoice:
+    """A draft without lines. Raises `NoPeriod`, also for a month that has not begun where the customer is."""
+    first, end = month(period)
+    begins = begin_of(first, customer.time_zone)
+    if begins > now:
+        raise NoPeriod(f"{period} has not begun: nothing is owed for it yet")
+    return Invoice(
+        id=id,
+        customer_id=customer.id,
+        period=period,
+        period_from=begins,
+        period_until=begin_of(end, customer.time_zone),
+        created_at=now,
+        updated_at=now,
+    )
 
 
 async def compute(ledger: Ledger, view: View, tenant: Tenant, customer: Customer, period: str) -> Computed:

@@ -15,7 +15,7 @@ _VERBS: dict[str, tuple[str, ...]] = {
     "budgets": ("read", "create", "edit", "delete"),
     "config": ("read", "edit"),
     "credentials": ("read", "create", "edit", "rotate", "delete"),
-    "invoices": ("read", "create", "edit"),
+    "invoices": ("read", "create", "edit", "delete"),
     "keys": ("read", "create", "edit", "rotate", "revoke"),
     "limits": ("read", "create", "edit", "delete"),
     "orgs": ("read", "create", "edit"),

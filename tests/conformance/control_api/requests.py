@@ -310,6 +310,7 @@ BILLING: dict[str, Maker] = {
     "create_adjustment": of_new_customer(f"{ORG}/adjustments", body=NO_CUSTOMER | {"amount_nano": -5, "reason": "sorry"}),
     "list_invoices": fixed(f"{ORG}/invoices"),
     "create_invoice": of_new_customer(f"{ORG}/invoices", body=NO_CUSTOMER | {"period": "2026-06"}),
+    "delete_invoice": of_new_invoice(ORG + "/invoices/{}"),
     "get_invoice": of_new_invoice(ORG + "/invoices/{}"),
     "recompute_invoice": of_new_invoice(ORG + "/invoices/{}/recompute"),
     "finalise_invoice": of_new_invoice(ORG + "/invoices/{}/finalise"),

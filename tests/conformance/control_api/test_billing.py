@@ -97,11 +97,12 @@ async def test_credits_that_exceed_an_invoice_are_carried_over(api: World) -> No
 async def test_what_is_refused(api: World) -> None:
     token = await api.admin("a", "billing")
     customer = await customer_with_usage(api, token)
-    draft = await made(api, token, "/orgs/a/invoices", customer_id=customer["id"], period="2027-12")
+    draft = await made(api, token, "/orgs/a/invoices", customer_id=customer["id"], period="2027-01")
     assert (await api.ask("POST", f"/orgs/a/invoices/{draft['id']}/finalise", token, {})).status == 409
     plan = (await api.ask("GET", "/orgs/a/plans", token)).json["items"][0]["id"]
     for path, body, status in (
-        ("/invoices", {"customer_id": customer["id"], "period": "2027-12"}, 409),
+        ("/invoices", {"customer_id": customer["id"], "period": "2027-01"}, 409),
+        ("/invoices", {"customer_id": customer["id"], "period": "2027-02"}, 400),
         ("/invoices", {"customer_id": "nobody", "period": "2026-06"}, 400),
         ("/invoices", {"customer_id": customer["id"], "period": "2026-13"}, 400),
         ("/customers", {"name": "b", "kind": "organisation", "subject": "b"}, 400),
@@ -115,6 +116,25 @@ async def test_what_is_refused(api: World) -> None:
         ("/adjustments", {"customer_id": customer["id"], "amount_nano": 0, "reason": "nothing"}, 400),
     ):
         assert (await api.ask("POST", "/orgs/a" + path, token, body)).status == status, (path, body)
+
+
+async def test_a_draft_can_be_dropped_and_a_final_invoice_not(each: World) -> None:
+    api, token = each, await each.admin("a", "billing")
+    customer = await customer_with_usage(api, token, price_nano=DOLLAR)
+    credit = await made(api, token, "/orgs/a/adjustments", customer_id=customer["id"], amount_nano=-5, reason="sorry")
+    drafted = [await made(api, token, "/orgs/a/invoices", customer_id=customer["id"], period=f"2026-0{month}") for month in (6, 7)]
+    paths = [f"/orgs/a/invoices/{row['id']}" for row in drafted]
+    assert [(await api.ask("DELETE", paths[1], token)).status for _ in range(2)] == [204, 404]
+    assert (await api.ask("POST", paths[0] + "/finalise", token, {})).json["number"] == 1
+    refused = await api.ask("DELETE", paths[0], token)
+    assert (refused.status, "changes no more" in refused.json["detail"]) == (409, True)
+    again = await made(api, token, "/orgs/a/invoices", customer_id=customer["id"], period="2026-07")
+    assert (await api.ask("POST", f"/orgs/a/invoices/{again['id']}/finalise", token, {})).json["number"] == 2
+    (kept,) = (await api.ask("GET", "/orgs/a/adjustments", token)).json["items"]
+    assert (kept["id"], kept["invoice_id"]) == (credit["id"], drafted[0]["id"])
+    events = (await api.ask("GET", "/orgs/a/audit-events", api.operator, query={"limit": 100})).json["items"]
+    (dropped,) = [event for event in events if event["action"] == "invoice.delete"]
+    assert (dropped["subject_id"], dropped["before"]["period"]) == (drafted[1]["id"], "2026-07")
 
 
 async def test_organisations_are_the_operators_customers(api: World) -> None:

@@ -61,6 +61,34 @@ def test_from_a_plan_to_a_final_invoice(home: Path, capsys: Capture) -> None:
     assert "changes no more" in capsys.readouterr().err
 
 
+def test_credits_charges_and_a_draft_that_is_dropped(home: Path, capsys: Capture) -> None:
+    def asked(*arguments: str, code: int = 0) -> str:
+        assert main(list(arguments)) == code
+        captured = capsys.readouterr()
+        return captured.err if code else captured.out
+
+    customer = asked("customers", "create", "Somebody", "--kind", "end_user", "--subject", "u1").strip()
+    credit = asked("adjustments", "credit", customer, "0.5", "an outage").strip()
+    asked("adjustments", "charge", customer, "$2", "set-up")
+    assert json.loads(asked("adjustments", "list", "--customer", customer, "--json").splitlines()[0])["amount_nano"] == -(10**9) // 2
+    for amount, who, words in (
+        ("-1", customer, "no amount"),
+        ("0", customer, "by 0"),
+        ("1", "cust_x", "no customer"),
+        ("1e7", customer, "1"),
+    ):
+        assert words in asked("adjustments", "charge", who, amount, "why", code=1)
+    draft = json.loads(asked("invoices", "create", customer, "2026-06", "--json"))
+    assert [line["kind"] for line in draft["lines"]] == ["credit", "charge"]
+    assert asked("invoices", "delete", draft["id"]) == ""
+    assert "no invoice" in asked("invoices", "delete", draft["id"], code=1)
+    assert "has not begun" in asked("invoices", "create", customer, "2099-01", code=1)
+    final = json.loads(asked("invoices", "create", customer, "2026-05", "--json"))["id"]
+    asked("invoices", "finalise", final)
+    assert "changes no more" in asked("invoices", "delete", final, code=1)
+    assert [line.split()[:4] for line in asked("adjustments", "list").splitlines()[1:2]] == [[credit, customer, "-0.50", final]]
+
+
 def test_what_is_not_there_is_said(home: Path, capsys: Capture) -> None:
     for arguments in (["invoices", "show", "inv_x"], ["invoices", "create", "cust_x", "2026-06"], ["invoices", "create", "cust_x", "june"]):
         assert main(arguments) == 1

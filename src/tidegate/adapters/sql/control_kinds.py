@@ -68,7 +68,7 @@ _PLAIN: Mapping[str, Callable[[Any], Json]] = {}
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """`key` are the columns that name a row within its tenant; `order` those of a list, the last one unique; `edited` what `replace` may
     change; `audited` what events show, those of `shortened` as these functions tell them. A row that has `closed` (column, value) is never
-    changed again."""
+    changed or removed again."""
 
     name: str
     table: Any

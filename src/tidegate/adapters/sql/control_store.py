@@ -124,8 +124,7 @@ class SqlChange(SqlView):
         revision: int = getattr(before, "revision", 0)
         if before is None or revision != getattr(row, "revision", 0):
             raise Conflict("it was changed in the meantime")
-        if kept.closed is not None and getattr(before, kept.closed[0]) == kept.closed[1]:
-            raise Conflict(f"an {kept.name} that is {kept.closed[1]} changes no more")
+        _refuse_closed(kept, before)
         differing = {name for name in row.__struct_fields__ if getattr(row, name) != getattr(before, name)} - _NO_EDITS
         if differing - kept.edited:
             raise ValueError(f"{min(differing - kept.edited)} cannot be set")
@@ -138,6 +137,7 @@ class SqlChange(SqlView):
 
     async def remove(self, row: msgspec.Struct) -> None:
         kept = KINDS[type(row)]
+        _refuse_closed(kept, row)
         await self._connection.execute(delete(kept.table).where(*self._one(kept, row)))
         await self._audit(f"{kept.name}.delete", kept, row, before=row)
 
@@ -203,6 +203,11 @@ class SqlControlStore:
     async def touch(self, tenant: Tenant, key_id: str, at: int) -> None:
         with told_when_away():
             await touch(self._changes.database, tenant, {key_id: at})
+
+
+def _refuse_closed(kept: Kept, row: msgspec.Struct) -> None:
+    if kept.closed is not None and getattr(row, kept.closed[0]) == kept.closed[1]:
+        raise Conflict(f"an {kept.name} that is {kept.closed[1]} changes no more")
 
 
 def _audited(kept: Kept, row: msgspec.Struct) -> JsonObject:

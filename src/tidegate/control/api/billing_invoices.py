@@ -1,5 +1,5 @@
-"""Invoices: drafted, worked out again as often as one likes, and finalised once; as JSON or CSV. And how they stand at the payment
-provider, as its events told it."""
+"""Invoices: drafted, worked out again as often as one likes or dropped, and finalised once; as JSON or CSV. And how they stand at the
+payment provider, as its events told it."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -96,16 +96,10 @@ async def create_invoice(call: Call, asked: NewInvoice) -> InvoiceView:
     customer = await call.view.get(Customer, asked.customer_id)
     if customer is None:
         raise invalid_field("customer_id", "there is no such customer")
-    first, end = billing.month(asked.period)
-    empty = Invoice(
-        id=call.new_id("inv"),
-        customer_id=customer.id,
-        period=asked.period,
-        period_from=billing.begin_of(first, customer.time_zone),
-        period_until=billing.begin_of(end, customer.time_zone),
-        created_at=call.now,
-        updated_at=call.now,
-    )
+    try:
+        empty = billing.draft(customer, asked.period, id=call.new_id("inv"), now=call.now)
+    except NoPeriod as error:
+        raise invalid_field("period", str(error)) from None
     row = billing.drafted(empty, await _computed(call, customer, asked.period))
     await call.change.add(row)
     return _show(row)
@@ -123,6 +117,10 @@ async def recompute_invoice(call: Call, _asked: Nothing) -> InvoiceView:
 async def finalise_invoice(call: Call, _asked: Nothing) -> InvoiceView:
     row, computed = await _again(call)
     return _show(await billing.finalise(call.change, row, computed, now=call.now, new_id=call.new_id("adj"), by=call.actor_name))
+
+
+async def delete_invoice(call: Call, _asked: Nothing) -> None:
+    await call.change.remove(await call.load(Invoice, call.params["invoice"]))
 
 
 async def list_payments(call: Call, asked: PaymentQuery) -> Listing[PaymentView]:
@@ -237,6 +235,16 @@ ROUTES = (
         handler=get_invoice,
         csv=invoice_csv,
         summary="One invoice with its lines.",
+    ),
+    Route(
+        method="DELETE",
+        path="/orgs/{org}/invoices/{invoice}",
+        name="delete_invoice",
+        permission="invoices:delete",
+        where=where.billing,
+        status=HTTPStatus.NO_CONTENT,
+        handler=delete_invoice,
+        summary="Drop a draft; a final invoice stays.",
     ),
     Route(
         method="POST",
