@@ -7,8 +7,9 @@ Known exports, each a file as the provider gives it or a list of pages of its AP
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ _CENT = 10_000_000
 _FIRST_YEAR, _LAST_YEAR = 2000, 2200
 _MOST = Decimal(10) ** 15
 _DAY_COLUMNS = ("start_time", "start_time_iso", "starting_at", "usage_date_utc", "date")
+_END_COLUMNS = ("end_time", "end_time_iso", "ending_at")
 _MODEL_COLUMNS = ("model", "model_version", "line_item")
 _INPUT = ("input_tokens", "uncached_input_tokens", "usage_input_tokens_no_cache")
 _CACHED = (
@@ -30,6 +32,9 @@ _CACHED = (
 )
 _OUTPUT = ("output_tokens", "usage_output_tokens")
 _DOLLARS = ("amount_value", "cost_usd")
+_SNAPSHOT = re.compile(r"[-@](\d{8}|\d{4}-\d{2}-\d{2}|\d{4})$")
+"""What an alias is called where it is resolved: `gpt-4o-2024-08-06`, `gpt-4-0613`, `claude-opus-4-5-20251101`, on Vertex with `@`."""
+_SPLIT = re.compile(r"[-._@\s]+")
 
 
 class NoExport(ValueError):
@@ -80,20 +85,53 @@ def read_export(text: str) -> dict[Key, Amounts]:
 
 def compare(theirs: Mapping[Key, Amounts], report: UsageReport) -> list[Difference]:
     """By day and model, of `report` (by model, in days of UTC). Only the days that the export has; where it is not by model, the ledger's
-    models are added up."""
+    models are added up. A model that one side calls otherwise than the other is one (`_names`)."""
     days = {day for day, _ in theirs}
+    names = _names({model for _, model in theirs if model}, {row.group["model"] for row in report.rows if row.figures.attempts})
+    theirs = _renamed(theirs, names)
     by_model = any(model for _, model in theirs)
     ours: dict[Key, Amounts] = {}
     for row in report.rows:
         day = datetime.fromtimestamp(row.start or 0, UTC).date().isoformat()
         if day in days and row.figures.attempts:
-            into = ours.setdefault((day, row.group["model"] if by_model else ""), Amounts(input=0, output=0, cost_nano=0))
+            model = row.group["model"]
+            into = ours.setdefault((day, names.get(model, model) if by_model else ""), Amounts(input=0, output=0, cost_nano=0))
             tokens = row.figures.tokens
             into.input = (into.input or 0) + tokens.input + tokens.cache_read + tokens.cache_write
             into.output = (into.output or 0) + tokens.output
             into.cost_nano = (into.cost_nano or 0) + row.figures.cost_nano
     keys = sorted({*theirs, *ours})
     return [_difference(key, theirs.get(key), ours.get(key), _told(theirs)) for key in keys]
+
+
+def _names(theirs: set[str], ours: set[str]) -> dict[str, str]:
+    """What models are compared as, where that is not their name. Clients ask for `gpt-4o` and the provider's export has the snapshot that
+    this was (`gpt-4o-2024-08-06`), or what people call it (Anthropic's costs: `Claude Opus 4.5`). Snapshots alone stay apart."""
+    families: dict[tuple[str, ...], set[str]] = {}
+    for name in theirs | ours:
+        families.setdefault(_family(name), set()).add(name)
+    found: dict[str, str] = {}
+    for family in families.values():
+        aliases = sorted((name for name in family if _SNAPSHOT.search(name) is None), key=lambda name: (name not in ours, name))
+        if aliases:
+            found |= dict.fromkeys(family, aliases[0])
+    return found
+
+
+def _family(name: str) -> tuple[str, ...]:
+    """Its words without a snapshot's date, in no order: `claude-3-5-haiku` is Claude Haiku 3.5."""
+    return tuple(sorted(word for word in _SPLIT.split(_SNAPSHOT.sub("", name).casefold()) if word != "latest"))
+
+
+def _renamed(theirs: Mapping[Key, Amounts], names: Mapping[str, str]) -> dict[Key, Amounts]:
+    found: dict[Key, Amounts] = {}
+    for (day, model), amounts in theirs.items():
+        into = found.setdefault((day, names.get(model, model)), Amounts())
+        for kind in Amounts.__struct_fields__:
+            value = getattr(amounts, kind)
+            if value is not None:
+                setattr(into, kind, (getattr(into, kind) or 0) + value)
+    return found
 
 
 def _told(theirs: Mapping[Key, Amounts]) -> Amounts:
@@ -136,7 +174,7 @@ def _json_rows(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
             results = cast("dict[str, Any]", bucket).get("results") if isinstance(bucket, dict) else None
             if not isinstance(results, list):
                 raise NoExport("a bucket of an export has `results`")
-            begin = {name: value for name, value in cast("dict[str, Any]", bucket).items() if name in ("start_time", "starting_at")}
+            begin = {name: value for name, value in cast("dict[str, Any]", bucket).items() if name in (*_DAY_COLUMNS, *_END_COLUMNS)}
             for result in cast("list[Any]", results):
                 if not isinstance(result, dict):
                     raise NoExport("a result of an export is an object")
@@ -152,6 +190,7 @@ def _flat(result: dict[str, Any]) -> dict[str, Any]:
     amount, creation = row.pop("amount", None), row.pop("cache_creation", None)
     if isinstance(amount, dict):
         row["amount_value"] = cast("dict[str, Any]", amount).get("value")
+        row["currency"] = cast("dict[str, Any]", amount).get("currency")
     elif amount is not None:
         row["cents"] = amount
     if isinstance(creation, dict):
@@ -186,17 +225,24 @@ def _add(found: dict[Key, Amounts], row: dict[str, Any]) -> None:
 
 def _day(row: Mapping[str, Any]) -> str:
     value = next((row[name] for name in _DAY_COLUMNS if row.get(name) not in (None, "")), None)
+    begin = _moment(value)
+    if begin is None or not _FIRST_YEAR <= begin.year <= _LAST_YEAR:
+        raise NoExport(f"`{str(value)[:40]}` is no day")
+    end = _moment(next((row[name] for name in _END_COLUMNS if row.get(name) not in (None, "")), None))
+    if end is not None and end > begin and (end - timedelta(microseconds=1)).date() != begin.date():
+        raise NoExport(f"what begins at `{str(value)[:40]}` lies on more than one day of UTC: ask for days of UTC, or for hours")
+    return begin.date().isoformat()
+
+
+def _moment(value: object) -> datetime | None:
+    """In UTC; None of what is no time."""
     try:
         if isinstance(value, int) or (isinstance(value, str) and value.isdigit()):
-            moment = datetime.fromtimestamp(int(value), UTC)
-        else:
-            moment = datetime.fromisoformat(str(value))
-        day = (moment if moment.tzinfo is None else moment.astimezone(UTC)).date()
+            return datetime.fromtimestamp(int(value), UTC)
+        moment = datetime.fromisoformat(str(value))
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
-        day = None
-    if day is None or not _FIRST_YEAR <= day.year <= _LAST_YEAR:
-        raise NoExport(f"`{str(value)[:40]}` is no day")
-    return day.isoformat()
+        return None
 
 
 def _model(row: Mapping[str, Any]) -> str:
@@ -210,6 +256,9 @@ def _sum(row: Mapping[str, Any], names: Iterable[str]) -> int:
 
 
 def _cost(row: Mapping[str, Any]) -> int | None:
+    currency = row.get("currency") or row.get("amount_currency") or "usd"
+    if str(currency).casefold() != "usd":
+        raise NoExport(f"an amount is in `{str(currency)[:40]}`, and the ledger in dollars")
     for names, unit in ((_DOLLARS, _NANO), (("cents",), _CENT)):
         name = next((name for name in names if row.get(name) not in (None, "")), None)
         if name is not None:

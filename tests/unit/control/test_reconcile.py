@@ -74,6 +74,11 @@ ANTHROPIC_CSV = (
     "usage_date_utc,model_version,usage_input_tokens_no_cache,usage_input_tokens_cache_write_5m,usage_input_tokens_cache_read,"
     "usage_output_tokens\n2026-06-01,claude-opus-5,10,50,200,7\n2026-06-01,claude-opus-5,1,0,0,1\n"
 )
+ANTHROPIC_COSTS_CSV = (
+    "usage_date_utc,model,workspace,api_key,usage_type,context_window,token_type,cost_usd,list_price_usd,cost_type,inference_geo,speed\n"
+    "2026-06-01,Claude Opus 4.5,Default,bot,message,≤ 200k,input_no_cache,0.01,0.01,token,global,\n"
+    "2026-06-01,Claude Opus 4.5,Default,bot,message,≤ 200k,input_cache_read,18.71,18.71,token,global,\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +90,7 @@ ANTHROPIC_CSV = (
         (ANTHROPIC_COSTS, "", Amounts(cost_nano=1_234_500_000)),
         (OPENAI_CSV, "gpt-5", Amounts(input=100, output=10)),
         (ANTHROPIC_CSV, "claude-opus-5", Amounts(input=261, output=8)),
+        (ANTHROPIC_COSTS_CSV, "Claude Opus 4.5", Amounts(cost_nano=18_720_000_000)),
         ("date,model,cost_usd\n2026-06-01,claude-opus-5,1.5\n", "claude-opus-5", Amounts(cost_nano=1_500_000_000)),
     ],
 )
@@ -111,6 +117,12 @@ def test_exports_as_providers_give_them(text: str, model: str, amounts: Amounts)
         ("date,model,cost_usd\n2026-06-01,m,1e999999\n", "no number"),
         ("date,model,input_tokens\n2026-06-01,m,1e999999\n", "no number"),
         (json.dumps({"data": [{"start_time": JUNE_1, "results": [{"input_tokens": []}]}]}), "result 1: `input_tokens`"),
+        (
+            json.dumps({"data": [{"starting_at": "2026-06-01T00:00:00+02:00", "ending_at": "2026-06-02T00:00:00+02:00", "results": [{}]}]}),
+            "UTC",
+        ),
+        (f"start_time,end_time,model,input_tokens\n{JUNE_1 + 3600},{JUNE_1 + 90000},m,1\n", "line 2: .*more than one day of UTC"),
+        (json.dumps({"data": [{"start_time": JUNE_1, "results": [{"amount": {"value": 1, "currency": "eur"}}]}]}), "in `eur`"),
         (json.dumps({"data": [], "has_more": False}), "no rows"),
         (json.dumps(json.loads(OPENAI_USAGE) | {"has_more": True}), "there are more pages"),
         ("", "names no day"),
@@ -144,6 +156,36 @@ def test_what_is_the_same_and_what_differs() -> None:
     same, other = compare(theirs, report((0, "gpt-5", 105, 11, 77), (0, "gpt-4o", 9, 2, 5), (3, "gpt-5", 1, 1, 1)))[::-1]
     assert (same.model, same.same, same.cost_nano) == ("gpt-5", True, None)
     assert (other.model, other.input, other.output, other.same) == ("gpt-4o", -9, -2, False)
+
+
+@pytest.mark.parametrize(
+    ("told", "asked", "row"),
+    [
+        ("gpt-4o-2024-08-06", ("gpt-4o",), "gpt-4o"),
+        ("gpt-4o-2024-08-06", ("gpt-4o", "gpt-4o-2024-08-06"), "gpt-4o"),
+        ("gpt-4-0613", ("gpt-4",), "gpt-4"),
+        ("claude-opus-4-5-20251101", ("claude-opus-4-5",), "claude-opus-4-5"),
+        ("claude-3-5-haiku-20241022", ("claude-3-5-haiku-latest",), "claude-3-5-haiku-latest"),
+        ("Claude Opus 4.5", ("claude-opus-4-5",), "claude-opus-4-5"),
+        ("Claude Haiku 3.5", ("claude-3-5-haiku-20241022",), "Claude Haiku 3.5"),
+    ],
+)
+def test_a_model_that_the_provider_calls_otherwise_is_the_same(told: str, asked: tuple[str, ...], row: str) -> None:
+    theirs = read_export(f"date,model,input_tokens\n2026-06-01,{told},{len(asked) * 10}\n")
+    (found,) = compare(theirs, report(*((0, name, 10, 1, 1) for name in asked)))
+    assert (found.model, found.same) == (row, True)
+
+
+def test_models_that_are_others_stay_apart() -> None:
+    theirs = read_export("date,model,input_tokens\n2026-06-01,gpt-4o-2024-05-13,10\n2026-06-01,gpt-4o-mini-2024-07-18,10\n")
+    found = compare(theirs, report((0, "gpt-4o-2024-08-06", 10, 1, 1), (0, "gpt-4o-mini", 10, 1, 1)))
+    assert [(row.model, row.input) for row in found] == [("gpt-4o-2024-05-13", 10), ("gpt-4o-2024-08-06", -10), ("gpt-4o-mini", 0)]
+
+
+def test_hours_are_days_of_utc_wherever_they_were_exported() -> None:
+    rows = "2026-06-01T23:30:00-02:00,gpt-5,7,1\n2026-06-02T01:00:00+02:00,gpt-5,5,1\n"
+    found = read_export("start_time,model,input_tokens,output_tokens\n" + rows)
+    assert found == {("2026-06-02", "gpt-5"): Amounts(input=7, output=1), ("2026-06-01", "gpt-5"): Amounts(input=5, output=1)}
 
 
 def test_costs_that_are_not_by_model_are_compared_with_all_of_a_day() -> None:
