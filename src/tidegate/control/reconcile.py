@@ -73,11 +73,14 @@ def read_export(text: str) -> dict[Key, Amounts]:
     """Raises `NoExport`."""
     found: dict[Key, Amounts] = {}
     rows = _json_rows(text) if text.lstrip()[:1] in ("{", "[") else _csv_rows(text)
-    for place, row in rows:
-        try:
-            _add(found, row)
-        except NoExport as error:
-            raise NoExport(f"{place}: {error}") from None
+    try:
+        for place, row in rows:
+            try:
+                _add(found, row)
+            except NoExport as error:
+                raise NoExport(f"{place}: {error}") from None
+    except csv.Error as error:
+        raise NoExport(f"the file is not CSV: {error}") from None
     if not found:
         raise NoExport("the export has no rows")
     return found
@@ -162,7 +165,7 @@ def _json_rows(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Where it stands, and the result, of all buckets, each with when its bucket begins."""
     try:
         whole = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise NoExport(f"the file is not JSON: {error}") from None
     pages = cast("list[Any]", whole) if isinstance(whole, list) else [whole]
     count = 0

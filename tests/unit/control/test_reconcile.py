@@ -102,6 +102,8 @@ def test_exports_as_providers_give_them(text: str, model: str, amounts: Amounts)
     ("text", "words"),
     [
         ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("date,model,input_tokens\n2026-06-01," + "m" * 200_000 + ",1\n", "not CSV"),
         ("{}", "`data`"),
         ('{"data":[{}]}', "`results`"),
         ('{"data":[{"results":[1]}]}', "is an object"),
