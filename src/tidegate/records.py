@@ -95,7 +95,8 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """A key without what could be used: the digest is there for the snapshot and never leaves the process.
 
     `models` are names or beginnings with `*`; `routes` names of routes; `addresses` CIDRs; `times` are `{"days", "from", "to",
-    "time_zone"}`; empty means all. A key that `rotated_from` another replaces it; the old one ends at its `overlap_until`. `ext`: imported.
+    "time_zone"}`; empty means all. A key that `rotated_from` another replaces it; the old one ends at its `overlap_until`. `line` is the
+    first of all that replaced each other, in whose name their limits are counted; None where that is the key itself. `ext`: imported.
     """
 
     id: str
@@ -120,6 +121,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     last_used_at: int | None = None
     rotated_from: str | None = None
     overlap_until: int | None = None
+    line: str | None = None
     created_by: str = ""
     created_at: int = 0
     updated_at: int = 0

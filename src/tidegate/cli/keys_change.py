@@ -12,7 +12,7 @@ from tidegate.adapters.keystore import KeyStoreError
 from tidegate.adapters.sql.address import BadAddress
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.system_secrets import SystemSecrets
-from tidegate.cli.directory import NotThere, actor, attempt_on, control_store, new_id, now, pepper_of
+from tidegate.cli.directory import NotThere, actor, attempt_on, control_store, now, pepper_of
 from tidegate.cli.keys import failed
 from tidegate.cli.keys_known import has_database, moment
 from tidegate.cli.options import Home, complain, said, say, store
@@ -90,7 +90,7 @@ def rotate(id: Named, /, *, overlap: Overlap = _DAY, org: Org = None, home: Home
             fresh = successor(old, secrets.base62(ID_LENGTH), f"{by.kind}/{by.id}", at)
             fresh, token = with_token(fresh, secrets.base62(SECRET_LENGTH), pepper, version=1)
             await change.add(fresh)
-            await carry_limits(change, old, fresh, new_id, ends_now=overlap == 0)
+            await carry_limits(change, old, fresh)
             until = at + overlap * 1_000_000
             await change.replace(msgspec.structs.replace(old, overlap_until=until), "key.rotate")
         ends = "ends now" if overlap == 0 else f"works until {moment(until // 1_000_000)} UTC"

@@ -59,15 +59,18 @@ async def _of_database(database: Database, place: Place) -> dict[str, Any]:
     """Times in microseconds since 1970, money in nano-dollars."""
     control, at = control_store(database), now()
     rows = await everything(control, place.tenant, ApiKey)
-    limits = await everything(control, place.tenant, LimitRule, {"scope_kind": "key", "scope_id": place.id})
     row = next(row for row in rows if row.id == place.id)
-    new = next((other.id for other in rows if other.rotated_from == row.id), None)
+    new = {other.rotated_from: other.id for other in rows}
+    last = row.id
+    while last in new:
+        last = new[last]
+    limits = await everything(control, place.tenant, LimitRule, {"scope_kind": "key", "scope_id": last})
     fields = {name: value for name, value in msgspec.structs.asdict(row).items() if name not in _HIDDEN}
     head = {"id": row.id, "name": row.name, "env": row.env, "kept_in": "database", "organisation": place.tenant.org_id}
     return {
         **head,
         "state": state_of(row, at),
-        "replaced_by": new,
+        "replaced_by": new.get(row.id),
         "ends_at": ends(row),
         **fields,
         "limits": [_limit(limit) for limit in limits],

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from tidegate.cli.directory import NotThere, pages, some
+from tidegate.control.limit_rows import WAS_ROTATED
 from tidegate.policy.keys import StoredKey
 from tidegate.policy.near import did_you_mean
 from tidegate.ports.control import View
@@ -50,11 +51,13 @@ async def subject(view: View, kind: str, named: str, of_file: Sequence[StoredKey
 
 async def _key(view: View, named: str, of_file: Sequence[StoredKey], tenant: Tenant) -> str:
     row = await view.get(ApiKey, named)
+    if row is not None and row.overlap_until is not None:
+        raise NotThere(f"`{named}`: {WAS_ROTATED}")
     if row is not None:
         return row.id
     working = [key for key in of_file if key.revoked is None]
     same = [key.id for key in of_file if key.id == named] or [key.id for key in working if key.name == named]
-    rows = [row for row in await pages(view, ApiKey) if row.revoked_at is None and row.env != "adm"]
+    rows = [row for row in await pages(view, ApiKey) if row.revoked_at is None and row.overlap_until is None and row.env != "adm"]
     same += [row.id for row in rows if row.name == named]
     if len(same) == 1:
         return same[0]

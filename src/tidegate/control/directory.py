@@ -50,6 +50,7 @@ def listed(org: str, row: ApiKey) -> Listed:
         routes=tuple(row.routes),
         revision=row.revision,
         priority=Priority[row.priority.upper()],
+        line=row.line or "",
         reach=Reach(
             ends_at=min(ends) / _MICROS if ends else None,
             addresses=tuple(row.addresses),

@@ -1,7 +1,5 @@
-"""What goes over from a key to the one that takes its place: its limits and budgets, which begin with what the old one has used in their
-windows (`adapters.sql.limits_past`). For the control API and the command line."""
-
-from collections.abc import Callable
+"""What goes over from a key to the one that takes its place: its limits and budgets. They count both keys as one while both work, under the
+name of the first of their line. For the control API and the command line."""
 
 import msgspec
 
@@ -11,13 +9,10 @@ from tidegate.records import ApiKey, LimitRule, ListQuery
 _PAGE = 500
 
 
-async def carry_limits(change: Change, old: ApiKey, fresh: ApiKey, new_id: Callable[[str], str], *, ends_now: bool) -> None:
-    """Gives `fresh` the limits of `old`, which keeps its own while both work."""
+async def carry_limits(change: Change, old: ApiKey, fresh: ApiKey) -> None:
+    """Makes the limits of `old` those of `fresh`, which is there already."""
     for rule in await _limits_of(change, old):
-        carried = {"scope_id": fresh.id, "created_by": fresh.created_by, "created_at": fresh.created_at, "updated_at": fresh.created_at}
-        await change.add(msgspec.structs.replace(rule, id=new_id("lim"), revision=1, **carried))
-        if ends_now:
-            await change.remove(rule)
+        await change.replace(msgspec.structs.replace(rule, scope_id=fresh.id), "limit.carry")
 
 
 async def _limits_of(change: Change, key: ApiKey) -> list[LimitRule]:

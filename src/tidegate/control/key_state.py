@@ -35,6 +35,7 @@ def successor(old: ApiKey, id: str, by: str, now: int) -> ApiKey:
         id=id,
         digest=b"",
         rotated_from=old.id,
+        line=old.line or old.id,
         expires_at=None if old.expires_at is None else now + old.expires_at - old.created_at,
         last_used_at=None,
         created_by=by,

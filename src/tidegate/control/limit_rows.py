@@ -13,6 +13,7 @@ MOST = 10**12
 MOST_NANO = 9_000_000 * 1_000_000_000
 """Nano-dollars of a window stay below 2^53, so that every store that counts with doubles is exact."""
 MOST_ALERTS = 20
+WAS_ROTATED = "this key was rotated: limit the one that takes its place, and both count as one"
 
 KINDS = ("organisation", "team", "user", "key", "end_user", "route", "model", "tag")
 PERIODS: dict[str, tuple[str, ...]] = {

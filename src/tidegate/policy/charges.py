@@ -86,7 +86,7 @@ class Rows:
 
 def _subjects(key: Key, route: str, model: str) -> Iterator[tuple[ScopeKind, str, str, tuple[str, ...]]]:
     """(kind, subject, as people know it, what a limit may call it)."""
-    yield "key", key.id, key.name, (key.id, key.name)
+    yield "key", key.line or key.id, key.name, (key.line, key.id, key.name)
     yield "organisation", key.org, key.org, (key.org,)
     if key.team:
         yield "team", key.team, key.team, (key.team,)

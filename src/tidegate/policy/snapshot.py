@@ -161,7 +161,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 class Key(msgspec.Struct, frozen=True, kw_only=True):
     """A gateway key and whose it is. `digest` is the HMAC of the whole token; `models` are names or patterns ending in `*`, `routes` the
     same of configured routes, empty = all. `limits` are its own; those of its organisation, team and so on are among the snapshot's. A key
-    of the database has a `reach`, and a `revision` that grows with every edit."""
+    of the database has a `reach`, a `revision` that grows with every edit, and a `line` where it replaced another: the first of all
+    that did, in whose name limits count them."""
 
     id: str
     name: str
@@ -176,6 +177,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 0
     reach: Reach | None = None
     priority: Priority = Priority.INTERACTIVE
+    line: str = ""
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):

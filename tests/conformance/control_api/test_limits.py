@@ -39,7 +39,10 @@ async def test_a_key_that_takes_the_place_of_another_has_its_limits(api: World) 
     assert rotated.status == 201
     query = {"scope": "key", "scope_id": rotated.json["id"]}
     (carried,) = (await api.ask("GET", "/orgs/a/budgets", token, query=query)).json["items"]
-    assert (carried["amount"], carried["per"], carried["alerts"], carried["revision"]) == (BUDGET["amount"], "month", [50, 100], 1)
+    assert (carried["amount"], carried["per"], carried["alerts"]) == (BUDGET["amount"], "month", [50, 100])
+    assert (await api.ask("GET", "/orgs/a/budgets", token, query={"scope_id": key})).json["items"] == []
+    refused = await api.ask("POST", "/orgs/a/budgets", token, budget)
+    assert (refused.status, refused.json["errors"][0]["field"]) == (400, "scope_id")
 
 
 async def test_each_list_has_its_own(api: World) -> None:

@@ -51,9 +51,9 @@ class Process:
         self.counters.settle(held.request_id, held.attempt, Actual(tokens, nano))
         await self.post(held.request_id, nano, tokens)
 
-    async def post(self, request_id: str, nano: int, tokens: int = 0, entry: str = "settled") -> None:
+    async def post(self, request_id: str, nano: int, tokens: int = 0, entry: str = "settled", key: str = "k1") -> None:
         event = usage_event(
-            request_id=request_id, at=self.clock.now(), key="k1", team="core", usage={"input": tokens}, cost_nano=nano, entry=entry
+            request_id=request_id, at=self.clock.now(), key=key, team="core", usage={"input": tokens}, cost_nano=nano, entry=entry
         )
         await self.ledger.post([event])
 
@@ -270,6 +270,21 @@ async def test_the_limit_of_a_key_knows_what_those_used_that_it_replaced(databas
         third, other = charge(DAILY, "k3", org="default"), charge(DAILY, "k9", org="default")
         assert isinstance(await one.reserve(tokens=10, charges=(third, other)), Reservation)
         assert [found.used for found in await one.counters.quota((third, other))] == [45, 0]
+
+
+async def test_keys_that_replaced_each_other_are_counted_as_the_first_of_them(database: Database, clock: FixedClock) -> None:
+    control = SqlControlStore(Changes(database, clock))
+    async with control.change(Tenant(), Actor(kind="system", id="test")) as change:
+        for id, line in (("k1", None), ("k2", "k1"), ("k3", "k1"), ("k9", None)):
+            await change.add(ApiKey(id=id, name=id, digest=id.encode(), owner_id="default", line=line))
+    async with process(database, "a", clock) as one, process(database, "b", clock) as other:
+        await one.post("before", 0, tokens=40, key="k2")
+        held = await one.reserve(tokens=100, charges=(KEY,))
+        await one.settle(held, tokens=5)
+        for number, key in enumerate(("k3", "k2", "k9")):
+            await one.post(f"replaced-{number}", 0, tokens=10, key=key)
+        (found,) = await other.counters.quota((KEY,))
+        assert found.used == 65
 
 
 async def test_without_its_database_only_what_was_granted_is_spent(

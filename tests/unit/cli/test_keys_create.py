@@ -110,9 +110,11 @@ def test_a_rotation_carries_limits_over_to_the_new_key(capsys: pytest.CaptureFix
 
     wanted = [("minute", 60), ("month", 25 * 10**9)]
     second = token_id(told(capsys, "keys", "rotate", first)[0]) or ""
-    assert (set_for(first), set_for(second)) == (wanted, wanted)
     third = token_id(told(capsys, "keys", "rotate", second, "--overlap", "0")[0]) or ""
-    assert (set_for(second), set_for(third)) == ([], wanted)
+    assert [set_for(id) for id in (first, second, third)] == [wanted] * 3
+    assert len([line for line in told(capsys, "budgets", "list", "--json")[0].splitlines() if line]) == 1
+    budget = ("budgets", "create", "old", "--usd", "1", "--per", "day", "--scope", "key", "--id")
+    assert "was rotated" in told(capsys, *budget, second, code=1)[1]
 
 
 def test_the_lists_tell_what_replaced_a_key_and_when_it_ends(capsys: pytest.CaptureFixture[str]) -> None:

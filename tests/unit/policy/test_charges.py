@@ -55,6 +55,13 @@ def test_limits_that_name_their_subject_hold_for_it_only() -> None:
     assert [line[0] for line in found(many, caller(id="x", name="y"), "", "a/c", "eve")] == []
 
 
+def test_a_key_that_replaced_others_is_limited_as_the_first_of_them() -> None:
+    many = book(of("key", "id-first"), of("key", "id-ci"))
+    first, second = caller(id="id-first", name="before"), caller(line="id-first", revision=2)
+    assert found(many, first) == [("key:id-first", "id-first", "before")]
+    assert found(many, second) == [("key:id-first", "id-first", "ci"), ("key:id-ci", "id-first", "ci")]
+
+
 def test_end_users_of_two_organisations_are_two() -> None:
     each = book(of("end_user"))
     assert found(each, caller(org="a"), end_user="bob") != found(each, caller(org="b", id="z"), end_user="bob")

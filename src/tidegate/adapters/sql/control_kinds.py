@@ -105,7 +105,7 @@ KINDS: dict[type[msgspec.Struct], Kept] = {
     LimitRule: Kept(
         name="limit",
         table=limit_rule,
-        edited=frozenset(_LIMIT_EDITED),
+        edited=frozenset(("scope_id", *_LIMIT_EDITED)),
         audited=("scope_kind", "scope_id", "measure", "per", *_LIMIT_EDITED),
     ),
     RoleBinding: Kept(name="role_binding", table=role_binding, audited=("subject_kind", "subject_id", "role", "scope")),

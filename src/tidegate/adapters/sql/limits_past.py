@@ -1,6 +1,7 @@
 """What was used of a limit before its window was first asked for: sums of the rollups, whose buckets never lie across the edge of a window.
 
-So a limit that is new, or edited to another period, begins with what the ledger knows; of a key, what those had used that it replaced too.
+So a limit that is new, or edited to another period, begins with what the ledger knows; of a key, what those used that it replaced, or that
+replaced it, too.
 Of end users only the ledger itself tells.
 """
 
@@ -39,7 +40,7 @@ def _of_subject(charge: Charge, table: Table) -> list[ColumnElement[bool]]:
         provider, _, model = subject.partition("/")
         return [plain, table.c.provider == provider, table.c.model == model]
     if kind == "key":
-        return [plain, or_(table.c.key_id == subject, table.c.key_id.in_(_replaced_by(charge)))]
+        return [plain, or_(table.c.key_id == subject, table.c.key_id.in_(_replaced_by(charge)), table.c.key_id.in_(_line_of(charge)))]
     column = _COLUMNS.get(kind)
     return [plain] if column is None else [plain, table.c[column] == subject]
 
@@ -50,6 +51,11 @@ def _replaced_by(charge: Charge) -> Select[Any]:
     line = select(api_key.c.rotated_from).where(*mine, api_key.c.id == charge.subject).cte("line", recursive=True)
     line = line.union(select(api_key.c.rotated_from).where(*mine, api_key.c.id == line.c.rotated_from))
     return select(line.c.rotated_from).where(line.c.rotated_from.is_not(None))
+
+
+def _line_of(charge: Charge) -> Select[Any]:
+    """The keys that are counted in the name of a charge's."""
+    return select(api_key.c.id).where(*within(Tenant(charge.org) if charge.org else EVERYONE, api_key), api_key.c.line == charge.subject)
 
 
 def _sum(charge: Charge, table: Table) -> ColumnElement[Any]:

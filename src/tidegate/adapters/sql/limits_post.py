@@ -1,11 +1,12 @@
 """Rows that are new in the ledger raise the windows of the limits that they count for, in the transaction that stored them: exactly once.
 
-A row's own time says which windows, and what it is for says whose. What this process had been granted for it is no longer held. Called by
-`ledger`, with the rows that were really inserted.
+A row's own time says which windows, and what it is for says whose; keys that replaced each other count as the first
+of them. What this process had been granted for it is no longer held. Called by `ledger`, with the rows that were really inserted.
 """
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -16,11 +17,11 @@ from tidegate.adapters.sql.connection import AsyncConnection
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.ledger_rows import Row
 from tidegate.adapters.sql.limits_windows import LOCK
-from tidegate.adapters.sql.schema import limit_lease, limit_window
+from tidegate.adapters.sql.schema import api_key, limit_lease, limit_window
 from tidegate.adapters.sql.statements import insert
 from tidegate.policy.limits.crowd import crowd
 from tidegate.ports.limits import Moved
-from tidegate.records import DEFAULT_ORG, Tenant
+from tidegate.records import DEFAULT_ORG, EVERYONE, Tenant
 
 _TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
 _SECOND = 1_000_000
@@ -30,6 +31,8 @@ _AT = itemgetter("at")
 _ENCODE = msgspec.json.Encoder().encode
 Leases = dict[tuple[str, int], tuple[int, int]]
 """What this process was granted and has posted, by key and start."""
+_REMEMBERED = 100_000
+"""Keys."""
 LONGEST_NAME = 256
 """Characters of an end user's name that limits tell apart."""
 
@@ -72,6 +75,7 @@ _WINDOWS = """SELECT key, starts_at, ends_at, scope, measure, used, held FROM li
 AND (ends_at IS NULL OR ends_at > ?) AND scope IN (SELECT value FROM json_each(?)) ORDER BY key, starts_at"""
 _LEASES = """SELECT key, starts_at, granted, posted FROM limit_lease WHERE org_id = ? AND owner = ?
 AND key IN (SELECT value FROM json_each(?))"""
+_LINES = "SELECT id, line FROM api_key WHERE id IN (SELECT value FROM json_each(?)) AND line IS NOT NULL"
 _RAISE = "UPDATE limit_window SET used = ?, held = ? WHERE org_id = ? AND key = ? AND starts_at = ?"
 _POSTED = """INSERT INTO limit_lease (org_id, key, starts_at, owner, granted, posted) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (org_id, key, starts_at, owner) DO UPDATE SET posted = excluded.posted"""
@@ -83,6 +87,7 @@ class Spent:
     def __init__(self, database: Database, owner: str) -> None:
         self._database = database
         self._owner = owner
+        self._lines: dict[str, str] = {}
         lease = insert(limit_lease, is_sqlite=database.is_sqlite)
         self._set_posted = lease.on_conflict_do_update(
             index_elements=["org_id", "key", "starts_at", "owner"], set_={"posted": lease.excluded.posted}
@@ -94,18 +99,24 @@ class Spent:
             return []
         if not self._database.is_sqlite:
             await connection.execute(select(func.pg_advisory_xact_lock_shared(LOCK)))
+        if unknown := self._unknown(rows):
+            await self._database.enter(connection, EVERYONE)
+            query = select(api_key.c.id, api_key.c.line).where(api_key.c.id.in_(unknown), api_key.c.line.is_not(None))
+            self._learn(unknown, (await connection.execute(query)).all())
         moved: list[Moved] = []
         times = _times(rows)
-        for org, by_scope in _passes(rows):
+        for org, by_scope in _passes(rows, self._lines):
             await self._database.enter(connection, Tenant(org))
             moved += await self._raise(connection, org, times, by_scope)
         return moved
 
     def post_at_once(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> list[Moved]:
         """The same in a transaction of SQLite's own driver."""
+        if unknown := self._unknown(rows):
+            self._learn(unknown, connection.execute(_LINES, (_ENCODE(unknown).decode(),)))
         moved: list[Moved] = []
         first, last = _times(rows)
-        for org, by_scope in _passes(rows):
+        for org, by_scope in _passes(rows, self._lines):
             chosen = (org, last, first, _ENCODE(sorted(by_scope)).decode())
             windows = [Window(*row) for row in connection.execute(_WINDOWS, chosen)]
             if not windows:
@@ -119,6 +130,15 @@ class Spent:
                 connection.execute(_POSTED, (*place, self._owner, one.granted, one.posted))
             moved += [one.moved() for one in raised]
         return moved
+
+    def _unknown(self, rows: Sequence[Row]) -> list[str]:
+        """Keys of which it was not asked yet whether they replaced others: that never changes."""
+        if len(self._lines) > _REMEMBERED:
+            self._lines = {}
+        return sorted({row["key_id"] for row in rows} - self._lines.keys())
+
+    def _learn(self, asked: Iterable[str], found: Iterable[Any]) -> None:
+        self._lines |= {id: id for id in asked} | dict(found)
 
     async def _raise(self, connection: AsyncConnection, org: str, times: tuple[int, int], by_scope: Mapping[str, list[Row]]) -> list[Moved]:
         table = limit_window
@@ -148,13 +168,13 @@ class Spent:
         return {(row.key, row.starts_at): (row.granted, row.posted) for row in rows}
 
 
-def _passes(rows: Iterable[Row]) -> Iterator[tuple[str, dict[str, list[Row]]]]:
+def _passes(rows: Iterable[Row], lines: Mapping[str, str]) -> Iterator[tuple[str, dict[str, list[Row]]]]:
     """By organisation, and at last what all share: the order in which whoever grants locks windows too."""
     alike: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         alike.setdefault((*_WHOSE(row), *(row["tags"] or ())), []).append(row)
     for org in sorted({some[0]["org_id"] for some in alike.values()}):
-        yield org, _by_scope((some for some in alike.values() if some[0]["org_id"] == org), _scopes)
+        yield org, _by_scope((some for some in alike.values() if some[0]["org_id"] == org), partial(_scopes, lines))
     yield DEFAULT_ORG, _by_scope(alike.values(), _shared_scopes)
 
 
@@ -180,11 +200,11 @@ def _by_scope(alike: Iterable[list[Row]], scopes: Callable[[Row], Iterable[str]]
     return found
 
 
-def _scopes(row: Row) -> Iterator[str]:
+def _scopes(lines: Mapping[str, str], row: Row) -> Iterator[str]:
     """As `Charge.scope` names them."""
     org = row["org_id"]
     yield f"organisation:{org}"
-    yield f"key:{row['key_id']}"
+    yield f"key:{lines[row['key_id']]}"
     for kind in ("team", "user"):
         if row[f"{kind}_id"]:
             yield f"{kind}:{row[f'{kind}_id']}"

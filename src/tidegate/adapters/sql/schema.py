@@ -136,6 +136,7 @@ api_key = Table(
     text("created_by"),
     *lifetime(),
     Column("priority", Text, nullable=False, server_default="interactive"),
+    text("line", optional=True),
     owned("id"),
     _of_organisation(),
     ForeignKeyConstraint(["org_id", "team_id"], ["team.org_id", "team.id"]),

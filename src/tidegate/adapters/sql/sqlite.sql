@@ -3,7 +3,7 @@ CREATE TABLE alembic_version (
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO "alembic_version" VALUES('0013');
+INSERT INTO "alembic_version" VALUES('0014');
 
 CREATE TABLE api_key (
 	org_id TEXT NOT NULL, 
@@ -31,7 +31,7 @@ CREATE TABLE api_key (
 	created_by TEXT NOT NULL, 
 	created_at BIGINT NOT NULL, 
 	updated_at BIGINT NOT NULL, 
-	revision INTEGER NOT NULL, priority TEXT DEFAULT 'interactive' NOT NULL, 
+	revision INTEGER NOT NULL, priority TEXT DEFAULT 'interactive' NOT NULL, line TEXT, 
 	CONSTRAINT pk_api_key PRIMARY KEY (org_id, id), 
 	CONSTRAINT fk_api_key_team FOREIGN KEY(org_id, team_id) REFERENCES team (org_id, id), 
 	CONSTRAINT fk_api_key_user_account FOREIGN KEY(org_id, user_id) REFERENCES user_account (org_id, id), 

@@ -5,7 +5,7 @@ from sqlalchemy import Column, Connection, MetaData, Table, Text, inspect, selec
 from tidegate.adapters.sql.engine import Database
 from tidegate.records import EVERYONE
 
-HEAD = "0013"
+HEAD = "0014"
 
 _VERSION = Table("alembic_version", MetaData(), Column("version_num", Text))
 

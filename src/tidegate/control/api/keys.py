@@ -115,7 +115,7 @@ async def rotate_key(call: Call, asked: Rotation) -> MadeKey:
     await require_within(call, fresh)
     fresh, token = _with_token(call, fresh)
     await call.change.add(fresh)
-    await carry_limits(call.change, old, fresh, call.new_id, ends_now=asked.overlap_seconds == 0)
+    await carry_limits(call.change, old, fresh)
     until = call.now + asked.overlap_seconds * 1_000_000
     await call.change.replace(msgspec.structs.replace(old, overlap_until=until), "key.rotate")
     return _made(call, fresh, token)

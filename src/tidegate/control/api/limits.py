@@ -17,7 +17,7 @@ from tidegate.control.api.fields import Name, moment, moment_or_none
 from tidegate.control.api.pagination import Listing, Paged
 from tidegate.control.api.problem import FieldError, invalid, invalid_field, not_found
 from tidegate.control.api.table import Nothing, Route
-from tidegate.control.limit_rows import flaws
+from tidegate.control.limit_rows import WAS_ROTATED, flaws
 from tidegate.policy.roles import org_scope, team_scope
 from tidegate.records import ApiKey, LimitRule, Team, User
 
@@ -205,6 +205,9 @@ async def _add(call: Call, row: LimitRule) -> LimitRule:
     _check(row)
     if not await _is_there(call, row):
         raise invalid_field("scope_id", f"there is no such {row.scope_kind}")
+    key = await call.view.get(ApiKey, row.scope_id) if row.scope_kind == "key" else None
+    if key is not None and key.overlap_until is not None:
+        raise invalid_field("scope_id", WAS_ROTATED)
     await call.change.add(row)
     return row
 
