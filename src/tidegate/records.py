@@ -92,12 +92,10 @@ class ServiceAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key without what could be used: the digest is there for the snapshot and never leaves the process.
-
-    `models` are names or beginnings with `*`; `routes` names of routes; `addresses` CIDRs; `times` are `{"days", "from", "to",
-    "time_zone"}`; empty means all. A key that `rotated_from` another replaces it; the old one ends at its `overlap_until`. `line` is the
-    first of all that replaced each other, in whose name their limits are counted; None where that is the key itself. `ext`: imported.
-    """
+    """A key without what could be used: the digest is there for the snapshot and never leaves the process. `models` are names or beginnings
+    with `*`; `routes` names of routes; `addresses` CIDRs; `times` are `{"days", "from", "to", "time_zone"}`; empty means all. A key that
+    `rotated_from` another replaces it; the old one ends at its `overlap_until`. `line` is the first of all that replaced each other, in
+    whose name their limits are counted; None where that is the key itself. `ext`: imported."""
 
     id: str
     name: str

@@ -9,18 +9,15 @@ import msgspec
 from cyclopts import App, Parameter
 
 from tidegate.adapters.sql.engine import Database
-from tidegate.adapters.sql.limits_windows import SqlWindows
 from tidegate.adapters.system import SystemClock
 from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, attempt_on, control_store, everything, new_id, now
 from tidegate.cli.named import subject
 from tidegate.cli.options import Home, say, store, table
-from tidegate.control.limit_rows import PERIODS, flaws, limit_of, zone_of
-from tidegate.policy.limits.leased import Figures
-from tidegate.policy.limits.rules import Charge, charge
+from tidegate.control.limit_rows import PERIODS, flaws, limits_of, zone_of
+from tidegate.policy.limits.rules import Standing
 from tidegate.policy.limits.verdict import usd as dollars
 from tidegate.policy.limits.windows import TOTAL, Window, WindowPer, window
 from tidegate.ports.control import Change, ControlStore
-from tidegate.ports.limits import Want
 from tidegate.records import DEFAULT_ORG, LimitRule, Tenant
 
 app = App(name="budgets")
@@ -29,8 +26,6 @@ Scope = Literal["organisation", "team", "user", "key", "end_user", "route", "mod
 Per = Literal["hour", "day", "week", "month", "total"]
 Mode = Literal["hard", "soft", "observe"]
 _NANO = 1_000_000_000
-_NOBODY = "cli"
-"""Not a process that shares limits: it only looks."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,10 +58,9 @@ def list_(*, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) ->
 
     async def work(database: Database) -> list[Line]:
         rows = await everything(control_store(database), Tenant(org), LimitRule, {"measure": "spend"})
-        charges = {row.id: found for row in rows if (found := _charge(org, row)) is not None}
-        wants = [Want(found, at.start, at.end, 0) for found in charges.values() if (at := _window(found))]
-        figures = await SqlWindows(database, _NOBODY, SystemClock()).look(wants)
-        return [_line(row, charges.get(row.id), figures) for row in rows]
+        async with control_store(database).view(Tenant(org)) as view:
+            stands = await view.standings(limits_of((org, row) for row in rows), SystemClock().now())
+        return [_line(row, stands.get(row.id)) for row in rows]
 
     lines = attempt_on(home, work, org)
     if lines is None:
@@ -154,7 +148,7 @@ def create(
             created_at=now(),
             updated_at=now(),
         )
-        _check(row)
+        check(row)
         async with control.change(Tenant(org), actor()) as change:
             whose = await subject(change, scope, id, of_file, Tenant(org))
             await change.add(msgspec.structs.replace(row, scope_id=whose))
@@ -201,7 +195,7 @@ def edit(
                 row = msgspec.structs.replace(row, mode="observe" if mode == "observe" else "enforce", hard=mode != "soft")
             if enabled is not None:
                 row = msgspec.structs.replace(row, disabled_at=None if enabled else row.disabled_at or now())
-            _check(row)
+            check(row)
             await change.replace(row, "limit.update")
         return True
 
@@ -233,7 +227,7 @@ async def _found(change: Change, id: str) -> LimitRule:
     return row
 
 
-def _check(row: LimitRule) -> None:
+def check(row: LimitRule) -> None:
     found = flaws(row)
     if found:
         raise ValueError("; ".join(f"{name.replace('_', ' ')}: {why}" for name, why in found.items()))
@@ -249,27 +243,13 @@ def _nano(text: str) -> int:
     return int(nano)
 
 
-def _charge(org: str, row: LimitRule) -> Charge | None:
-    """The counter of a budget with one subject."""
-    limit = limit_of(org, row)
-    if limit is None or (not row.scope_id and row.scope_kind != "organisation"):
-        return None
-    subject = {"organisation": org, "tag": f"{org}/{row.scope_id}", "end_user": f"{org}/{row.scope_id}"}.get(row.scope_kind, row.scope_id)
-    return charge(limit, subject, org=org)
-
-
-def _window(found: Charge) -> Window:
-    return _of_now(found.limit.per, found.limit.zone)
-
-
 def _of_now(per: str, zone: tzinfo) -> Window:
     if per not in PERIODS["spend"]:
         raise ValueError("no budget has such a window")
     return window(msgspec.convert(per, WindowPer), SystemClock().now(), zone)
 
 
-def _line(row: LimitRule, found: Charge | None, figures: dict[tuple[str, int], Figures]) -> Line:
-    stands = None if found is None else figures.get((found.key, _window(found).start), Figures(0, 0, 0, 0))
+def _line(row: LimitRule, stands: Standing | None) -> Line:
     zone = zone_of(row.time_zone) or UTC
     end = _of_now(row.per, zone).end
     return Line(
@@ -280,7 +260,7 @@ def _line(row: LimitRule, found: Charge | None, figures: dict[tuple[str, int], F
         per=row.per,
         amount=row.amount,
         used=None if stands is None else stands.used,
-        held=None if stands is None else stands.held,
+        held=None if stands is None else stands.reserved,
         left=None if stands is None else max(0, row.amount - stands.used),
         mode="observe" if row.mode == "observe" else "hard" if row.hard else "soft",
         time_zone=row.time_zone,

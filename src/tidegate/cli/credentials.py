@@ -1,6 +1,6 @@
 """`tidegate credentials`: the keys of providers, kept sealed in the database."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -10,9 +10,13 @@ from tidegate.adapters.sql.changes import Changes
 from tidegate.adapters.sql.control_store import SqlControlStore
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.system import SystemClock
+from tidegate.cli.asked import checked
 from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, attempt_on, everything, new_id, now
 from tidegate.cli.options import ConfigPath, Home, complain, said, say, table
 from tidegate.cli.vault import read_secret, running, vault
+from tidegate.control.api.credentials import CredentialEdit, CredentialLimits
+from tidegate.control.limits import RATES
+from tidegate.ir.json import JsonObject
 from tidegate.policy.credentials import provider_origin
 from tidegate.policy.secret import Secret
 from tidegate.ports.control import Change, ControlStore
@@ -27,6 +31,11 @@ SecretFrom = Annotated[
         help="Where the key is read from: `-` is standard input, else `env:NAME` or `file:PATH`.",
         allow_leading_hyphen=True,
     ),
+]
+
+Limits = Annotated[
+    list[str] | None,
+    Parameter(name="--limit", negative=(), help=f"NAME=AMOUNT, like requests_per_minute=60: {', '.join(name for name, _, _ in RATES)}."),
 ]
 
 
@@ -58,6 +67,7 @@ def create(
     name: str | None = None,
     shared: bool = False,
     weight: int = 1,
+    limit: Limits = None,
     org: Org = DEFAULT_ORG,
     config: ConfigPath = None,
     home: Home = None,
@@ -90,8 +100,8 @@ def create(
     if shared and org != DEFAULT_ORG:
         complain(f"error: what is shared belongs to the organisation `{DEFAULT_ORG}`: leave --org out")
         return 1
-    given = _secret(source)
-    if given is None:
+    given, limits = _secret(source), _limits(limit or ())
+    if given is None or limits is None:
         return 1
 
     async def work(database: Database) -> str:
@@ -107,6 +117,7 @@ def create(
             origin=origin,
             shared=shared or org == DEFAULT_ORG,
             weight=weight,
+            limits=limits or None,
             created_by=f"{by.kind}/{by.id}",
             created_at=now(),
             updated_at=now(),
@@ -144,6 +155,44 @@ def rotate(id: str, /, *, source: SecretFrom = "-", org: Org = DEFAULT_ORG, conf
         return id
 
     return said(attempt_on(home, work, org))
+
+
+@app.command
+def edit(
+    id: str,
+    /,
+    *,
+    name: str | None = None,
+    weight: int | None = None,
+    limit: Limits = None,
+    no_limits: Annotated[bool, Parameter(negative=())] = False,
+    org: Org = DEFAULT_ORG,
+    home: Home = None,
+) -> int:
+    """Change a credential's name, weight or limits; what is not given stays. Its secret is changed by `rotate`.
+
+    Parameters
+    ----------
+    id:
+        The credential's id.
+    name:
+        For people.
+    weight:
+        Of several credentials of one provider, each gets calls by its weight.
+    no_limits:
+        Take its limits away, but for those that `--limit` names.
+    """
+    limits = _limits(limit or ())
+    if limits is None:
+        return 1
+
+    def edited(row: Credential) -> Credential:
+        kept = {} if no_limits else row.limits or {}
+        fields = {"name": name or row.name, "weight": row.weight if weight is None else weight, "limits": {**kept, **limits} or None}
+        checked(fields, CredentialEdit)
+        return msgspec.structs.replace(row, **fields)
+
+    return _edited(home, org, id, edited, "credential.update")
 
 
 @app.command
@@ -219,6 +268,19 @@ def _secret(source: str) -> Secret | None:
     except (OSError, ValueError) as error:
         complain(f"error: --secret: {error}")
         return None
+
+
+def _limits(given: Sequence[str]) -> JsonObject | None:
+    """As they are stored; None for what is wrong, which has been said."""
+    found: JsonObject = {}
+    for text in given:
+        name, _, amount = text.partition("=")
+        try:
+            found |= msgspec.to_builtins(checked({name: msgspec.convert(amount, int, strict=False)}, CredentialLimits))
+        except (msgspec.ValidationError, ValueError) as error:
+            complain(f"error: --limit `{text[:80]}` is NAME=AMOUNT, like requests_per_minute=60: {error}")
+            return None
+    return found
 
 
 def _state(row: Credential) -> str:

@@ -15,7 +15,7 @@ Named = TypeVar("Named", Team, User, ServiceAccount)
 _WORDS: dict[type, tuple[str, str]] = {
     Team: ("team", "`tidegate teams list` shows them, `tidegate teams create` makes one"),
     User: ("user", "`tidegate users list` shows them, `tidegate users create` adds one"),
-    ServiceAccount: ("service account", "the control API lists and makes them at `/orgs/{org}/service-accounts`"),
+    ServiceAccount: ("service account", "`tidegate service-accounts list` shows them, `tidegate service-accounts create` adds one"),
 }
 
 

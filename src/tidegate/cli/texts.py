@@ -246,6 +246,12 @@ The embedded SQLite database is brought up to date at every start. PostgreSQL (`
 database is behind does not start, and says so.
 """
 
+LIMITS = """List, set, change and take away limits of requests, tokens and calls at once.
+
+A limit is for a team, a user, a key, an end user, a route, a model, a tag or the whole organisation. Money is `tidegate budgets`. These
+commands work on the database, also while a gateway runs.
+"""
+
 BUDGETS = """List, set, change and take away budgets.
 
 A budget is an amount of money for a team, a user, a key, an end user, a route, a model, a tag or the whole organisation, in every hour,
@@ -264,6 +270,12 @@ These commands work on the database, also while a gateway runs. What files defin
 """
 
 TEAMS = """List and make the teams of an organisation, and put users into them.
+"""
+
+SERVICE_ACCOUNTS = """List and add service accounts, give them roles, make their admin keys, and disable them.
+
+A service account is a program of an organisation, or of one of its teams. `tidegate keys create --service-account` makes keys for its
+calls.
 """
 
 USERS = """List and add users, give them roles, and make their admin keys.

@@ -1,24 +1,16 @@
 """`tidegate users`: the people of an organisation, their roles and their admin keys."""
 
-from typing import Literal
-
 import msgspec
 from cyclopts import App
 
-from tidegate.adapters.sql.engine import Database
-from tidegate.adapters.system_secrets import SystemSecrets
 from tidegate.cli import texts
+from tidegate.cli.acting import RoleName, admin_key_made, granted
 from tidegate.cli.asked import checked
-from tidegate.cli.directory import AsJson, Org, actor, attempt, attempt_on, control_store, everything, new_id, now, pepper_of
-from tidegate.cli.named import found
-from tidegate.cli.options import Home, complain, said, say, table
+from tidegate.cli.directory import AsJson, Org, actor, attempt, everything, new_id, now
+from tidegate.cli.options import Home, said, say, table
 from tidegate.control.api.users import NewUser
-from tidegate.policy.keys import ID_LENGTH, SECRET_LENGTH, format_token, token_digest
-from tidegate.policy.roles import GATEWAY, flaw_of_scope, org_scope, within
 from tidegate.ports.control import ControlStore
-from tidegate.records import DEFAULT_ORG, ApiKey, RoleBinding, Tenant, User
-
-RoleName = Literal["owner", "admin", "key-custodian", "billing", "developer", "auditor", "viewer", "service"]
+from tidegate.records import DEFAULT_ORG, Tenant, User
 
 app = App(name="users")
 app.command("tidegate.cli.personal:export_user", name="export", help=texts.EXPORT_USER)
@@ -87,31 +79,7 @@ def grant(user: str, role: RoleName, /, *, scope: str | None = None, org: Org = 
     scope:
         `org/<id>`, `org/<id>/team/<id>`, or `gateway` for the operator; the whole organisation where it is not given.
     """
-    chosen = scope or org_scope(org)
-    flaw = flaw_of_scope(chosen)
-    if flaw is None and not within(chosen, org_scope(org)) and not (chosen == GATEWAY and org == DEFAULT_ORG):
-        flaw = f"it is not within `{org_scope(org)}`"
-    if flaw is not None:
-        complain(f"error: --scope `{chosen}`: {flaw}")
-        return 1
-
-    async def work(control: ControlStore) -> str:
-        by = actor()
-        async with control.change(Tenant(org), by) as change:
-            who = await found(change, User, user, Tenant(org))
-            row = RoleBinding(
-                id=new_id("rb"),
-                subject_kind="user",
-                subject_id=who.id,
-                role=role,
-                scope=chosen,
-                created_by=f"{by.kind}/{by.id}",
-                created_at=now(),
-            )
-            await change.add(row)
-        return row.id
-
-    return said(attempt(home, work, org))
+    return granted(User, user, role, scope, org, home)
 
 
 @app.command
@@ -127,30 +95,4 @@ def admin_key(user: str, /, *, name: str = "admin", org: Org = DEFAULT_ORG, home
     name:
         What the key is for.
     """
-    secrets = SystemSecrets()
-    public = secrets.base62(ID_LENGTH)
-    token = format_token("adm", public, secrets.base62(SECRET_LENGTH))
-
-    async def work(database: Database) -> str:
-        by, pepper = actor(), await pepper_of(database, home)
-        async with control_store(database).change(Tenant(org), by) as change:
-            who = await found(change, User, user, Tenant(org))
-            row = ApiKey(
-                id=public,
-                name=name,
-                env="adm",
-                digest=token_digest(pepper, token),
-                owner_kind="user",
-                owner_id=who.id,
-                user_id=who.id,
-                created_by=f"{by.kind}/{by.id}",
-                created_at=now(),
-                updated_at=now(),
-            )
-            await change.add(row)
-        return token
-
-    made = attempt_on(home, work, org)
-    if made is not None:
-        complain(f"Made the admin key {public}. It is not shown again:")
-    return said(made)
+    return admin_key_made(User, user, name, org, home)

@@ -56,6 +56,7 @@ class Accounts:
             id=row.id,
             name=row.name,
             secret=self._vault.secret(org, row),
+            org=org,
             weight=max(1, row.weight),
             limits=() if row.limits is None else self._limits(row, row.limits, where),
         )

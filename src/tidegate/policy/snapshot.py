@@ -39,11 +39,13 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the credentials of a provider that the database holds. Of several, each gets calls by its weight; `limits` are its own."""
+    """One of the credentials of a provider that the database holds, of the organisation `org`, which may share it with the others. Of
+    several, each gets calls by its weight; `limits` are its own."""
 
     id: str
     name: str
     secret: Secret
+    org: str = ""
     weight: int = 1
     limits: tuple[Limit, ...] = ()
 

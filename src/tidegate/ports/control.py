@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
 from tidegate.policy.directory import Delta
+from tidegate.policy.limits.rules import Limit, Standing
 from tidegate.records import (
     Actor,
     Adjustment,
@@ -109,6 +110,10 @@ class View(Protocol):
 
     async def sealed(self, credential_id: str) -> bytes | None:
         """The sealed bytes of a credential, which `get` and `page` leave out."""
+        ...
+
+    async def standings(self, limits: Sequence[Limit], at: float) -> dict[str, Standing]:
+        """How limits of the tenant stand at a time in Unix seconds, by id: those of one subject and of a window of the calendar."""
         ...
 
     async def remembered(self, owner: str, key: str, at: int) -> Remembered | None:

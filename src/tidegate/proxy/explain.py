@@ -94,7 +94,7 @@ def _looked_at(app: App, call: Call, plan: Plan, target: Target, prepare: Prepar
     health, now = app.live.health, app.clock.monotonic()
     place = health.place(target)
     row: JsonObject = {"target": target.name, "state": place.circuit.state(now), "in_flight": place.in_flight}
-    if target.account is not None:
+    if target.account is not None and target.account.org == call.key.org:
         row["credential"] = target.account.name
     latency: Json = round(place.latency(now), 4) or None
     row["first_content_seconds"] = latency

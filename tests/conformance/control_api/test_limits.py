@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tests.conformance.control_api.requests import ANY
 from tests.support.control import World
+from tests.support.usage import usage_event
 
 from tidegate.control.limit_rows import limits_of
 from tidegate.records import LimitRule, ListQuery, Tenant
@@ -20,6 +21,7 @@ async def test_a_budget_is_made_edited_and_taken_away(api: World) -> None:
     assert made.json["alerts"] == [50, 100]
     path = f"/orgs/a/budgets/{made.json['id']}"
     edited = await api.ask("PATCH", path, token, {"amount": 7, "hard": False}, headers={"if-match": made.headers["etag"]})
+    assert (made.json["used"], made.json["held"], made.json["left"], made.json["resets_at"][8:10]) == (0, 0, BUDGET["amount"], "01")
     assert (edited.status, edited.json["amount"], edited.json["hard"], edited.json["revision"]) == (200, 7, False, 2)
     late = await api.ask("PATCH", path, token, {"amount": 8}, headers={"if-match": made.headers["etag"]})
     assert late.status == 412
@@ -43,6 +45,16 @@ async def test_a_key_that_takes_the_place_of_another_has_its_limits(api: World) 
     assert (await api.ask("GET", "/orgs/a/budgets", token, query={"scope_id": key})).json["items"] == []
     refused = await api.ask("POST", "/orgs/a/budgets", token, budget)
     assert (refused.status, refused.json["errors"][0]["field"]) == (400, "scope_id")
+
+
+async def test_a_budget_tells_what_is_used_of_it_also_before_a_call_has_met_it(each: World) -> None:
+    token = await each.admin("a", "owner")
+    await each.services.ledger.post([usage_event(org="a", at=each.clock.now(), team="x", cost_nano=77)])  # pyright: ignore - it is there
+    made = (await each.ask("POST", "/orgs/a/budgets", token, {**BUDGET, "alerts": [], "name": "used"})).json
+    (listed,) = (await each.ask("GET", "/orgs/a/budgets", token, query={"scope": "team"})).json["items"]
+    assert listed == made and (made["used"], made["left"]) == (77, BUDGET["amount"] - 77)
+    many = await each.ask("POST", "/orgs/a/budgets", token, {**BUDGET, "scope": "end_user", "scope_id": ""})
+    assert (many.json["used"], many.json["resets_at"]) == (None, None)
 
 
 async def test_each_list_has_its_own(api: World) -> None:

@@ -252,10 +252,19 @@ async def test_thresholds_are_told_once(database: Database, clock: FixedClock) -
         assert sorted(alert.percent for alert in (*one.alerts, *other.alerts)) == [50, 100]
 
 
+async def told(database: Database, clock: FixedClock) -> dict[str, tuple[int, int]]:
+    """What people are told of both limits."""
+    limits = [msgspec.structs.replace(each, subject=subject, org="default") for each, subject in ((BUDGET, "core"), (DAILY, "k1"))]
+    async with SqlControlStore(Changes(database, clock)).view(Tenant()) as view:
+        return {id: (found.used, found.reserved) for id, found in (await view.standings(limits, clock.now())).items()}
+
+
 async def test_a_new_limit_knows_the_past(database: Database, clock: FixedClock) -> None:
     async with process(database, "a", clock) as one:
         await one.post("before", 123, tokens=45)
+        assert await told(database, clock) == {"usd": (123, 0), "tpd": (45, 0)}
         assert isinstance(await one.reserve(nano=10, tokens=10), Reservation)
+        assert (await told(database, clock))["usd"][0] == 123, "what is told is not counted"
         team, key = await one.counters.quota((TEAM, KEY))
         assert (team.used, key.used) == (123, 45)
 

@@ -52,6 +52,21 @@ def test_a_credential_from_the_first_to_the_last_day(
     assert run(capsys, "credentials", "delete", id)[0] == 1
 
 
+def test_limits_of_a_credential_are_set_changed_and_taken_away(capsys: pytest.CaptureFixture[str]) -> None:
+    many = ("--limit", "requests_per_minute=60", "--limit", "concurrent=4")
+    id = run(capsys, "credentials", "create", "anthropic", "--secret", "env:CANARY_KEY", *many)[1]
+    assert run(capsys, "credentials", "edit", id, "--limit", "concurrent=5", "--weight", "3")[0] == 0
+    listed = run(capsys, "credentials", "list", "--json")[1]
+    assert '"limits":{"requests_per_minute":60,"concurrent":5}' in listed and '"weight":3' in listed
+    assert run(capsys, "credentials", "edit", id, "--no-limits", "--name", "main")[0] == 0
+    listed = run(capsys, "credentials", "list", "--json")[1]
+    assert '"limits":null' in listed and '"name":"main"' in listed and '"weight":3' in listed
+    for wrong in ("requests=1", "concurrent=-1", "concurrent=x", "concurrent"):
+        code, _, words = run(capsys, "credentials", "edit", id, "--limit", wrong)
+        assert (code, f"--limit `{wrong}` is NAME=AMOUNT" in words) == (1, True)
+    assert run(capsys, "credentials", "edit", id, "--weight", "0")[0] == 1
+
+
 def test_a_lost_key_is_told_with_the_fix(capsys: pytest.CaptureFixture[str], home: Path) -> None:
     _, id, _ = run(capsys, "credentials", "create", "anthropic", "--secret", "env:CANARY_KEY")
     lost = KeyFile(home).read()[0].id

@@ -9,9 +9,11 @@ from tests.unit.proxy.values import GPT, KEY, WHOLE, Given, Memory
 
 from tidegate.ir.target import Capabilities
 from tidegate.policy.attempts import Rules
+from tidegate.policy.credentials import with_accounts
 from tidegate.policy.pace import Hedge
 from tidegate.policy.route import Planner
-from tidegate.policy.snapshot import Route, RouteChoice, RouteGroup
+from tidegate.policy.secret import Secret
+from tidegate.policy.snapshot import Account, Route, RouteChoice, RouteGroup
 from tidegate.policy.when import When
 from tidegate.providers.spec import OperationRow
 from tidegate.proxy.explainable import EXPLAINABLE
@@ -155,6 +157,17 @@ def all_surfaces() -> dict[str, Surface]:
         for surface in (SURFACES.find(path.replace("{model}", "m").encode()) or ({}, {}))[0].values():
             found[surface.name] = surface
     return found
+
+
+async def test_explain_names_a_credential_to_the_organisation_whose_it_is() -> None:
+    made = memory()
+    taken = made.app.live.current.snapshot
+    accounts = tuple(Account(id=f"cred_{org}", name=f"of {org}", secret=Secret("s"), org=org) for org in ("default", "other"))
+    upstreams = {**taken.upstreams, "openai": with_accounts(taken.upstreams["openai"], accounts)}
+    made.app.live.current = Planner(msgspec.structs.replace(taken, upstreams=upstreams))
+    found = await explained(made, GPT)
+    assert sorted(str(row.get("credential")) for row in found["targets"]) == ["None", "of default"]
+    assert "of other" not in str(found)
 
 
 def test_every_surface_that_generates_or_embeds_can_be_explained() -> None:

@@ -13,9 +13,11 @@ from tidegate.adapters.sql.changes import Change, Changes, told
 from tidegate.adapters.sql.control_kinds import KINDS, Kept
 from tidegate.adapters.sql.engine import Database, within
 from tidegate.adapters.sql.keys import in_state, touch
+from tidegate.adapters.sql.limits_standing import standings
 from tidegate.adapters.sql.rows import record_of
 from tidegate.adapters.sql.schema import api_key, credential, idempotency_record, organisation, outbox
 from tidegate.adapters.sql.statements import told_when_away
+from tidegate.policy.limits.rules import Limit, Standing
 from tidegate.records import (
     EVERYONE,
     Actor,
@@ -90,6 +92,11 @@ class SqlView:
     async def sealed(self, credential_id: str) -> bytes | None:
         chosen = (*within(self._scope, credential), credential.c.id == credential_id)
         return (await self._connection.execute(select(credential.c.sealed).where(*chosen))).scalar()
+
+    async def standings(self, limits: Sequence[Limit], at: float) -> dict[str, Standing]:
+        if isinstance(self._scope, Everyone):
+            raise ValueError("limits are looked at within their tenant")
+        return await standings(self._connection, self._scope, limits, at)
 
     async def remembered(self, owner: str, key: str, at: int) -> Remembered | None:
         table = idempotency_record

@@ -4,7 +4,8 @@ Two lists of one kind of row: `limits` of requests, tokens and calls at once, `b
 limits a team is set from above it; what limits a key by whoever may edit limits in the key's team. An edit keeps what was used.
 """
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -17,7 +18,8 @@ from tidegate.control.api.fields import Name, moment, moment_or_none
 from tidegate.control.api.pagination import Listing, Paged
 from tidegate.control.api.problem import FieldError, invalid, invalid_field, not_found
 from tidegate.control.api.table import Nothing, Route
-from tidegate.control.limit_rows import WAS_ROTATED, flaws
+from tidegate.control.limit_rows import WAS_ROTATED, flaws, limits_of
+from tidegate.policy.limits.rules import Standing
 from tidegate.policy.roles import org_scope, team_scope
 from tidegate.records import ApiKey, LimitRule, Team, User
 
@@ -52,8 +54,13 @@ class LimitView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BudgetView(LimitView, frozen=True, kw_only=True):
-    """`amount` in nano-dollars."""
+    """`amount` in nano-dollars, and so are `used`, `held` (what gateways reserve, which is not taken off `left`) and `left` of the window
+    that ends at `resets_at`. They are null where a budget is disabled or has many subjects; one in total never resets."""
 
+    used: int | None
+    held: int | None
+    left: int | None
+    resets_at: datetime | None
     hard: bool
     reserve: str
     alerts: list[int]
@@ -140,7 +147,9 @@ async def list_limits(call: Call, asked: LimitQuery) -> Listing[LimitView]:
 
 async def list_budgets(call: Call, asked: LimitQuery) -> Listing[BudgetView]:
     only = {"scope_kind": asked.scope, "scope_id": asked.scope_id, "measure": _SPEND}
-    return await call.page("budgets", LimitRule, asked, only, _show_budget)
+    page = await call.page("budgets", LimitRule, asked, only, lambda row: row)
+    stands = await _stands(call, page.items)
+    return Listing(items=[_show_budget(row, stands.get(row.id)) for row in page.items], next=page.next)
 
 
 async def create_limit(call: Call, asked: NewLimit) -> LimitView:
@@ -160,7 +169,7 @@ async def create_budget(call: Call, asked: NewBudget) -> BudgetView:
         ceiling_nano=asked.ceiling_nano,
         output_cap=asked.output_cap,
     )
-    return _show_budget(await _add(call, row))
+    return await _told(call, await _add(call, row))
 
 
 async def get_limit(call: Call, _asked: Nothing) -> LimitView:
@@ -168,7 +177,7 @@ async def get_limit(call: Call, _asked: Nothing) -> LimitView:
 
 
 async def get_budget(call: Call, _asked: Nothing) -> BudgetView:
-    return _show_budget(await _loaded(call, spend=True))
+    return await _told(call, await _loaded(call, spend=True))
 
 
 async def edit_limit(call: Call, asked: LimitEdit) -> LimitView:
@@ -176,7 +185,7 @@ async def edit_limit(call: Call, asked: LimitEdit) -> LimitView:
 
 
 async def edit_budget(call: Call, asked: BudgetEdit) -> BudgetView:
-    return _show_budget(await _edited(call, asked, spend=True))
+    return await _told(call, await _edited(call, asked, spend=True))
 
 
 async def delete_limit(call: Call, _asked: Nothing) -> None:
@@ -275,9 +284,21 @@ def _show(row: LimitRule) -> LimitView:
     return LimitView(**_common(row))
 
 
-def _show_budget(row: LimitRule) -> BudgetView:
+async def _told(call: Call, row: LimitRule) -> BudgetView:
+    return _show_budget(row, (await _stands(call, [row])).get(row.id))
+
+
+async def _stands(call: Call, rows: Iterable[LimitRule]) -> dict[str, Standing]:
+    return await call.view.standings(limits_of((call.tenant.org_id, row) for row in rows), call.now / 1_000_000)
+
+
+def _show_budget(row: LimitRule, stands: Standing | None) -> BudgetView:
     return BudgetView(
         **_common(row),
+        used=None if stands is None else stands.used,
+        held=None if stands is None else stands.reserved,
+        left=None if stands is None else max(0, row.amount - stands.used),
+        resets_at=None if stands is None or stands.opens is None else datetime.fromtimestamp(stands.opens, UTC),
         hard=row.hard,
         reserve=row.reserve,
         alerts=row.alerts,
