@@ -61,7 +61,7 @@ class AllOfIt:
                 had = self.granted.get(place, 0)
                 fits = had + want.need <= want.charge.limit.amount
                 self.granted[place] = had + want.need if fits else had
-                figures[place] = Figures(0, self.granted[place], self.granted[place], 0, self.granted[place] - had)
+                figures[place] = Figures(0, self.granted[place], self.granted[place], 0)
                 answers.append(fits)
         return Granted(tuple(answers), figures)
 

@@ -226,6 +226,7 @@ class LeasedCounters:
     def moved(self, windows: Iterable[Moved]) -> None:
         """The ledger has raised these: tells the thresholds that were passed, of all processes only this once."""
         for moved in windows:
+            self._desk.posted(moved)
             charge = self._desk.alerting.get(moved.key)
             if charge is None or self._on_alert is None:
                 continue

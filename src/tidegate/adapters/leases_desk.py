@@ -13,7 +13,7 @@ from tidegate.logs import Log
 from tidegate.policy.limits.leased import Leased, Slice
 from tidegate.policy.limits.rules import SPEND, Charge, Claim, Refusal, Reservation, asked
 from tidegate.ports import Clock
-from tidegate.ports.limits import Want, Windows
+from tidegate.ports.limits import Moved, Want, Windows
 
 LEASE = 30.0
 """Seconds within which what is not needed goes back, and after which a process that is silent does not count."""
@@ -150,6 +150,12 @@ class Desk:
                 row.owes = False
             self._forget()
 
+    def posted(self, moved: Moved) -> None:
+        """The ledger has what this process used."""
+        found = self._leases.get(moved.key)
+        if found is not None and found[1].row.index == moved.start:
+            found[1].row.post(moved.posted)
+
     def _forget(self) -> None:
         """Slices of windows that are over, and those of which nothing is left."""
         for key, (_, cell) in list(self._leases.items()):
@@ -227,13 +233,15 @@ class Desk:
         wants = self._wants(waiting)
         slices = {(lack.charge.key, lack.slice.index): lack for lacks in wants for lack in lacks}
         asks = [[Want(lack.charge, lack.slice.index, lack.slice.end, lack.need) for lack in lacks] for lacks in wants]
-        granted = await windows.grant(asks)
-        for place, figures in granted.figures.items():
-            lack = slices[place]
-            lack.slice.learn(figures)
+        for lack in slices.values():
             cell = self._memory.cell(lack.charge)
             if isinstance(cell, Leased):
                 self._leases[lack.charge.key] = (lack.charge, cell)
+            # Where the store does not answer, it may have granted this all the same.
+            lack.slice.owes = True
+        granted = await windows.grant(asks)
+        for place, figures in granted.figures.items():
+            slices[place].slice.learn(figures)
         for item, yes in zip(waiting, granted.asks, strict=True):
             self._answer(item, granted=yes)
 

@@ -59,12 +59,14 @@ class Granted(msgspec.Struct, frozen=True):
 
 
 class Moved(msgspec.Struct, frozen=True):
-    """A window of a limit before and after its usage was posted; `start` in Unix seconds."""
+    """A window of a limit before and after its usage was posted; `start` in Unix seconds. `posted` is all that this process has posted
+    there."""
 
     key: str
     start: int
     before: int
     after: int
+    posted: int
 
 
 class PassedThreshold(msgspec.Struct, frozen=True):

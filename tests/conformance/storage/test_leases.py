@@ -231,6 +231,35 @@ async def test_what_could_not_be_given_back_is_given_back_later(
         assert (await other.stands())[0] == 150
 
 
+async def test_what_was_granted_and_nobody_heard_of_goes_back(
+    database: Database, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with process(database, "a", clock) as one, process(database, "b", clock) as other:
+        grant = one.windows.grant
+
+        async def unheard(asks: Sequence[Sequence[Want]]) -> Granted:
+            await grant(asks)
+            return await away(asks)
+
+        monkeypatch.setattr(one.windows, "grant", unheard)
+        with pytest.raises(BudgetsAway):
+            await one.reserve(nano=100)
+        monkeypatch.undo()
+        await one.settle(await one.reserve(nano=100), nano=60)
+        clock.at += 31
+        await one.counters.tend()
+        assert await other.stands() == (60, 0)
+
+
+async def test_a_row_that_no_reservation_stands_for_is_of_the_budget_too(database: Database, clock: FixedClock) -> None:
+    async with process(database, "a", clock) as one:
+        await one.settle(await one.reserve(nano=100), nano=100)
+        await one.post("of a batch", 600_000_000)
+        assert isinstance(await one.reserve(nano=500_000_000), Refusal)
+        clock.at += 1
+        assert isinstance(await one.reserve(nano=399_999_900), Reservation)
+
+
 async def test_a_lease_ends_with_its_window(database: Database, clock: FixedClock) -> None:
     async with process(database, "a", clock) as one:
         held = await one.reserve(nano=DOLLAR)

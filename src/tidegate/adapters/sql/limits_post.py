@@ -67,7 +67,7 @@ class Raised(msgspec.Struct, frozen=True):
         return self.window.held - before + max(0, self.granted - self.posted)
 
     def moved(self) -> Moved:
-        return Moved(self.window.key, self.window.starts_at // _SECOND, self.window.used, self.used)
+        return Moved(self.window.key, self.window.starts_at // _SECOND, self.window.used, self.used, self.posted)
 
 
 _COLUMNS = tuple(limit_window.c[name] for name in Window.__struct_fields__)

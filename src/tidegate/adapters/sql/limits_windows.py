@@ -48,7 +48,6 @@ class Window(msgspec.Struct):
     held: int
     granted: int = 0
     posted: int = 0
-    new: int = 0
 
     @property
     def own(self) -> int:
@@ -58,7 +57,6 @@ class Window(msgspec.Struct):
     def grant(self, amount: int) -> None:
         before = self.own
         self.granted += amount
-        self.new += amount
         self.held += self.own - before
 
     def room(self, limit: int, need: int) -> bool:
@@ -66,7 +64,7 @@ class Window(msgspec.Struct):
         return self.used + self.held - self.own + max(0, self.granted + need - self.posted) <= limit
 
     def figures(self) -> Figures:
-        return Figures(self.used, self.held, self.granted, self.posted, self.new)
+        return Figures(self.used, self.held, self.granted, self.posted)
 
 
 class SqlWindows:

@@ -16,22 +16,21 @@ _WAITED = 60_000_000
 
 class Figures(msgspec.Struct, frozen=True, gc=False):
     """How a window stands in the store: `used` is everybody's, `held` what is granted and not used, of all processes; `granted` is what
-    this process ever got there, `new` of it just now, and `posted` what it used of that, as far as the store knows."""
+    this process ever got there, and `posted` what it used, as far as the store knows."""
 
     used: int
     held: int
     granted: int
     posted: int
-    new: int = 0
 
 
 class Slice(Row):
     """What this process has of one window. `used` and `reserved` are its own; `others` is what others used, and `elsewhere` what they
-    hold, when the store was last asked. `owes`: some of what was granted is given back here, and the store has not heard of it yet.
+    hold, when the store was last asked. `owes`: the store may have granted more than is known here, or has not heard of what is given back.
     `touched` is when it was last needed, -1 where that is not known yet. `refused` remembers the store's last no: how much more was wanted,
     of what limit, and until when (monotonic, like `touched`) that answer is good."""
 
-    __slots__ = ("elsewhere", "end", "granted", "known", "others", "owes", "refused", "touched")
+    __slots__ = ("elsewhere", "end", "granted", "known", "others", "owes", "posted", "refused", "touched")
 
     def __init__(self, index: int, end: float) -> None:
         super().__init__(index)
@@ -39,21 +38,31 @@ class Slice(Row):
         self.granted = 0
         self.others = 0
         self.elsewhere = 0
+        self.posted = 0
         self.known = False
         self.owes = False
         self.touched = -1
         self.refused: tuple[int, int, int] = (0, 0, 0)
 
     def learn(self, figures: Figures) -> None:
-        """What the store says. A counter that was forgotten and comes again takes all that it ever got as used, for the rest was given
-        back before."""
-        if not self.known and not self.granted:
-            self.used = max(self.used, figures.granted - figures.new, figures.posted)
+        """What the store says."""
+        self.post(figures.posted)
         self.known = True
         self.owes = False
         self.granted = figures.granted
         self.others = figures.used - figures.posted
         self.elsewhere = figures.held - max(0, figures.granted - figures.posted)
+
+    def post(self, posted: int) -> None:
+        """So much is in the ledger as used by this process. It is more than is known here where the counter was forgotten meanwhile, or
+        a row came without a reservation, as those of a batch do which a provider began before there was a limit."""
+        self.posted = max(self.posted, posted)
+        self.used = max(self.used, self.posted)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether nothing is granted but what the store knows to be used."""
+        return not self.granted or (not self.free and self.used <= self.posted)
 
     @property
     def free(self) -> int:
@@ -79,7 +88,7 @@ class Leased:
         """That of the window of now. A wall clock that goes back does not open an older one again."""
         if wall >= self._end:
             found = window(self._per, wall, limit.zone)
-            if self.row.granted:
+            if self.row.granted or self.row.owes:
                 self.past.append(self.row)
             self._end = found.end
             self.row = Slice(found.start, found.end)
@@ -128,12 +137,12 @@ class Leased:
         return row.others + row.used, row.elsewhere + row.reserved
 
     def idle(self, limit: Limit, now: int, wall: float) -> bool:
-        """Whether it can be forgotten: the store knows the rest, and no call waits for what it asked. A new one is needed by whoever has
-        just made it."""
+        """Whether it can be forgotten: the store knows all that was used, and no call waits for what it asked. A new one is needed by
+        whoever has just made it."""
         if self.row.touched < 0:
             self.row.touched = now
         row = self.row
-        return now - row.touched > _WAITED and not self.past and not row.reserved and not row.owes and (not row.granted or not row.free)
+        return now - row.touched > _WAITED and not self.past and not row.reserved and not row.owes and row.is_told
 
     def fork(self) -> "Leased":
         return Leased(self._per, self._opened)
