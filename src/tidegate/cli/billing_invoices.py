@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Annotated, TypeVar
 
 import msgspec
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.ledger import LedgerStore
@@ -18,6 +19,9 @@ from tidegate.ports.control import ControlStore
 from tidegate.records import DEFAULT_ORG, Customer, Invoice, Tenant
 
 app = App(name="invoices")
+T = TypeVar("T")
+
+Apply = Annotated[bool, Parameter(negative=(), help="Book the difference; without it, it is only shown.")]
 
 
 @app.command(name="list")
@@ -129,10 +133,43 @@ def finalise(id: str, /, *, org: Org = DEFAULT_ORG, json: AsJson = False, home: 
     return _shown(_attempt(home, work, org), json=json)
 
 
-def _attempt(home: Path | None, work: Callable[[ControlStore, Ledger], Awaitable[Invoice]], org: str) -> Invoice | None:
+@app.command
+def correct(id: str, /, *, apply: Apply = False, org: Org = DEFAULT_ORG, home: Home = None) -> int:
+    """Show what a final invoice's month costs more or less by now, after a price was put right or usage came late.
+
+    With `--apply` the difference goes onto the customer's next invoice. Doing it again changes nothing.
+
+    Parameters
+    ----------
+    id:
+        The invoice's id.
+    """
+    tenant = Tenant(org)
+
+    async def work(store: ControlStore, ledger: Ledger) -> int:
+        who = actor()
+        async with store.change(tenant, who) as change:
+            row = _there(id, await change.get(Invoice, id))
+            customer = await change.get(Customer, row.customer_id)
+            if customer is None:
+                raise NotThere(f"the customer of `{id}` is not there")
+            found = await billing.correction(ledger, change, tenant, customer, row)
+            if apply:
+                await billing.correct(change, row, found, now=now(), by=f"{who.kind}/{who.id}")
+        return found[1]
+
+    nano = _attempt(home, work, org)
+    if nano is None:
+        return 1
+    say(dollars(nano))
+    complain("It is on the customer's next invoice." if apply else "Nothing is booked yet: --apply does it.")
+    return 0
+
+
+def _attempt(home: Path | None, work: Callable[[ControlStore, Ledger], Awaitable[T]], org: str) -> T | None:
     """As `directory.attempt`, with the ledger."""
 
-    async def run(database: Database) -> Invoice:
+    async def run(database: Database) -> T:
         ledger = LedgerStore(database)
         try:
             return await work(control_store(database), ledger)

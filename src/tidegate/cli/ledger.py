@@ -150,7 +150,7 @@ def _print(changes: list[Change], *, json: bool, apply: bool) -> None:
     head = ("ORGANISATION", "MODEL", "ATTEMPTS", "WITHOUT PRICE", "WAS $", "IS $", "DIFFERENCE $")
     table([head, *(_row(change) for change in changes)])
     if apply:
-        complain("Booked. Invoices that are final do not change: an adjustment puts them right.")
+        complain("Booked. Invoices that are final do not change: `tidegate invoices correct` puts the difference onto the next one.")
     else:
         complain("Nothing is booked yet: --apply does it.")
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
-from tidegate.policy.billing import Bill, Part, Rate, Terms, Used, bill
+from tidegate.policy.billing import OF_THE_MONTH, Bill, Part, Rate, Terms, Used, bill
 from tidegate.ports import Ledger
 from tidegate.ports.billing import begin_of, whose
 from tidegate.ports.control import Change, Listed, View
@@ -132,6 +132,36 @@ async def finalise(change: Change, invoice: Invoice, computed: Computed, *, now:
         )
         await change.add(carried)
     return await change.replace(final, "invoice.finalise")
+
+
+async def correction(ledger: Ledger, view: View, tenant: Tenant, customer: Customer, invoice: Invoice) -> tuple[str, int]:
+    """(id, nano-dollars) of the adjustment that puts a final invoice right: what its month costs by now, less what it said and what such
+    adjustments, whose ids begin with the invoice's, have changed since. Raises `Conflict` where that is nothing."""
+    if invoice.state != "final":
+        raise Conflict("a draft needs no correction: work it out again")
+    found = await compute(ledger, view, tenant, customer, invoice.period)
+    begin = f"adj_{invoice.id.removeprefix('inv_')}_"
+    before = [row for row in await everything(view, Adjustment, {"customer_id": customer.id}) if row.id.startswith(begin)]
+    said = sum(int(str(line["nano"])) for line in invoice.lines if line["kind"] in OF_THE_MONTH)
+    nano = sum(line.nano for line in found.bill.lines if line.kind in OF_THE_MONTH) - said - sum(row.amount_nano for row in before)
+    if not nano:
+        raise Conflict("the month still costs what the invoice and its corrections say")
+    return f"{begin}{len(before) + 1}", nano
+
+
+async def correct(change: Change, invoice: Invoice, found: tuple[str, int], *, now: int, by: str) -> Adjustment:
+    """Puts a `correction` onto the customer's next invoice."""
+    row = Adjustment(
+        id=found[0],
+        customer_id=invoice.customer_id,
+        amount_nano=found[1],
+        reason=f"correction of invoice {invoice.number} ({invoice.period})",
+        created_by=by,
+        created_at=now,
+        updated_at=now,
+    )
+    await change.add(row)
+    return row
 
 
 async def everything(view: View, kind: type[Listed], only: dict[str, str | tuple[str, ...]]) -> Sequence[Listed]:

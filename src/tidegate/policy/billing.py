@@ -10,6 +10,8 @@ import msgspec
 
 _WHOLE = 10_000
 """Basis points in one."""
+OF_THE_MONTH = frozenset(("fee", "usage", "included"))
+"""Kinds of lines that the month itself makes; others are what was put onto the invoice."""
 _MILLION = 1_000_000
 _THOUSAND = 1_000
 _TOKENS = ("input", "cache_read", "cache_write", "cache_write_1h", "output")

@@ -278,6 +278,16 @@ def of_new_invoice(path: str) -> Maker:
     return make
 
 
+async def of_wrong_invoice(api: World) -> Sample:
+    """A final one that says a fee which nothing explains."""
+    customer = await customer_of(api)
+    lines: list[Any] = [{"kind": "fee", "text": "", "quantity": 1, "unit_nano": 5, "per": 1, "nano": 5}]
+    row = Invoice(id=api.name("inv_"), customer_id=customer.id, period="2026-06", period_from=1, period_until=2, state="final", lines=lines)
+    async with api.store.change(Tenant("a"), ACTOR) as change:
+        await change.add(row)
+    return Sample(f"{ORG}/invoices/{row.id}/correct")
+
+
 async def first_page(api: World) -> Sample:
     asked = await api.ask("POST", f"{ORG}/personal-data", api.operator, {"kind": "end_user", "id": "alice"})
     return Sample(f"{ORG}/personal-data?cursor={asked.json['next']}")
@@ -310,6 +320,7 @@ BILLING: dict[str, Maker] = {
     "create_adjustment": of_new_customer(f"{ORG}/adjustments", body=NO_CUSTOMER | {"amount_nano": -5, "reason": "sorry"}),
     "list_invoices": fixed(f"{ORG}/invoices"),
     "create_invoice": of_new_customer(f"{ORG}/invoices", body=NO_CUSTOMER | {"period": "2026-06"}),
+    "correct_invoice": of_wrong_invoice,
     "delete_invoice": of_new_invoice(ORG + "/invoices/{}"),
     "get_invoice": of_new_invoice(ORG + "/invoices/{}"),
     "recompute_invoice": of_new_invoice(ORG + "/invoices/{}/recompute"),

@@ -137,6 +137,32 @@ async def test_a_draft_can_be_dropped_and_a_final_invoice_not(each: World) -> No
     assert (dropped["subject_id"], dropped["before"]["period"]) == (drafted[1]["id"], "2026-07")
 
 
+async def test_a_price_that_is_corrected_after_the_invoice_is_on_the_next_one(each: World) -> None:
+    api, token = each, await each.admin("a", "billing")
+    customer = await customer_with_usage(api, token, price_nano=20 * DOLLAR, included_nano=DOLLAR, markup_bp=1250)
+    await made(api, token, "/orgs/a/adjustments", customer_id=customer["id"], amount_nano=-7, reason="sorry")
+
+    async def final(period: str) -> dict[str, Any]:
+        draft = await made(api, token, "/orgs/a/invoices", customer_id=customer["id"], period=period)
+        return (await api.ask("POST", f"/orgs/a/invoices/{draft['id']}/finalise", token, {})).json
+
+    june = await final("2026-06")
+    path = f"/orgs/a/invoices/{june['id']}/correct"
+    assert (await api.ask("POST", path, token, {})).status == 409
+    fields = {"at": JUNE, "org": "a", "team": "x", "usage": {"priced": 0}}
+    await LedgerStore(api.database).post([usage_event(0, entry="correction:1", cost_nano=100_000_001, **fields)])
+    booked = await made(api, token, path)
+    assert (booked["amount_nano"], booked["reason"]) == (112_500_002, "correction of invoice 1 (2026-06)")
+    assert (await api.ask("POST", path, token, {})).status == 409
+    await LedgerStore(api.database).post([usage_event(0, entry="correction:2", cost_nano=-3_100_000_001, **fields)])
+    back = await made(api, token, path)
+    july = await final("2026-07")
+    assert [(line["kind"], line["nano"]) for line in july["lines"][1:]] == [("charge", 112_500_002), ("credit", back["amount_nano"])]
+    assert june["total_nano"] + july["total_nano"] == 2 * 20 * DOLLAR - 7
+    assert (await api.ask("POST", path, token, {})).status == 409
+    assert (await api.ask("GET", f"/orgs/a/invoices/{june['id']}", token)).json == june
+
+
 async def test_organisations_are_the_operators_customers(api: World) -> None:
     await LedgerStore(api.database).post(
         [usage_event(1, at=JUNE, org="a", cost_nano=DOLLAR), usage_event(2, at=JUNE, org="b", cost_nano=7)]

@@ -206,6 +206,18 @@ async def test_events_may_come_in_any_order_and_twice(api: World, seed: int) -> 
         assert (payment["status"], payment["due_nano"], payment["paid_nano"]) == ("paid", 5 * 10**9, 5 * 10**9)
 
 
+async def test_figures_that_no_invoice_has_harm_nothing(each: World) -> None:
+    async with played(each) as on:
+        token, customer = await customer_of(each)
+        await on.drained()
+        (cus,) = on.fake.customers
+        far = {"period_start": 1 << 39, "period_end": -1, "amount_due": (1 << 40) - 1, "amount_paid": 10**30, "number": "\x00"}
+        assert await told(each, *signed(event(customer, cus, 1 << 39, "open", **far), int(each.clock.seconds))) == 204
+        assert await told(each, *signed(event(customer, cus, 1, "open", **far), int(each.clock.seconds))) == 204
+        (payment,) = (await each.ask("GET", "/orgs/a/payments", token)).json["items"]
+        assert (payment["due_nano"], payment["paid_nano"], payment["number"]) == (0, 0, "")
+
+
 async def test_what_is_not_signed_or_about_nobody_changes_nothing(api: World) -> None:
     async with played(api) as on:
         _, customer = await customer_of(api)
@@ -221,6 +233,9 @@ async def test_what_is_not_signed_or_about_nobody_changes_nothing(api: World) ->
             event(customer, "cus_of_somebody_else", 1, "paid"),
             {**paid, "data": {"object": {"object": "charge"}}},
             {"data": 5},
+            event("cust_\x00", cus, 1, "paid"),
+            event(customer, "cus_\x00", 1, "paid"),
+            event(customer, "c" * 100_000, 1, "paid"),
         ):
             assert await told(api, *signed(other, now)) == 204
         async with api.store.view(A) as view:

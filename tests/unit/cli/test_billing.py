@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL
 from tests.support.databases import opened, sqlite_url
 from tests.support.usage import usage_event
 
@@ -87,6 +88,33 @@ def test_credits_charges_and_a_draft_that_is_dropped(home: Path, capsys: Capture
     asked("invoices", "finalise", final)
     assert "changes no more" in asked("invoices", "delete", final, code=1)
     assert [line.split()[:4] for line in asked("adjustments", "list").splitlines()[1:2]] == [[credit, customer, "-0.50", final]]
+
+
+def test_what_a_final_invoice_says_too_little_goes_onto_the_next_one(home: Path, capsys: Capture) -> None:
+    def asked(*arguments: str, code: int = 0) -> str:
+        assert main(list(arguments)) == code
+        captured = capsys.readouterr()
+        return captured.err if code else captured.out.strip()
+
+    plan = asked("plans", "create", "Pro", "--markup", "10")
+    customer = asked("customers", "create", "Somebody", "--kind", "end_user", "--subject", "u1")
+    asked("customers", "subscribe", customer, plan, "--starts", "2026-06-01")
+    invoice = json.loads(asked("invoices", "create", customer, "2026-06", "--json"))["id"]
+    assert "work it out again" in asked("invoices", "correct", invoice, code=1)
+    asked("invoices", "finalise", invoice)
+    assert "still costs" in asked("invoices", "correct", invoice, code=1)
+
+    async def late() -> None:
+        database = opened(URL.create("sqlite", database=str(home / "tidegate.db")))
+        ledger = LedgerStore(database)
+        await ledger.post([usage_event(2, at=JUNE, end_user="u1", cost_nano=1)])
+        await ledger.aclose()
+        await database.aclose()
+
+    asyncio.run(late())
+    assert [asked("invoices", "correct", invoice, *more) for more in ((), ("--apply",))] == ["0.000000002", "0.000000002"]
+    assert "still costs" in asked("invoices", "correct", invoice, code=1)
+    assert "correction of invoice 1 (2026-06)" in asked("adjustments", "list")
 
 
 def test_what_is_not_there_is_said(home: Path, capsys: Capture) -> None:

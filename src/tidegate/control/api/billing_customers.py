@@ -193,7 +193,7 @@ async def end_subscription(call: Call, asked: SubscriptionEdit) -> SubscriptionV
 
 
 async def list_adjustments(call: Call, asked: OfCustomer) -> Listing[AdjustmentView]:
-    return await call.page("adjustments", Adjustment, asked, {"customer_id": asked.customer_id}, _show_adjustment)
+    return await call.page("adjustments", Adjustment, asked, {"customer_id": asked.customer_id}, show_adjustment)
 
 
 async def create_adjustment(call: Call, asked: NewAdjustment) -> AdjustmentView:
@@ -211,7 +211,7 @@ async def create_adjustment(call: Call, asked: NewAdjustment) -> AdjustmentView:
         updated_at=call.now,
     )
     await call.change.add(row)
-    return _show_adjustment(row)
+    return show_adjustment(row)
 
 
 async def _tell(call: Call, topic: str, message: JsonObject) -> None:
@@ -262,7 +262,7 @@ def _show_subscription(row: Subscription) -> SubscriptionView:
     )
 
 
-def _show_adjustment(row: Adjustment) -> AdjustmentView:
+def show_adjustment(row: Adjustment) -> AdjustmentView:
     return AdjustmentView(
         id=row.id,
         customer_id=row.customer_id,

@@ -9,6 +9,7 @@ import msgspec
 
 from tidegate.control import billing, forms
 from tidegate.control.api import where
+from tidegate.control.api.billing_customers import AdjustmentView, show_adjustment
 from tidegate.control.api.call import Call
 from tidegate.control.api.fields import Id, moment, moment_or_none
 from tidegate.control.api.pagination import Listing, Paged
@@ -119,6 +120,13 @@ async def finalise_invoice(call: Call, _asked: Nothing) -> InvoiceView:
     return _show(await billing.finalise(call.change, row, computed, now=call.now, new_id=call.new_id("adj"), by=call.actor_name))
 
 
+async def correct_invoice(call: Call, _asked: Nothing) -> AdjustmentView:
+    row = await call.load(Invoice, call.params["invoice"])
+    customer = await call.load(Customer, row.customer_id)
+    found = await billing.correction(_ledger(call), call.view, call.tenant, customer, row)
+    return show_adjustment(await billing.correct(call.change, row, found, now=call.now, by=call.actor_name))
+
+
 async def delete_invoice(call: Call, _asked: Nothing) -> None:
     await call.change.remove(await call.load(Invoice, call.params["invoice"]))
 
@@ -135,13 +143,16 @@ async def _again(call: Call) -> tuple[Invoice, Computed]:
 
 
 async def _computed(call: Call, customer: Customer, period: str) -> Computed:
-    ledger: Ledger | None = call.services.ledger
-    if ledger is None:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "no-ledger", "This gateway keeps no ledger that can be asked.")
     try:
-        return await billing.compute(ledger, call.view, call.tenant, customer, period)
+        return await billing.compute(_ledger(call), call.view, call.tenant, customer, period)
     except NoPeriod as error:
         raise invalid_field("period", str(error)) from None
+
+
+def _ledger(call: Call) -> Ledger:
+    if call.services.ledger is None:
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "no-ledger", "This gateway keeps no ledger that can be asked.")
+    return call.services.ledger
 
 
 def invoice_csv(_asked: Nothing, invoice: InvoiceView) -> str:
@@ -265,6 +276,17 @@ ROUTES = (
         answer=InvoiceView,
         handler=finalise_invoice,
         summary="Work a draft out for the last time and give it its number.",
+    ),
+    Route(
+        method="POST",
+        path="/orgs/{org}/invoices/{invoice}/correct",
+        name="correct_invoice",
+        permission="invoices:create",
+        where=where.billing,
+        answer=AdjustmentView,
+        status=HTTPStatus.CREATED,
+        handler=correct_invoice,
+        summary="Put what a final invoice's month costs more or less by now onto the next invoice.",
     ),
     Route(
         method="GET",

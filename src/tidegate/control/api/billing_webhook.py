@@ -19,6 +19,10 @@ PATH = "/api/v1/billing/stripe/events"
 MOST = 1 << 20
 _CENT = 10_000_000
 _MICROS = 1_000_000
+_MOST_CENTS = ((1 << 63) - 1) // _CENT
+_LAST = 7_258_118_400
+"""The year 2200, as for every other time."""
+_LONGEST = 255
 _RANKS = {"draft": 0, "open": 1, "uncollectible": 2, "void": 3, "paid": 4}
 _ACTOR = Actor(kind="system", id="stripe")
 
@@ -60,19 +64,19 @@ def _invoice(body: bytes) -> tuple[Tenant, str, str, Payment] | None:
     told = _inside(invoice, "parent", "subscription_details", "metadata") or _inside(invoice, "subscription_details", "metadata")
     org, customer_id = _inside(told, "tidegate_org"), _inside(told, "tidegate_customer")
     customer, id, status = (_inside(invoice, name) for name in ("customer", "id", "status"))
-    if not all(isinstance(value, str) and value for value in (org, customer_id, customer, id, status)):
+    if not all(_is_word(value) for value in (org, customer_id, customer, id, status)):
         return None
     made = Payment(
         id=str(id),
         customer_id=str(customer_id),
         status=str(status),
-        number=str(_inside(invoice, "number") or ""),
-        currency=str(_inside(invoice, "currency") or "usd"),
-        due_nano=_whole(invoice, "amount_due") * _CENT,
-        paid_nano=_whole(invoice, "amount_paid") * _CENT,
-        period_from=_whole(invoice, "period_start") * _MICROS,
-        period_until=_whole(invoice, "period_end") * _MICROS,
-        event_at=_whole(event, "created") * _MICROS,
+        number=_word(invoice, "number", ""),
+        currency=_word(invoice, "currency", "usd"),
+        due_nano=_whole(invoice, "amount_due", _MOST_CENTS) * _CENT,
+        paid_nano=_whole(invoice, "amount_paid", _MOST_CENTS) * _CENT,
+        period_from=_whole(invoice, "period_start", _LAST) * _MICROS,
+        period_until=_whole(invoice, "period_end", _LAST) * _MICROS,
+        event_at=_whole(event, "created", _LAST) * _MICROS,
         rank=_RANKS.get(str(status), 0),
     )
     return Tenant(str(org)), str(customer_id), str(customer), made
@@ -102,6 +106,16 @@ def _inside(value: Any, *path: str) -> Any:
     return value
 
 
-def _whole(value: Any, name: str) -> int:
+def _is_word(value: Any) -> bool:
+    """Whether a database takes it as a text."""
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST and value.isprintable()
+
+
+def _word(value: Any, name: str, otherwise: str) -> str:
     found = _inside(value, name)
-    return found if type(found) is int and 0 <= found < 1 << 40 else 0
+    return found if _is_word(found) else otherwise
+
+
+def _whole(value: Any, name: str, most: int) -> int:
+    found = _inside(value, name)
+    return found if type(found) is int and 0 <= found <= most else 0
