@@ -9,15 +9,14 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from tidegate.adapters.counters_groups import TELLS_TOKENS, Group, Groups, Line
 from tidegate.adapters.counters_subjects import Subjects
-from tidegate.policy.limits.cells import Cell, Row, alert_level, new_cell
+from tidegate.policy.limits.cells import Cell, Row, new_cell
 from tidegate.policy.limits.refuse import refusal
 from tidegate.policy.limits.rules import (
     CONCURRENT,
-    REQUESTS,
     SPEND,
     TOKENS,
-    TRIES,
     Actual,
     Alert,
     Charge,
@@ -38,7 +37,9 @@ only the net under a call that was lost; it is longer than the longest stream.""
 _LATE = 4096
 """How many expired reservations are remembered, for the true figure that may still come."""
 
-_Hold = tuple[Cell, Row, Charge, int]
+_NO_LIMIT = 1 << 62
+_Hold = tuple[Line, Row, int]
+"""Where how much was taken."""
 _Id = tuple[str, int]
 
 
@@ -47,6 +48,7 @@ class _Open(msgspec.Struct, gc=False):
 
     claim: Claim
     reservation: Reservation
+    group: Group
     holds: list[_Hold]
     until: int
 
@@ -67,6 +69,7 @@ class MemoryCounters:
     ) -> None:
         self._clock = clock
         self._subjects = Subjects(subjects, cells)
+        self._groups = Groups(self._subjects)
         self._lease = int(lease * 1_000_000)
         self._on_alert = on_alert
         self._on_expired = on_expired
@@ -82,44 +85,43 @@ class MemoryCounters:
         now, wall = self._now(), self._clock.now()
         if self._open:
             self._reap(now)
-        known = self._open.get((claim.request_id, claim.attempt))
+        key = (claim.request_id, claim.attempt)
+        known = self._open.get(key)
         if known is not None:
             return known.reservation
+        group = self._groups.group(claim.charges, now, wall)
+        group.running += 1
         amounts = claim.amounts
         holds: list[_Hold] = []
         observed: tuple[Charge, ...] = ()
-        requests = tokens = 1 << 62
-        tightest: list[_Hold | None] = [None, None]
-        for charge in claim.charges:
-            limit = charge.limit
-            measure = charge.measure
+        requests = tokens = _NO_LIMIT
+        of_requests: Line | None = None
+        of_tokens: Line | None = None
+        for line in group.lines:
+            cell, limit, charge, measure, can_refuse, tells = line
             amount = amounts[measure]
             if measure == TOKENS and amount > limit.amount:
                 amount = asked(claim, charge)
-            cell = self._subjects.cell(charge, now, wall)
-            left = cell.take(limit, amount, now, wall, force=not (amount and charge.enforced))
+            left = cell.take(limit, amount, now, wall, not (amount and can_refuse))
             if left < 0 and amount:
-                if charge.enforced:
-                    self._undo(holds, now)
+                if can_refuse:
+                    self._undo(group, holds, now)
                     return self._refusal(claim, now, wall)
                 observed += (charge,)
-            cell.held += 1
-            hold = (cell, cell.row, charge, amount)
-            holds.append(hold)
-            if charge.shown:
-                if measure == TOKENS:
-                    if left < tokens:
-                        tokens, tightest[1] = left, hold
-                elif measure in (REQUESTS, TRIES) and left < requests:
-                    requests, tightest[0] = left, hold
+            holds.append((line, cell.row, amount))
+            if tells == TELLS_TOKENS:
+                if left < tokens:
+                    tokens, of_tokens = left, line
+            elif tells and left < requests:
+                requests, of_requests = left, line
         reservation = Reservation(
             claim.request_id,
             claim.attempt,
-            _left(tightest[0], requests, now, wall),
-            _left(tightest[1], tokens, now, wall),
+            None if of_requests is None else _left(of_requests, requests, now, wall),
+            None if of_tokens is None else _left(of_tokens, tokens, now, wall),
             observed,
         )
-        self._open[claim.request_id, claim.attempt] = _Open(claim, reservation, holds, now + self._lease)
+        self._open[key] = _Open(claim, reservation, group, holds, now + self._lease)
         return reservation
 
     def settle(self, request_id: str, attempt: int, actual: Actual) -> None:
@@ -128,18 +130,18 @@ class MemoryCounters:
         found = self._open.pop(key, None)
         if found is not None:
             self._book(found, actual, self._now())
-            _let_go(found.holds)
+            found.group.ended()
             return
         late = self._late.pop(key, None)
         if late is not None:
             self._correct(*late, actual, self._now())
-            _let_go(late[0].holds)
+            late[0].group.ended()
 
     def void(self, request_id: str, attempt: int) -> None:
         """Nothing was sent: everything is given back, the request too."""
         found = self._open.pop((request_id, attempt), None)
         if found is not None:
-            self._undo(found.holds, self._now())
+            self._undo(found.group, found.holds, self._now())
 
     def renew(self, request_id: str, attempt: int) -> None:
         """The attempt still runs: its lease begins anew."""
@@ -182,30 +184,30 @@ class MemoryCounters:
     def _refusal(self, claim: Claim, now: int, wall: float) -> Refusal:
         return refusal(claim, [self._subjects.cell(charge, now, wall) for charge in claim.charges], now, wall)
 
-    def _undo(self, holds: list[_Hold], now: int) -> None:
-        for cell, row, charge, amount in holds:
-            cell.settle(row, charge.limit, amount, 0, now)
-        _let_go(holds)
+    def _undo(self, group: Group, holds: list[_Hold], now: int) -> None:
+        for (cell, limit, *_), row, amount in holds:
+            cell.settle(row, limit, amount, 0, now)
+        group.ended()
 
     def _book(self, found: _Open, actual: Actual, now: int) -> None:
-        tokens, nano = actual.tokens, actual.nano
-        for cell, row, charge, amount in found.holds:
-            measure = charge.measure
+        for (cell, limit, charge, measure, _, _), row, amount in found.holds:
             if measure == TOKENS:
-                cell.settle(row, charge.limit, amount, tokens, now)
+                cell.settle(row, limit, amount, actual.tokens, now)
             elif measure == SPEND:
-                cell.settle(row, charge.limit, amount, nano, now)
-                if charge.limit.alerts:
+                cell.settle(row, limit, amount, actual.nano, now)
+                if limit.alerts:
                     self._alert(charge, row)
-            else:
-                cell.settle(row, charge.limit, amount, 0 if measure == CONCURRENT else amount, now)
+            elif measure == CONCURRENT:
+                cell.settle(row, limit, amount, 0, now)
+            elif not cell.takes_for_good:
+                cell.settle(row, limit, amount, amount, now)
 
     def _correct(self, found: _Open, charged: Actual, actual: Actual, now: int) -> None:
-        for cell, row, charge, _ in found.holds:
-            if charge.measure == TOKENS:
-                cell.settle(row, charge.limit, 0, actual.tokens - charged.tokens, now)
-            elif charge.measure == SPEND:
-                cell.settle(row, charge.limit, 0, actual.nano - charged.nano, now)
+        for (cell, limit, _, measure, _, _), row, _ in found.holds:
+            if measure == TOKENS:
+                cell.settle(row, limit, 0, actual.tokens - charged.tokens, now)
+            elif measure == SPEND:
+                cell.settle(row, limit, 0, actual.nano - charged.nano, now)
 
     def _reap(self, now: int) -> None:
         """Reservations stand in the order in which their leases end."""
@@ -219,26 +221,19 @@ class MemoryCounters:
             self._late[key] = (first, charged)
             if len(self._late) > _LATE:
                 _, (forgotten, _) = self._late.popitem(last=False)
-                _let_go(forgotten.holds)
+                forgotten.group.ended()
             if self._on_expired is not None:
                 self._on_expired(first.claim, charged)
 
     def _alert(self, charge: Charge, row: Row) -> None:
-        level = alert_level(charge.limit, row.used)
-        while row.alerted < level:
-            percent = charge.limit.alerts[row.alerted]
+        limit = charge.limit
+        alerts = limit.alerts
+        while row.alerted < len(alerts) and row.used * 100 >= alerts[row.alerted] * limit.amount:
+            percent = alerts[row.alerted]
             row.alerted += 1
             if self._on_alert is not None:
                 self._on_alert(Alert(charge, percent, row.used, row.index, self._clock.now()))
 
 
-def _let_go(holds: list[_Hold]) -> None:
-    for cell, _, _, _ in holds:
-        cell.held -= 1
-
-
-def _left(hold: _Hold | None, left: int, now: int, wall: float) -> Left | None:
-    if hold is None:
-        return None
-    cell, _, charge, _ = hold
-    return Left(charge, left, cell.reset(charge.limit, now, wall))
+def _left(line: Line, left: int, now: int, wall: float) -> Left:
+    return Left(line[2], left, line[0].reset(line[1], now, wall))

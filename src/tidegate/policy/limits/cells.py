@@ -7,7 +7,7 @@ counts from the next call on.
 """
 
 from collections import deque
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from tidegate.policy.limits.rules import Limit
 from tidegate.policy.limits.windows import WindowPer, window
@@ -51,15 +51,16 @@ class Counted(Protocol):
 
 
 class Cell(Counted, Protocol):
-    """One counter. `row` is where the last `take` was booked; `held` counts the reservations that may still change it, for whoever
-    keeps the counter."""
+    """One counter. `row` is where the last `take` was booked; `held` counts who may still change it, for whoever keeps the counter.
+    `takes_for_good` says that what was taken is used: when a call ends as was reserved there is nothing to settle."""
 
     held: int
+    takes_for_good: ClassVar[bool]
 
     @property
     def row(self) -> Row: ...
 
-    def take(self, limit: Limit, amount: int, now: int, wall: float, *, force: bool) -> int:
+    def take(self, limit: Limit, amount: int, now: int, wall: float, force: bool) -> int:
         """Books `amount` as reserved and returns what is left then; where that is negative there is no room, and nothing is booked unless
         `force`."""
         ...
@@ -86,6 +87,7 @@ class Bucket:
     period, so that no division rounds."""
 
     __slots__ = ("_at", "_level", "_period", "held", "row")
+    takes_for_good: ClassVar[bool] = True
 
     def __init__(self, period: int, level: int = 0, at: int = 0) -> None:
         self._period = period
@@ -101,7 +103,7 @@ class Bucket:
             self._at = now
         return self._level
 
-    def take(self, limit: Limit, amount: int, now: int, wall: float, *, force: bool) -> int:
+    def take(self, limit: Limit, amount: int, now: int, wall: float, force: bool) -> int:
         level = self._leak(limit, now) + amount * self._period
         room = limit.amount * self._period - level
         if room >= 0 or force:
@@ -146,6 +148,7 @@ class Sliding:
     """What was taken in the last period, by pieces of time. A piece counts until all of it is older than the period."""
 
     __slots__ = ("_period", "_piece", "_rows", "_total", "held", "row")
+    takes_for_good: ClassVar[bool] = False
 
     def __init__(self, period: int) -> None:
         self._period = period
@@ -171,29 +174,32 @@ class Sliding:
             self._rows.append(row)
         return row
 
-    def _counts(self, row: Row) -> bool:
-        return bool(self._rows) and row.index >= self._rows[0].index
-
-    def take(self, limit: Limit, amount: int, now: int, wall: float, *, force: bool) -> int:
-        room = limit.amount - self._roll(now) - amount
+    def take(self, limit: Limit, amount: int, now: int, wall: float, force: bool) -> int:
+        row = self.row
+        # Within one piece nothing grows too old.
+        total = self._total if row.index == now // self._piece else self._roll(now)
+        room = limit.amount - total - amount
         if room >= 0 or force:
             self._current(now).reserved += amount
-            self._total += amount
+            self._total = total + amount
         return room
 
     def settle(self, row: Row, limit: Limit, reserved: int, actual: int, now: int) -> None:
-        self._roll(now)
-        row.reserved -= reserved
-        if self._counts(row):
+        if row.index >= now // self._piece - PIECES:
+            row.reserved -= reserved
             row.used += actual
             self._total += actual - reserved
-        elif actual > reserved:
+            return
+        self._roll(now)
+        row.reserved -= reserved
+        if actual > reserved:
             self._current(now).used += actual - reserved
             self._total += actual - reserved
 
     def seed(self, limit: Limit, amount: int, at: float, now: int, wall: float) -> None:
         ago = max(0, int((wall - at) * 1_000_000))
         if ago <= self._period:
+            self._roll(now)
             self._current(now).used += amount
             self._total += amount
 
@@ -217,8 +223,10 @@ class Sliding:
 
     def reset(self, limit: Limit, now: int, wall: float) -> float | None:
         self._roll(now)
-        newest = next((row for row in reversed(self._rows) if row.used or row.reserved), None)
-        return 0 if newest is None else self._gone(newest, now)
+        for row in reversed(self._rows):
+            if row.used or row.reserved:
+                return self._gone(row, now)
+        return 0
 
     def used(self, limit: Limit, now: int, wall: float) -> tuple[int, int]:
         total = self._roll(now)
@@ -241,6 +249,7 @@ class Calendar:
     back does not open an older window again."""
 
     __slots__ = ("_end", "_per", "held", "row")
+    takes_for_good: ClassVar[bool] = False
 
     def __init__(self, per: WindowPer) -> None:
         self._per: WindowPer = per
@@ -255,7 +264,7 @@ class Calendar:
             self.row = Row(found.start)
         return self.row
 
-    def take(self, limit: Limit, amount: int, now: int, wall: float, *, force: bool) -> int:
+    def take(self, limit: Limit, amount: int, now: int, wall: float, force: bool) -> int:
         row = self.row if wall < self._end else self._roll(limit, wall)
         room = limit.amount - row.used - row.reserved - amount
         if room >= 0 or force:
@@ -307,12 +316,13 @@ class Slots:
     """Calls that run now."""
 
     __slots__ = ("held", "row")
+    takes_for_good: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self.row = Row(0)
         self.held = 0
 
-    def take(self, limit: Limit, amount: int, now: int, wall: float, *, force: bool) -> int:
+    def take(self, limit: Limit, amount: int, now: int, wall: float, force: bool) -> int:
         room = limit.amount - self.row.reserved - amount
         if room >= 0 or force:
             self.row.reserved += amount
@@ -370,4 +380,7 @@ def calendar_of(limit: Limit) -> WindowPer:
 
 def alert_level(limit: Limit, used: int) -> int:
     """How many of the thresholds, in their order, `used` has reached."""
-    return sum(used * 100 >= percent * limit.amount for percent in limit.alerts)
+    level, share = 0, used * 100
+    for percent in limit.alerts:
+        level += share >= percent * limit.amount
+    return level

@@ -4,6 +4,8 @@ What is granted was taken out of the limit before, so all processes together nev
 Who asks the store, and when, is `adapters.leases`.
 """
 
+from typing import ClassVar
+
 import msgspec
 
 from tidegate.policy.limits.cells import Row
@@ -75,6 +77,7 @@ class Leased:
     makes it known to the store."""
 
     __slots__ = ("_end", "_opened", "_per", "held", "past", "row")
+    takes_for_good: ClassVar[bool] = False
 
     def __init__(self, per: WindowPer, opened: list[Slice]) -> None:
         self._per: WindowPer = per
@@ -95,7 +98,7 @@ class Leased:
             self._opened.append(self.row)
         return self.row
 
-    def take(self, limit: Limit, amount: int, now: int, wall: float, *, force: bool) -> int:
+    def take(self, limit: Limit, amount: int, now: int, wall: float, force: bool) -> int:
         row = self.row if wall < self._end else self.slice(limit, wall)
         row.touched = now
         taken = row.used + row.reserved + amount
