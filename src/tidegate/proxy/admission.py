@@ -15,7 +15,7 @@ from tidegate.ir.usage import Usage
 from tidegate.policy.limits.estimate import NESTED_CAPS, Estimate, Sizes, Used, asked_output, estimate, used
 from tidegate.policy.limits.rules import CONCURRENT, SPEND, Charge, Refusal, Reservation, charge, claim
 from tidegate.policy.limits.verdict import headers, refusal_headers, refused
-from tidegate.policy.price import version_at
+from tidegate.policy.price import Cost, version_at
 from tidegate.policy.route import Plan
 from tidegate.policy.snapshot import Target
 from tidegate.ports import RawHeaders
@@ -62,10 +62,10 @@ class Admitted:
         """What it is charged where nobody ever settles it."""
         return self._estimate
 
-    def settle(self, usage: Usage | None, *, answered: bool, delivered: int | None = None) -> Used:
-        """The attempt is over. `answered` = the provider gave an answer, or part of one; `delivered` are the output tokens that were
-        counted where it did not tell them. Gives what was settled: the ledger must say the same."""
-        found = used(usage, self._price, self._estimate, answered=answered, delivered=delivered)
+    def settle(self, usage: Usage | None, priced: Cost | None, *, answered: bool, delivered: int | None = None) -> Used:
+        """The attempt is over, and its usage costs `priced`. `answered` = the provider gave an answer, or part of one; `delivered`
+        are the output tokens that were counted where it did not tell them. Gives what was settled: the ledger must say the same."""
+        found = used(usage, priced, self._price, self._estimate, answered=answered, delivered=delivered)
         self._counters.settle(self._request_id, self._attempt, found.actual)
         return found
 
@@ -93,6 +93,7 @@ async def admit(
         return prepared, None
     if app.door.lines and not has_turn:
         _behind_others(app, call, charges)
+    budgets = [one for one in charges if one.measure == SPEND]
     fields: list[Fields] = []
 
     def scanned() -> Fields:
@@ -107,9 +108,9 @@ async def admit(
         most=target.profile.capabilities.max_output if prepared.output is None else prepared.output,
         unbounded=prepared.unbounded,
         price=price,
-        counted=await _counted(app, call, charges, target),
+        counted=await _counted(app, call, budgets, target) if budgets else None,
     )
-    found = estimate(charges, sizes, scanned, prepared.dialect.name)
+    found = estimate(budgets, sizes, scanned, prepared.dialect.name)
     attempt = call.attempts + 1
     wanted = claim(call.request_id, attempt, charges, tokens=found.tokens, least_tokens=found.input, nano=found.nano)
     try:
@@ -123,9 +124,9 @@ async def admit(
     return prepared, Admitted(app.counters, answer, found, price)
 
 
-async def _counted(app: App, call: Call, charges: tuple[Charge, ...], target: Target) -> int | None:
+async def _counted(app: App, call: Call, budgets: list[Charge], target: Target) -> int | None:
     """The tokens of the prompt, where a budget reserves by them. Vocabularies load on first use, so it is not done on the loop."""
-    hard = [charge.limit for charge in charges if charge.measure == SPEND and charge.enforced]
+    hard = [charge.limit for charge in budgets if charge.enforced]
     if not hard or any(limit.strict for limit in hard):
         return None
     request = call.meant()

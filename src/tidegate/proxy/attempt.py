@@ -208,7 +208,7 @@ class Attempt:
         priced = cost(usage, version_at(self.target.price, self.call.at))
         settled: Used | None = None
         if self._admitted is not None:
-            settled = self._admitted.settle(usage, answered=self.upstream_status == OK)
+            settled = self._admitted.settle(usage, priced, answered=self.upstream_status == OK)
             if self.app.door.lines:
                 self.app.door.freed()
         estimated = None if settled is None else settled.estimated

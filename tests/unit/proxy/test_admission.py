@@ -13,6 +13,7 @@ from tidegate.ir.errors import GatewayError
 from tidegate.ir.target import Quirks
 from tidegate.ir.usage import Usage
 from tidegate.policy.limits.rules import Limit
+from tidegate.policy.price import cost
 from tidegate.policy.route import Plan, Planner
 from tidegate.policy.snapshot import Route, Target
 from tidegate.providers.spec import Price
@@ -74,8 +75,9 @@ async def test_what_was_reserved_is_settled_once() -> None:
     _, admitted = await gate.admit(call)
     assert admitted is not None
     assert [reserved > 0 for _, reserved in await gate.used(call)] == [True] * 4
-    assert admitted.settle(Usage(input=7, output=3), answered=True).estimated is None
-    admitted.settle(Usage(input=900, output=900), answered=True)
+    used = Usage(input=7, output=3)
+    assert admitted.settle(used, cost(used, PRICE), answered=True).estimated is None
+    admitted.settle(Usage(input=900, output=900), None, answered=True)
     admitted.void()
     assert await gate.used(call) == [(1, 0), (10, 0), (13_000, 0), (0, 0)]
 
@@ -86,12 +88,12 @@ async def test_a_failed_attempt_costs_nothing_but_its_request() -> None:
     _, admitted = await gate.admit(call)
     assert admitted is not None
     admitted.renew()
-    admitted.settle(None, answered=False)
+    admitted.settle(None, None, answered=False)
     assert await gate.used(call) == [(1, 0), (0, 0)]
     call.attempts = 1
     _, again = await gate.admit(call)
     assert again is not None
-    assert again.settle(None, answered=True, delivered=4).estimated == "no_usage"
+    assert again.settle(None, None, answered=True, delivered=4).estimated == "no_usage"
     (requests, _), (tokens, reserved) = await gate.used(call)
     assert (requests, reserved) == (1, 0)
     assert tokens > 4

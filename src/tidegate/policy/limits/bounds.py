@@ -97,20 +97,25 @@ class Bound(msgspec.Struct, frozen=True, gc=False):
 
 def bound(fields: Fields, dialect: str) -> Bound:
     """The bound of a scanned body. Raises `Unbounded`."""
-    spans = fields.spans
-    for name, reason in _UNBOUNDED_FIELDS.items():
-        if name in spans and fields.get(name) not in (b"null", b"[]"):
-            raise Unbounded(reason)
-    if fields.get("service_tier") == b'"priority"':
+    raw = fields.raw
+    if not raw.keys().isdisjoint(_UNBOUNDED_FIELDS):
+        for name, reason in _UNBOUNDED_FIELDS.items():
+            if fields.get(name) not in (None, b"null", b"[]"):
+                raise Unbounded(reason)
+    if "service_tier" in raw and fields.get("service_tier") == b'"priority"':
         raise Unbounded("the priority tier, whose price is not known")
     if dialect in ("bedrock_converse", "gemini") and _MEDIA.search(fields.body):
         raise Unbounded("media whose size in tokens the body does not say")
     messages = _messages(fields)
-    held = [content for message in messages for content in (message.content, message.output) if isinstance(content, list)]
-    parts = [part for content in held for part in content]
-    images = _images(parts)
-    total = utf8_bytes(fields.body) + _PER_MESSAGE * len(messages) + images * _IMAGE.get(dialect, _IMAGE_ELSEWHERE) + _tools(fields)
-    return Bound(total, max(1, number(fields.get("n")) or 1), len(fields.get("prediction") or b""))
+    total = utf8_bytes(fields.body) + _PER_MESSAGE * len(messages)
+    for message in messages:
+        for content in (message.content, message.output):
+            if type(content) is list:
+                total += _images(content) * _IMAGE.get(dialect, _IMAGE_ELSEWHERE)
+    if "tools" in raw:
+        total += _tools(fields)
+    choices = max(1, number(fields.get("n")) or 1) if "n" in raw else 1
+    return Bound(total, choices, len(fields.get("prediction") or b"") if "prediction" in raw else 0)
 
 
 def number(raw: bytes | None) -> int | None:

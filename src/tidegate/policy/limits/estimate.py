@@ -4,15 +4,15 @@ Strict budgets reserve what the call cannot exceed: the bound of its input at th
 upstream. Others reserve what is likely. Called by the proxy's admission.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
 from tidegate.ir.usage import Usage
 from tidegate.policy.limits.bounds import LONGEST_NUMBER, Unbounded, bound, number
-from tidegate.policy.limits.rules import SPEND, Actual, Charge
-from tidegate.policy.price import cost, in_force
+from tidegate.policy.limits.rules import Actual, Charge
+from tidegate.policy.price import Cost, cost, in_force
 from tidegate.providers.spec import Price
 from tidegate.wire.splice import Fields, scan
 
@@ -55,39 +55,45 @@ class Estimate(msgspec.Struct, frozen=True, gc=False):
     cap: int | None = None
 
 
-_OUTPUT = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+_NESTED = dict(NESTED_CAPS.values())
+_OUTPUT = frozenset(("max_completion_tokens", "max_tokens", "max_output_tokens", *_NESTED))
 
 
 def asked_output(fields: Fields) -> int | None:
     """The most output tokens that a body asks for, in any dialect: of its names the largest. Raises `GatewayError` for a number that is
     longer than any that means tokens."""
-    found = [n for name in _OUTPUT if (n := _tokens(name, fields.get(name))) is not None]
-    for outer, inner in NESTED_CAPS.values():
-        raw = fields.get(outer)
-        if raw is not None and raw.startswith(b"{"):
-            within = _tokens(f"{outer}.{inner}", scan(raw).get(inner))
-            found += [] if within is None else [within]
-    return max(found) if found else None
+    most: int | None = None
+    for name in fields.raw.keys() & _OUTPUT:
+        value = fields.get(name) or b""
+        if name in _NESTED:
+            inner = _NESTED[name]
+            asked = _tokens(f"{name}.{inner}", scan(value).get(inner) or b"") if value.startswith(b"{") else None
+        else:
+            asked = _tokens(name, value)
+        if asked is not None and (most is None or asked > most):
+            most = asked
+    return most
 
 
-def _tokens(field: str, raw: bytes | None) -> int | None:
-    if raw is not None and len(raw) > LONGEST_NUMBER and raw.isdigit():
+def _tokens(field: str, raw: bytes) -> int | None:
+    if len(raw) > LONGEST_NUMBER and raw.isdigit():
         raise bad_request(f"{field}: must be a number of tokens, of {LONGEST_NUMBER} digits at most", field, "invalid_value")
     return number(raw)
 
 
-def estimate(charges: Iterable[Charge], sizes: Sizes, scanned: Callable[[], Fields], dialect: str) -> Estimate:
-    """`scanned` gives the body's fields where they are needed, in the provider's dialect. Raises `GatewayError` where a hard budget cannot
-    be kept: the price is not known, or nothing bounds the call."""
+def estimate(budgets: Sequence[Charge], sizes: Sizes, scanned: Callable[[], Fields], dialect: str) -> Estimate:
+    """`budgets` are the limits of money. `scanned` gives the body's fields where they are needed, in the provider's dialect. Raises
+    `GatewayError` where a hard budget cannot be kept: the price is not known, or nothing bounds the call."""
     prompt = len(sizes.body) * 11 // (10 * _BYTES_PER_TOKEN) + 1
     likely = _least(sizes.output, sizes.most) if sizes.output is not None else _least(_LIKELY_OUTPUT, sizes.most)
     nano, cap = 0, None
-    budgets = [charge for charge in charges if charge.measure == SPEND]
+    if not budgets:
+        return Estimate(prompt + likely, prompt)
     hard = [charge for charge in budgets if charge.enforced]
     price = sizes.price
     if hard and (price is None or price.input is None or (price.output is None and sizes.output != 0)):
         raise _unknown_price(hard)
-    if budgets and price is not None:
+    if price is not None:
         strict = [charge for charge in hard if charge.limit.strict]
         if strict:
             nano, cap = _at_most(strict, sizes, price, scanned(), dialect)
@@ -147,7 +153,7 @@ def _steps(price: Price, prompt: int) -> list[Price]:
 
 
 def _dearest(*prices: int | None) -> int:
-    return max((price for price in prices if price is not None), default=0)
+    return max(filter(None, prices), default=0)
 
 
 def _ceiling(strict: list[Charge], reason: str) -> int:
@@ -184,10 +190,18 @@ class Used(msgspec.Struct, frozen=True, gc=False):
     tokens: tuple[int, int] | None = None
 
 
-def used(usage: Usage | None, price: Price | None, reserved: Estimate, *, answered: bool, delivered: int | None = None) -> Used:
-    """What an attempt used, from the provider's own report; an explicit 0 is 0. Where there is none: nothing if it did not answer
-    (`answered`), else what was likely, with `delivered` output tokens where they were counted. Where a figure is beyond all sense, or has
-    no price, what was reserved stands. Nothing is ever negative."""
+def used(
+    usage: Usage | None,
+    priced: Cost | None,
+    price: Price | None,
+    reserved: Estimate,
+    *,
+    answered: bool,
+    delivered: int | None = None,
+) -> Used:
+    """What an attempt used, from the provider's own report, which costs `priced`; an explicit 0 is 0. Where there is
+    none: nothing if it did not answer (`answered`), else what was likely, with `delivered` output tokens where they were counted. Where a
+    figure is beyond all sense, or has no price, what was reserved stands. Nothing is ever negative."""
     output = reserved.tokens - reserved.input if delivered is None else delivered
     if usage is None or (usage.input is None and usage.output is None and usage.cost_nano is None):
         if not answered:
@@ -197,11 +211,12 @@ def used(usage: Usage | None, price: Price | None, reserved: Estimate, *, answer
     partial = usage.output is None and usage.cost_nano is None and answered
     if partial:
         usage = msgspec.structs.replace(usage, output=output)
-    tokens = usage.prompt + (usage.output or 0)
-    found = cost(usage, price)
-    if tokens > _ABSURD or (found is not None and found.nano > _ABSURD_NANO):
+        priced = cost(usage, price)
+    prompt = usage.prompt
+    tokens = prompt + (usage.output or 0)
+    if tokens > _ABSURD or (priced is not None and priced.nano > _ABSURD_NANO):
         return Used(Actual(reserved.tokens, reserved.nano), "absurd_usage", (reserved.input, reserved.tokens - reserved.input))
-    if found is None:
-        return Used(Actual(max(0, tokens), reserved.nano), "no_price", (max(0, usage.prompt), max(0, tokens - usage.prompt)))
-    actual = Actual(max(0, tokens), max(0, found.nano))
-    return Used(actual, "no_usage", (max(0, usage.prompt), output)) if partial else Used(actual)
+    if priced is None:
+        return Used(Actual(max(0, tokens), reserved.nano), "no_price", (max(0, prompt), max(0, tokens - prompt)))
+    actual = Actual(max(0, tokens), max(0, priced.nano))
+    return Used(actual, "no_usage", (max(0, prompt), output)) if partial else Used(actual)

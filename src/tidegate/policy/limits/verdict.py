@@ -12,6 +12,10 @@ from tidegate.policy.limits.rules import SPEND, TOKENS, Charge, Left, Refusal, R
 
 Headers = list[tuple[bytes, bytes]]
 
+_MEASURED = (b"requests", b"tokens")
+_PARTS = (b"limit", b"remaining", b"reset")
+_ANTHROPIC = [tuple(b"anthropic-ratelimit-%b-%b" % (name, part) for part in _PARTS) for name in _MEASURED]
+_OPENAI = [tuple(b"x-ratelimit-%b-%b" % (part, name) for part in _PARTS) for name in _MEASURED]
 _NANO = 1_000_000_000
 _COUNTED = {"requests": "requests", "tokens": "tokens", "concurrent": "calls at the same time", "spend": "money"}
 
@@ -55,19 +59,14 @@ def headers(reservation: Reservation, dialect: str, now: float) -> Headers:
 
 def _headers(requests: Left | None, tokens: Left | None, dialect: str, now: float) -> Headers:
     out: Headers = []
-    for name, left in ((b"requests", requests), (b"tokens", tokens)):
-        if left is None:
-            continue
-        amount, rest, reset = b"%d" % left.charge.limit.amount, b"%d" % max(0, left.left), left.reset or 0
-        if dialect == "anthropic":
-            prefix = b"anthropic-ratelimit-" + name
-            out += [(prefix + b"-limit", amount), (prefix + b"-remaining", rest), (prefix + b"-reset", moment(now + reset).encode())]
-        else:
-            out += [
-                (b"x-ratelimit-limit-" + name, amount),
-                (b"x-ratelimit-remaining-" + name, rest),
-                (b"x-ratelimit-reset-" + name, duration(reset).encode()),
-            ]
+    is_anthropic = dialect == "anthropic"
+    names = _ANTHROPIC if is_anthropic else _OPENAI
+    for (limit, remaining, opens), left in zip(names, (requests, tokens), strict=True):
+        if left is not None:
+            reset = left.reset or 0
+            out.append((limit, b"%d" % left.charge.limit.amount))
+            out.append((remaining, b"%d" % (left.left if left.left > 0 else 0)))
+            out.append((opens, (moment(now + reset) if is_anthropic else duration(reset)).encode()))
     return out
 
 

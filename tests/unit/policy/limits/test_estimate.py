@@ -31,7 +31,7 @@ def test_tokens_are_guessed_from_bytes_and_what_was_asked_for() -> None:
     def never() -> Fields:
         raise AssertionError("nothing needs the body scanned")
 
-    found = estimate((charged("tokens"),), Sizes(body=b"x" * 400, output=None, most=None, price=None), never, "anthropic")
+    found = estimate((), Sizes(body=b"x" * 400, output=None, most=None, price=None), never, "anthropic")
     assert found == Estimate(111 + 1024, 111)
     for output, most, expected in ((50, None, 50), (50, 20, 20), (None, 20, 20), (None, 5000, 1024)):
         assert estimate((), Sizes(body=b"", output=output, most=most, price=None), never, "anthropic").tokens == expected + 1
@@ -164,7 +164,7 @@ FLAT = Price(input=MILLION, output=MILLION)
     ],
 )
 def test_what_was_used(usage: Usage | None, answered: bool, tokens: int, nano: int, why: str | None) -> None:
-    found = used(usage, FLAT, RESERVED, answered=answered)
+    found = used(usage, cost(usage, FLAT), FLAT, RESERVED, answered=answered)
     assert found.actual == Actual(tokens, nano)
     assert found.estimated == why
 
@@ -175,7 +175,7 @@ def test_odd_numbers_of_providers_never_break_a_balance(name: str, value: object
     """T-LG-6, through the decoder that reads them."""
     raw = {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12, name: value}
     usage = decode_usage(raw)  # pyright: ignore[reportArgumentType]  values that JSON may hold and more
-    found = used(usage, FLAT, RESERVED, answered=True)
+    found = used(usage, cost(usage, FLAT), FLAT, RESERVED, answered=True)
     assert 0 <= found.actual.tokens <= 120
     if name == "cost":
         assert found.actual.tokens == 12
@@ -185,6 +185,6 @@ def test_odd_numbers_of_providers_never_break_a_balance(name: str, value: object
 
 
 def test_delivered_tokens_stand_for_an_answer_that_did_not_tell() -> None:
-    assert used(None, FLAT, RESERVED, answered=True, delivered=3).actual == Actual(23, 23)
-    assert used(Usage(input=5), FLAT, RESERVED, answered=True, delivered=3).actual == Actual(8, 8)
-    assert used(None, None, RESERVED, answered=True, delivered=3).actual == Actual(23, 0)
+    assert used(None, None, FLAT, RESERVED, answered=True, delivered=3).actual == Actual(23, 23)
+    assert used(Usage(input=5), None, FLAT, RESERVED, answered=True, delivered=3).actual == Actual(8, 8)
+    assert used(None, None, None, RESERVED, answered=True, delivered=3).actual == Actual(23, 0)
