@@ -68,8 +68,8 @@ class Groups:
             tells = _TELLS.get(charge.measure, TELLS_NOTHING) if charge.shown else TELLS_NOTHING
             lines.append((cell, charge.limit, charge, charge.measure, charge.enforced, tells))
         group = Group(charges, lines)
-        # Whoever names subjects is looked for each time: they share a bounded number of counters.
-        if not any(charge.open for charge in charges):
+        # Where callers name subjects, these share a bounded number of counters: they are looked for each time.
+        if not any(charge.open or charge.limit.kind == "end_user" for charge in charges):
             if len(self._known) >= REMEMBERED:
                 for old in self._known.values():
                     old.forgotten()

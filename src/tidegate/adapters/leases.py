@@ -101,7 +101,11 @@ class LeasedCounters:
         """Raises `BudgetsAway` where money is needed and the store does not answer."""
         rates = self._rates
         if rates is None or rates.is_open:
-            return await self._reserve_here(claim)
+            if not self._sorter.sort(claim.charges, apart=False).same:
+                return await self._reserve_here(claim)
+            answer = self._memory.take(claim)
+            # No task or coroutine more where this process has room.
+            return await self._asked(claim, answer) if self._opened or isinstance(answer, Refusal) else answer
         known = self._taken.get((claim.request_id, claim.attempt))
         if known is not None:
             return known[1]
@@ -157,7 +161,10 @@ class LeasedCounters:
             charges = now
 
     async def _take(self, local: Claim) -> Reservation | Refusal:
-        answer = self._memory.take(local)
+        return await self._asked(local, self._memory.take(local))
+
+    async def _asked(self, local: Claim, answer: Reservation | Refusal) -> Reservation | Refusal:
+        """What the store says where this process said no. Windows that were opened are made known to it."""
         if isinstance(answer, Refusal):
             try:
                 answer = await self._desk.ask(local, answer)

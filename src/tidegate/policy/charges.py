@@ -5,8 +5,11 @@ A `Book` belongs to one snapshot, like the planner; what it has worked out for a
 
 from collections.abc import Iterator
 
+import msgspec
+
+from tidegate.policy.limits.budgets import Budgets, budgets_of
 from tidegate.policy.limits.rules import Charge, Limit, ScopeKind, charge
-from tidegate.policy.snapshot import Key, Snapshot
+from tidegate.policy.snapshot import Key, Snapshot, Target
 
 _REMEMBERED = 16_384
 _LONGEST = 256
@@ -26,12 +29,13 @@ class Book:
 
     def charges(self, key: Key, route: str = "", model: str = "", end_user: str = "") -> tuple[Charge, ...]:
         """The limits of a call. `route` is the name of a configured route, `model` the target's name (`provider/model`)."""
+        found = self.lasting(key, route, model)
+        return found + self.of_end_user(key.org, end_user) if end_user else found
+
+    def lasting(self, key: Key, route: str, model: str) -> tuple[Charge, ...]:
+        """Those that all calls of a key, a route and a model have: the same tuple for each of them."""
         found = self._known.get((key.id, key.revision, route, model))
-        if found is None:
-            found = self._first_time(key, route, model)
-        if end_user and self._end_users:
-            return found + tuple(self._of_end_user(key.org, end_user[:_LONGEST]))
-        return found
+        return self._first_time(key, route, model) if found is None else found
 
     def _first_time(self, key: Key, route: str, model: str) -> tuple[Charge, ...]:
         if len(self._known) >= _REMEMBERED:
@@ -48,40 +52,79 @@ class Book:
         charges = self._known[key.id, key.revision, route, model] = tuple(own)
         return charges
 
-    def _of_end_user(self, org: str, end_user: str) -> Iterator[Charge]:
+    def of_end_user(self, org: str, end_user: str) -> tuple[Charge, ...]:
         """End users of two organisations are never the same."""
-        for limit in self._end_users:
-            if (not limit.subject or limit.subject == end_user) and (not limit.org or limit.org == org):
-                yield charge(limit, f"{org}/{end_user}", end_user, org)
+        if not self._end_users:
+            return ()
+        name = end_user[:_LONGEST]
+        return tuple(
+            charge(limit, f"{org}/{name}", name, org)
+            for limit in self._end_users
+            if (not limit.subject or limit.subject == name) and (not limit.org or limit.org == org)
+        )
+
+
+class _Joined(msgspec.Struct, frozen=True):
+    """`parts` are kept, so that nothing else has their identity."""
+
+    parts: tuple[object, ...]
+    charges: tuple[Charge, ...]
 
 
 class Rows:
-    """The limits of the database, which change while snapshots stay. One loop replaces them, every call reads them."""
+    """The limits of the database, which change while snapshots stay, joined with those of a snapshot. One loop replaces them, every call
+    reads them."""
 
     def __init__(self) -> None:
         self.limits: tuple[Limit, ...] = ()
         self._book = Book(None)
-        self._joined: dict[tuple[int, int], tuple[tuple[Charge, ...], tuple[Charge, ...], tuple[Charge, ...]]] = {}
+        self._joined: dict[tuple[int, int, int], _Joined] = {}
+        self._budgets: dict[int, tuple[tuple[Charge, ...], Budgets | None]] = {}
 
     def replace(self, limits: tuple[Limit, ...]) -> None:
         self.limits = limits
         self._book = Book(None, limits)
         self._joined = {}
+        self._budgets = {}
 
-    def charges(self, book: Book, key: Key, route: str = "", model: str = "", end_user: str = "") -> tuple[Charge, ...]:
-        """The limits of a call: those that `book` has, and those of the database."""
-        own = book.charges(key, route, model, end_user)
-        if not self.limits:
-            return own
-        more = self._book.charges(key, route, model, end_user)
-        if not own or not more:
-            return own or more
-        found = self._joined.get((id(own), id(more)))
-        if found is None or found[0] is not own or found[1] is not more:
+    def charges(
+        self, book: Book, key: Key, route: str = "", model: str = "", end_user: str = "", target: Target | None = None
+    ) -> tuple[Charge, ...]:
+        """The limits of a call: those that `book` has, those of the database, and those of the credential that `target` has. Calls that
+        have the same, and no end user, get the same tuple."""
+        own = book.lasting(key, route, model)
+        more = self._book.lasting(key, route, model) if self.limits else ()
+        theirs = None if target is None or target.account is None or not target.account.limits else target
+        if more or theirs is not None:
+            own = self._together(own, more, theirs)
+        if end_user:
+            return own + book.of_end_user(key.org, end_user) + self._book.of_end_user(key.org, end_user)
+        return own
+
+    def budgets(self, charges: tuple[Charge, ...]) -> Budgets | None:
+        """The limits of money among these."""
+        found = self._budgets.get(id(charges))
+        if found is not None:
+            return found[1]
+        budgets = budgets_of(charges)
+        if not any(one.limit.kind == "end_user" for one in charges):
+            if len(self._budgets) >= _REMEMBERED:
+                self._budgets.clear()
+            self._budgets[id(charges)] = (charges, budgets)
+        return budgets
+
+    def _together(self, own: tuple[Charge, ...], more: tuple[Charge, ...], target: Target | None) -> tuple[Charge, ...]:
+        account = None if target is None else target.account
+        names = (id(own), id(more), id(account))
+        found = self._joined.get(names)
+        if found is None:
             if len(self._joined) >= _REMEMBERED:
                 self._joined.clear()
-            found = self._joined[id(own), id(more)] = (own, more, own + more)
-        return found[2]
+            charges = own + more
+            if target is not None and account is not None:
+                charges += tuple(charge(limit, account.id, target.upstream.name) for limit in account.limits)
+            found = self._joined[names] = _Joined((own, more, account), charges)
+        return found.charges
 
 
 def _subjects(key: Key, route: str, model: str) -> Iterator[tuple[ScopeKind, str, str, tuple[str, ...]]]:

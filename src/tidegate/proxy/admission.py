@@ -13,7 +13,7 @@ from tidegate.ir.errors import Error, ErrorKind
 from tidegate.ir.loss import Loss
 from tidegate.ir.usage import Usage
 from tidegate.policy.limits.estimate import NESTED_CAPS, Estimate, Sizes, Used, asked_output, estimate, used
-from tidegate.policy.limits.rules import CONCURRENT, SPEND, Charge, Refusal, Reservation, charge, claim
+from tidegate.policy.limits.rules import CONCURRENT, Charge, Refusal, Reservation, claim
 from tidegate.policy.limits.verdict import headers, refusal_headers, refused
 from tidegate.policy.price import Cost, version_at
 from tidegate.policy.route import Plan
@@ -86,14 +86,12 @@ async def admit(
     `GatewayError` where a hard budget cannot be kept."""
     route = plan.route if plan.by_route else ""
     caller = end_user(call.fields, call.dialect.name)
-    charges = app.live.rows.charges(call.planner.limits, call.key, route, target.name, caller)
-    if target.account is not None:
-        charges += tuple(charge(limit, target.account.id, target.upstream.name) for limit in target.account.limits)
+    charges = app.live.rows.charges(call.planner.limits, call.key, route, target.name, caller, target)
     if not charges:
         return prepared, None
     if app.door.lines and not has_turn:
         _behind_others(app, call, charges)
-    budgets = [one for one in charges if one.measure == SPEND]
+    budgets = app.live.rows.budgets(charges)
     fields: list[Fields] = []
 
     def scanned() -> Fields:
@@ -108,7 +106,7 @@ async def admit(
         most=target.profile.capabilities.max_output if prepared.output is None else prepared.output,
         unbounded=prepared.unbounded,
         price=price,
-        counted=await _counted(app, call, budgets, target) if budgets else None,
+        counted=await _counted(app, call, target) if budgets is not None and budgets.needs_count else None,
     )
     found = estimate(budgets, sizes, scanned, prepared.dialect.name)
     attempt = call.attempts + 1
@@ -124,11 +122,8 @@ async def admit(
     return prepared, Admitted(app.counters, answer, found, price)
 
 
-async def _counted(app: App, call: Call, budgets: list[Charge], target: Target) -> int | None:
-    """The tokens of the prompt, where a budget reserves by them. Vocabularies load on first use, so it is not done on the loop."""
-    hard = [charge.limit for charge in budgets if charge.enforced]
-    if not hard or any(limit.strict for limit in hard):
-        return None
+async def _counted(app: App, call: Call, target: Target) -> int | None:
+    """The tokens of the prompt. Vocabularies load on first use, so it is not done on the loop."""
     request = call.meant()
     return await asyncio.to_thread(count, request, app.tokens, target.model)
 

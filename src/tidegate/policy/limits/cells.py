@@ -104,11 +104,12 @@ class Bucket:
         return self._level
 
     def take(self, limit: Limit, amount: int, now: int, wall: float, force: bool) -> int:
-        level = self._leak(limit, now) + amount * self._period
-        room = limit.amount * self._period - level
+        period = self._period
+        level = self._leak(limit, now) + amount * period
+        room = limit.amount * period - level
         if room >= 0 or force:
             self._level = level
-        return room // self._period
+        return room // period
 
     def settle(self, row: Row, limit: Limit, reserved: int, actual: int, now: int) -> None:
         level = self._level + (actual - reserved) * self._period

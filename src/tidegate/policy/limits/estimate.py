@@ -11,6 +11,7 @@ import msgspec
 from tidegate.ir.errors import Error, ErrorKind, GatewayError, bad_request
 from tidegate.ir.usage import Usage
 from tidegate.policy.limits.bounds import LONGEST_NUMBER, Unbounded, bound, number
+from tidegate.policy.limits.budgets import Budgets
 from tidegate.policy.limits.rules import Actual, Charge
 from tidegate.policy.price import Cost, cost, in_force
 from tidegate.providers.spec import Price
@@ -81,29 +82,27 @@ def _tokens(field: str, raw: bytes) -> int | None:
     return number(raw)
 
 
-def estimate(budgets: Sequence[Charge], sizes: Sizes, scanned: Callable[[], Fields], dialect: str) -> Estimate:
-    """`budgets` are the limits of money. `scanned` gives the body's fields where they are needed, in the provider's dialect. Raises
+def estimate(budgets: Budgets | None, sizes: Sizes, scanned: Callable[[], Fields], dialect: str) -> Estimate:
+    """`scanned` gives the body's fields where they are needed, in the provider's dialect. Raises
     `GatewayError` where a hard budget cannot be kept: the price is not known, or nothing bounds the call."""
     prompt = len(sizes.body) * 11 // (10 * _BYTES_PER_TOKEN) + 1
     likely = _least(sizes.output, sizes.most) if sizes.output is not None else _least(_LIKELY_OUTPUT, sizes.most)
     nano, cap = 0, None
-    if not budgets:
+    if budgets is None:
         return Estimate(prompt + likely, prompt)
-    hard = [charge for charge in budgets if charge.enforced]
     price = sizes.price
-    if hard and (price is None or price.input is None or (price.output is None and sizes.output != 0)):
-        raise _unknown_price(hard)
+    if budgets.hard and (price is None or price.input is None or (price.output is None and sizes.output != 0)):
+        raise _unknown_price(budgets.hard)
     if price is not None:
-        strict = [charge for charge in hard if charge.limit.strict]
-        if strict:
-            nano, cap = _at_most(strict, sizes, price, scanned(), dialect)
+        if budgets.strict:
+            nano, cap = _at_most(budgets, sizes, price, scanned(), dialect)
         else:
-            prompt = prompt if sizes.counted is None or not hard else -(-sizes.counted * 11 // 10)
+            prompt = prompt if sizes.counted is None or not budgets.hard else -(-sizes.counted * 11 // 10)
             nano = _likely(price, prompt, likely)
     return Estimate(prompt + likely, prompt, nano, cap)
 
 
-def _unknown_price(hard: list[Charge]) -> GatewayError:
+def _unknown_price(hard: Sequence[Charge]) -> GatewayError:
     return GatewayError(
         Error(
             kind=ErrorKind.UNSUPPORTED,
@@ -115,17 +114,15 @@ def _unknown_price(hard: list[Charge]) -> GatewayError:
     )
 
 
-def _whose(charges: list[Charge]) -> str:
+def _whose(charges: Sequence[Charge]) -> str:
     first = charges[0]
     return f"the budget of the {first.limit.kind.replace('_', ' ')} `{first.whose}`"
 
 
-def _at_most(strict: list[Charge], sizes: Sizes, price: Price, fields: Fields, dialect: str) -> tuple[int, int | None]:
+def _at_most(budgets: Budgets, sizes: Sizes, price: Price, fields: Fields, dialect: str) -> tuple[int, int | None]:
     """(nano-dollars, cap to inject)."""
-    caps = [charge.limit.output_cap for charge in strict if charge.limit.output_cap is not None]
     asked = asked_output(fields)
-    bounds = [value for value in (asked, sizes.most, *caps) if value is not None]
-    cap = min(bounds) if bounds else None
+    cap = _less(_less(asked, sizes.most), budgets.cap)
     inject = None if cap is None or cap == asked else cap
     try:
         if sizes.unbounded:
@@ -134,33 +131,32 @@ def _at_most(strict: list[Charge], sizes: Sizes, price: Price, fields: Fields, d
             raise Unbounded("an answer whose length nothing limits")
         found = bound(fields, dialect)
     except Unbounded as reason:
-        return _ceiling(strict, str(reason)), inject
-    steps = _steps(price, found.input)
-    dearest_in = max(_dearest(p.input, p.cache_read, p.cache_write, p.cache_write_1h, p.audio_input, p.image_input) for p in steps)
-    dearest_out = max(_dearest(p.output, p.audio_output, p.image_output, p.reasoning) for p in steps)
-    request = max(p.request or 0 for p in steps)
+        return _ceiling(budgets, str(reason)), inject
+    dearest_in, dearest_out, request = _dearest(price)
+    # A prompt of at most so many tokens can fall into any of the steps up to there.
+    while price.over is not None and price.long is not None and found.input > price.over:
+        price = price.long
+        dearest_in, dearest_out, request = map(max, (dearest_in, dearest_out, request), _dearest(price))
     output = cap * found.choices + found.predicted
     return -(-(found.input * dearest_in + output * dearest_out) // _MILLION) + -(-request // 1000) + _LINES, inject
 
 
-def _steps(price: Price, prompt: int) -> list[Price]:
-    """The steps that a prompt of at most so many tokens can fall into."""
-    steps = [price]
-    while price.over is not None and price.long is not None and prompt > price.over:
-        price = price.long
-        steps.append(price)
-    return steps
+def _less(one: int | None, other: int | None) -> int | None:
+    """The lesser of those that are known."""
+    return one if other is None or (one is not None and one <= other) else other
 
 
-def _dearest(*prices: int | None) -> int:
-    return max(filter(None, prices), default=0)
+def _dearest(price: Price) -> tuple[int, int, int]:
+    """The highest price of input, of output and of a request."""
+    kinds_in = (price.input, price.cache_read, price.cache_write, price.cache_write_1h, price.audio_input, price.image_input)
+    kinds_out = (price.output, price.audio_output, price.image_output, price.reasoning)
+    return max(filter(None, kinds_in), default=0), max(filter(None, kinds_out), default=0), price.request or 0
 
 
-def _ceiling(strict: list[Charge], reason: str) -> int:
+def _ceiling(budgets: Budgets, reason: str) -> int:
     """What the operators let such a call cost: the highest ceiling, if every strict budget has one."""
-    ceilings = [charge.limit.ceiling for charge in strict]
-    missing = [charge for charge in strict if charge.limit.ceiling is None]
-    if missing:
+    if budgets.ceiling is None:
+        missing = [charge for charge in budgets.strict if charge.limit.ceiling is None]
         raise GatewayError(
             Error(
                 kind=ErrorKind.UNSUPPORTED,
@@ -169,7 +165,7 @@ def _ceiling(strict: list[Charge], reason: str) -> int:
                 code="budget_unbounded_request",
             )
         )
-    return max(ceiling for ceiling in ceilings if ceiling is not None)
+    return budgets.ceiling
 
 
 def _likely(price: Price, prompt: int, output: int) -> int:

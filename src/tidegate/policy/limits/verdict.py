@@ -6,6 +6,7 @@ limit. A budget's refusal asks clients not to try again by themselves, which is 
 
 import datetime
 import math
+from functools import lru_cache
 
 from tidegate.ir.errors import Error, ErrorKind
 from tidegate.policy.limits.rules import SPEND, TOKENS, Charge, Left, Refusal, Reservation
@@ -58,21 +59,29 @@ def headers(reservation: Reservation, dialect: str, now: float) -> Headers:
 
 
 def _headers(requests: Left | None, tokens: Left | None, dialect: str, now: float) -> Headers:
-    out: Headers = []
     is_anthropic = dialect == "anthropic"
     names = _ANTHROPIC if is_anthropic else _OPENAI
-    for (limit, remaining, opens), left in zip(names, (requests, tokens), strict=True):
+    out: Headers = []
+    for place, left in enumerate((requests, tokens)):
         if left is not None:
+            limit, remaining, opens = names[place]
             reset = left.reset or 0
-            out.append((limit, b"%d" % left.charge.limit.amount))
-            out.append((remaining, b"%d" % (left.left if left.left > 0 else 0)))
-            out.append((opens, (moment(now + reset) if is_anthropic else duration(reset)).encode()))
+            until = moment(now + reset).encode() if is_anthropic else _millis(math.ceil(reset * 1000)).encode()
+            out += (
+                (limit, b"%d" % left.charge.limit.amount),
+                (remaining, b"%d" % left.left if left.left > 0 else b"0"),
+                (opens, until),
+            )
     return out
 
 
 def duration(seconds: float) -> str:
     """As OpenAI writes it: `250ms`, `1.5s`, `6m0s`, `2h0m0s`."""
-    millis = math.ceil(seconds * 1000)
+    return _millis(math.ceil(seconds * 1000))
+
+
+@lru_cache(8192)
+def _millis(millis: int) -> str:
     if millis < 1000:
         return f"{millis}ms"
     hours, rest = divmod(millis, 3_600_000)

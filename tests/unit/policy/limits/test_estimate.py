@@ -5,6 +5,7 @@ from tests.unit.policy.limits.values import charged
 from tidegate.dialects.openai_chat.usage import decode_usage
 from tidegate.ir.errors import GatewayError
 from tidegate.ir.usage import Usage
+from tidegate.policy.limits.budgets import budgets_of
 from tidegate.policy.limits.estimate import Estimate, Sizes, asked_output, estimate, used
 from tidegate.policy.limits.rules import Actual, Charge
 from tidegate.policy.price import cost
@@ -24,17 +25,17 @@ def fields(**parts: object) -> Fields:
 
 def estimated(*charges: Charge, body: Fields, most: int | None = 1000, price: Price | None = PRICE, counted: int | None = None) -> Estimate:
     sizes = Sizes(body=body.body, output=asked_output(body), most=most, price=price, counted=counted)
-    return estimate(charges, sizes, lambda: body, "openai_chat")
+    return estimate(budgets_of(charges), sizes, lambda: body, "openai_chat")
 
 
 def test_tokens_are_guessed_from_bytes_and_what_was_asked_for() -> None:
     def never() -> Fields:
         raise AssertionError("nothing needs the body scanned")
 
-    found = estimate((), Sizes(body=b"x" * 400, output=None, most=None, price=None), never, "anthropic")
+    found = estimate(None, Sizes(body=b"x" * 400, output=None, most=None, price=None), never, "anthropic")
     assert found == Estimate(111 + 1024, 111)
     for output, most, expected in ((50, None, 50), (50, 20, 20), (None, 20, 20), (None, 5000, 1024)):
-        assert estimate((), Sizes(body=b"", output=output, most=most, price=None), never, "anthropic").tokens == expected + 1
+        assert estimate(None, Sizes(body=b"", output=output, most=most, price=None), never, "anthropic").tokens == expected + 1
 
 
 @pytest.mark.parametrize(
