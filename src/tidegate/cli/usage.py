@@ -110,10 +110,17 @@ def _cells(figures: Figures) -> tuple[str, ...]:
     times = (latency.get(50), latency.get(95), first.get(50))
     return (
         *(f"{count:,}" for count in counts),
-        dollars(figures.cost_nano),
+        _cost(figures),
         dollars(figures.saved_nano),
         *("-" if value is None else f"{value:,.0f}" for value in times),
     )
+
+
+def _cost(figures: Figures) -> str:
+    """What has no known price is not in it, and is not free."""
+    if not figures.unpriced:
+        return dollars(figures.cost_nano)
+    return f"{dollars(figures.cost_nano)}+?" if figures.cost_nano else "?"
 
 
 def dollars(nano: int) -> str:

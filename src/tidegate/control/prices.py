@@ -94,7 +94,7 @@ class Prices:
         if price.input is None and price.output is None:
             self._problems.error(where, "a price has `input` or `output` at least; `0` is free")
         tiers = {
-            name: self._price(found, (*where, "tiers", name))
+            name: _with_uses(self._price(found, (*where, "tiers", name)), price)
             for name, found in msgspec.structs.asdict(entry.tiers).items()
             if isinstance(found, TierEntry)
         }
@@ -107,7 +107,7 @@ class Prices:
             return amounts
         if above.tokens <= 0:
             self._problems.error((*where, "above", "tokens"), "it is a number of prompt tokens above 0, like `200000`")
-        return msgspec.structs.replace(amounts, over=above.tokens, long=self._amounts(above, (*where, "above")))
+        return msgspec.structs.replace(amounts, over=above.tokens, long=_with_uses(self._amounts(above, (*where, "above")), amounts))
 
     def _amounts(self, entry: AmountsEntry | AboveEntry, where: Path) -> Price:
         given = ((name, getattr(entry, name)) for name in (*PER_MILLION, *PER_THOUSAND))
@@ -134,6 +134,13 @@ class Prices:
         except ValueError:
             self._problems.error(where, "a day is written like `2026-06-01`")
             return ""
+
+
+def _with_uses(price: Price, of: Price) -> Price:
+    """What is paid by use stays what it is for long prompts and in other tiers, unless they say: a fee for each call is not lost there."""
+    missing = {name: getattr(of, name) for name in PER_THOUSAND if getattr(price, name) is None}
+    long = None if price.long is None else _with_uses(price.long, of)
+    return msgspec.structs.replace(price, **missing, long=long)
 
 
 def flaw_of_name(name: str, providers: Sequence[str]) -> str | None:

@@ -59,7 +59,8 @@ async def test_from_a_plan_to_a_final_invoice(each: World) -> None:
     assert {**kept.json} == {**final.json}
     lines = (await api.ask("GET", path, token, headers={"accept": "text/csv"})).body.decode().splitlines()
     assert lines[0].startswith("number,invoice,customer,period,state,kind,text,quantity")
-    assert [line.split(",")[-1] for line in lines[1:]] == ["20000000000", "3300000000", "-1000000000", "-500000000", "21800000000"]
+    assert [line.split(",")[-1] for line in lines[1:]] == ["20000000000", "3300000000", "-1000000000", "-500000000", "0", "21800000000"]
+    assert ",unpriced," in lines[-2] and lines[-2].endswith(",1,0,1,0")
     listed = await api.ask("GET", "/orgs/a/invoices", token, query={"state": "final"}, headers={"accept": "text/csv"})
     assert listed.body.decode().splitlines() == lines
     used = (await api.ask("GET", "/orgs/a/adjustments", token)).json["items"]

@@ -49,10 +49,12 @@ def test_a_table_with_its_total(home: Path, capsys: Capture) -> None:
     out, err = capsys.readouterr()
     head, first, second, total = out.splitlines()
     assert head.split()[:3] == ["MODEL", "REQUESTS", "ATTEMPTS"]
-    assert first.split()[:9] == ["claude", "2", "2", "0", "20", "0", "10", "2.00", "1.00"]
+    assert first.split()[:9] == ["claude", "2", "2", "0", "20", "0", "10", "2.00+?", "1.00"]
     assert second.split()[:9] == ["gpt-5", "1", "1", "0", "1,500", "500", "7", "1.234567891", "0.00"]
-    assert total.split()[:8] == ["total", "3", "3", "0", "1,520", "500", "17", "3.234567891"]
+    assert total.split()[:8] == ["total", "3", "3", "0", "1,520", "500", "17", "3.234567891+?"]
     assert "1 attempts have no known price" in err
+    assert main(["usage", "--org", "org_b"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[:7] == ["1", "1", "0", "10", "0", "5", "?"]
 
 
 def test_json_and_csv_say_the_same(home: Path, capsys: Capture) -> None:

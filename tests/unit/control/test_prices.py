@@ -38,6 +38,24 @@ prices:
     assert [found.input for found in others if found is not None] == [1, 0]
 
 
+def test_what_is_paid_by_use_is_paid_for_long_prompts_and_in_other_tiers_too(place: Place) -> None:
+    above = "above: {tokens: 10, input: 3, output: 3"
+    tiers = f"tiers: {{batch: {{input: 2, output: 2, request: 1, {above}}}}}, flex: {{input: 1, output: 1}}}}"
+    text = f"{LAB}prices:\n  lab/x: [{{input: 1, output: 1, request: 5, web_search: 10, {above}, image: 9}}, {tiers}}}]\n"
+    price = Planner(place.load(text).snapshot).plan(NOBODY, "lab/x").targets[0].price
+    assert price is not None
+    steps = [price, price.long, price.tiers["batch"], price.tiers["batch"].long, price.tiers["flex"]]
+    found = [None if step is None else (step.request, step.web_search, step.image) for step in steps]
+    dollar = 10**9
+    assert found == [
+        (5 * dollar, 10 * dollar, None),
+        (5 * dollar, 10 * dollar, 9 * dollar),
+        (dollar, 10 * dollar, None),
+        (dollar, 10 * dollar, None),
+        (5 * dollar, 10 * dollar, None),
+    ]
+
+
 @pytest.mark.parametrize(
     ("prices", "words"),
     [

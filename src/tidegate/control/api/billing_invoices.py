@@ -156,7 +156,7 @@ def _ledger(call: Call) -> Ledger:
 
 
 def invoice_csv(_asked: Nothing, invoice: InvoiceView) -> str:
-    """A line for each line of the invoice, and one for its total."""
+    """A line for each line of the invoice, one for what has no known price, where there is such, and one for the total."""
     return csv_line(_COLUMNS) + "".join(_csv_rows(invoice))
 
 
@@ -168,6 +168,8 @@ def invoices_csv(_asked: InvoiceQuery, page: Listing[InvoiceView]) -> str:
 def _csv_rows(invoice: InvoiceView) -> list[str]:
     head = (invoice.number, invoice.id, invoice.customer_id, invoice.period, invoice.state)
     rows = [csv_line((*head, line.kind, line.text, line.quantity, line.unit_nano, line.per, line.nano)) for line in invoice.lines]
+    if invoice.unpriced:
+        rows.append(csv_line((*head, "unpriced", "attempts without a known price, or that fit no rate", invoice.unpriced, 0, 1, 0)))
     return [*rows, csv_line((*head, "total", "total", 1, invoice.total_nano, 1, invoice.total_nano))]
 
 
