@@ -14,7 +14,7 @@ from tidegate.ports.control import Change, Listed, View
 from tidegate.records import Adjustment, Conflict, Customer, Invoice, ListQuery, Plan, Subscription, Tenant
 from tidegate.usage_report import UsageGone, UsageQuery
 
-_MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])")
+_MONTH = re.compile(r"(20[0-9]{2})-(0[1-9]|1[0-2])")
 _PAGE = 500
 _MICROS = 1_000_000
 

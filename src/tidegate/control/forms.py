@@ -1,21 +1,23 @@
 """Forms of texts that the control API takes, each with what it allows in words. Fields name a form here as their pattern, so that whoever
 sends something else is told what is allowed and not the pattern.
+
+They end with `\\Z`, since Python's `$` lets a line feed follow, and say `[0-9]`, since its `\\d` is any script's digit.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
-SOME_LINE = r"^[^\x00-\x1f\x7f]+$"
-NO_NUL = r"^[^\x00]+$"
-EMAIL = r"^[^\x00-\x20\x7f@]+@[^\x00-\x20\x7f@]+$"
-ID = r"^[0-9A-Za-z_-]+$"
-EXTERNAL_ID = r"^[0-9A-Za-z_.:-]*$"
-ORG_ID = r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$"
-TARGET = r"^[^/\x00-\x20\x7f]+/[^\x00-\x20\x7f]+$"
-MONTH = r"^20\d\d-(0[1-9]|1[0-2])$"
-DAY = r"^20\d\d-\d\d-\d\d$"
-REFERENCE = r"^(env|file):.+$"
+ONE_LINE = r"^[^\x00-\x1f\x7f]*\Z"
+SOME_LINE = r"^[^\x00-\x1f\x7f]+\Z"
+NO_NUL = r"^[^\x00]+\Z"
+EMAIL = r"^[^\x00-\x20\x7f@]+@[^\x00-\x20\x7f@]+\Z"
+ID = r"^[0-9A-Za-z_-]+\Z"
+EXTERNAL_ID = r"^[0-9A-Za-z_.:-]*\Z"
+ORG_ID = r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\Z"
+TARGET = r"^[^/\x00-\x20\x7f]+/[^\x00-\x20\x7f]+\Z"
+MONTH = r"^20[0-9][0-9]-(0[1-9]|1[0-2])\Z"
+DAY = r"^20[0-9][0-9]-[0-9][0-9]-[0-9][0-9]\Z"
+REFERENCE = r"^(env|file):.+\Z"
 
 WORDS: Mapping[str, str] = MappingProxyType(
     {

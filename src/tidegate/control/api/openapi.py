@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -25,6 +25,7 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
     answers = [route.answer for route in routes if route.answer is not None]
     kinds = list(dict.fromkeys([*bodies, *queries, *answers, Document]))
     schemas, components = msgspec.json.schema_components(kinds, ref_template=_REF)
+    components = {name: _in_ecma(schema) for name, schema in components.items()}
     by_kind = dict(zip(kinds, schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -78,6 +79,18 @@ def _responses(route: Route, by_kind: dict[Any, dict[str, Any]]) -> dict[str, An
             done["content"]["text/csv"] = {"schema": {"type": "string"}}
     refused = {"description": "Refused", "content": {CONTENT_TYPE: {"schema": by_kind[Document]}}}
     return {str(route.status.value): done, "4XX": refused, "5XX": refused}
+
+
+def _in_ecma(schema: Any) -> Any:
+    """With patterns as JSON Schema has them: there `$` is the end and nothing else, and `\\Z` is a letter."""
+    if isinstance(schema, list):
+        return [_in_ecma(one) for one in cast("list[Any]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: _in_ecma(value) for name, value in cast("dict[str, Any]", schema).items()}
+    if isinstance(found.get("pattern"), str):
+        found["pattern"] = found["pattern"].replace(r"\Z", "$")
+    return found
 
 
 def _query(schema: dict[str, Any]) -> list[dict[str, Any]]:
