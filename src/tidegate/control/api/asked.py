@@ -1,5 +1,6 @@
 """What a request sends, as values: its body or query in the route's own type, and its Idempotency-Key. Whatever is unknown is refused."""
 
+import json
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -30,11 +31,22 @@ async def decode_asked(route: Route, request: Request) -> tuple[bytes, Any]:
     if body and media_type not in _JSON:
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "media-type", "Send the body as `application/json`.")
     try:
-        return body, msgspec.json.decode(body or b"{}", type=route.asked)
+        asked = msgspec.json.decode(body or b"{}", type=route.asked)
+        json.loads(body or b"{}", object_pairs_hook=_distinct, parse_int=str, parse_float=str)
     except msgspec.ValidationError as error:
         raise of_validation(error, route.asked) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         raise invalid_field("", "the body is not JSON") from None
+    return body, asked
+
+
+def _distinct(items: list[tuple[str, Any]]) -> None:
+    """Of a name that stands twice, whoever looks at the request on its way might have read the other value. Raises `Problem`."""
+    seen: set[str] = set()
+    for name, _ in items:
+        if name in seen:
+            raise invalid_field(name, "it is there more than once")
+        seen.add(name)
 
 
 def idempotency_key(request: Request) -> str | None:

@@ -12,6 +12,7 @@ CONTENT_TYPE = "application/problem+json"
 
 _PATH = re.compile(r"^(?P<why>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown field `(?P<name>[^`]*)`")
+_MISSING = re.compile(r"^Object missing required field `(?P<name>[^`]*)`$")
 _NO_SUCH_WORD = re.compile(r"^Invalid enum value (?P<sent>.*)$", re.DOTALL)
 _FORM = re.compile(r"^Expected `str` matching regex ")
 _BY_TOLD = {repr(form): words for form, words in forms.WORDS.items()}
@@ -105,6 +106,9 @@ def of_validation(error: Exception, kind: type) -> Problem:
         known = fields(kind, path)
         path = f"{path}.{unknown['name']}" if path else unknown["name"]
         why = f"there is no such field: there are {', '.join(known)}" if known else "there is no such field"
+    missing = _MISSING.match(why)
+    if missing:
+        path, why = (f"{path}.{missing['name']}" if path else missing["name"]), "it is needed"
     form = _FORM.match(why)
     if form:
         why = f"it is to be {_BY_TOLD.get(why[form.end() :], _OF_NO_WORDS)}"

@@ -28,7 +28,7 @@ class Outer(msgspec.Struct, forbid_unknown_fields=True):
 @pytest.mark.parametrize(
     ("text", "field"),
     [
-        ("{}", ""),
+        ("{}", "inner"),
         ('{"inner": 1}', "inner"),
         ('{"inner": {"n": "x"}}', "inner.n"),
         ('{"inner": {"m": 1}}', "inner.m"),
