@@ -8,8 +8,12 @@ from cyclopts import Parameter
 
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.system_secrets import SystemSecrets
+from tidegate.cli.asked import checked
 from tidegate.cli.directory import NotThere, Org, actor, attempt_on, control_store, now, pepper_of
 from tidegate.cli.options import Home, complain, say
+from tidegate.control.api.key_fields import check
+from tidegate.control.api.key_import import ImportedKey
+from tidegate.control.api.problem import Problem
 from tidegate.control.config import PriorityName
 from tidegate.control.foreign_keys import ForeignKey, read_keys
 from tidegate.policy.keys import ID_LENGTH, digest_of_hash, token_digest
@@ -33,6 +37,7 @@ def import_(file: File, /, *, org: Org = DEFAULT_ORG, team: TeamId = None, prior
     except (OSError, ValueError) as error:
         complain(f"error: {error}")
         return 1
+    wrong += [f"{key.name[:40]!r}: {flaw}" for key in found if (flaw := _flaw(key)) is not None]
     for line in wrong[:_TOLD]:
         complain(f"error: {line}")
     if wrong:
@@ -50,6 +55,19 @@ def import_(file: File, /, *, org: Org = DEFAULT_ORG, team: TeamId = None, prior
         say(id)
     complain(f"Imported {len(ids)} keys; {len(found) - len(ids)} were there before.")
     return 0
+
+
+def _flaw(key: ForeignKey) -> str | None:
+    """What the control API would refuse of it."""
+    said = {"name": key.name, "value": key.value, "sha256": key.sha256, "models": key.models, "tags": key.tags}
+    try:
+        checked(said, ImportedKey)
+        check(models=key.models, routes=[], addresses=[], times=[])
+    except ValueError as error:
+        return str(error)
+    except Problem as problem:
+        return problem.detail
+    return None
 
 
 async def _stored(

@@ -13,6 +13,7 @@ from tidegate.policy.keys import flaw_of_foreign, flaw_of_hash
 
 MOST = 10_000
 """Keys of one import."""
+_FIRST_YEAR, _LAST_YEAR = 1970, 2200
 _NAMES = ("name", "key_alias", "key_name", "alias")
 _VALUES = ("value", "key", "api_key")
 _HASHES = ("sha256", "token_hash", "hash", "key_hash", "hashed_token")
@@ -64,17 +65,23 @@ def _json(text: str) -> list[dict[str, Any]]:
         return msgspec.json.decode(text, type=list[dict[str, Any]])
     except msgspec.ValidationError:
         pass
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         raise ValueError("this begins like JSON and is none") from None
     try:
         document = msgspec.json.decode(text, type=dict[str, Any])
         return next(msgspec.convert(value, list[dict[str, Any]]) for value in document.values() if isinstance(value, list))
-    except (msgspec.DecodeError, StopIteration):
+    except (msgspec.DecodeError, StopIteration, RecursionError):
         raise ValueError("JSON with keys is a list of objects, or an object with one") from None
 
 
 def _csv(text: str) -> list[dict[str, Any]]:
-    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
+    try:
+        return _rows(csv.DictReader(io.StringIO(text.lstrip("\ufeff"))))
+    except csv.Error as error:
+        raise ValueError(f"this is no CSV: {error}") from None
+
+
+def _rows(reader: "csv.DictReader[str]") -> list[dict[str, Any]]:
     names = [(name or "").strip().lower() for name in reader.fieldnames or ()]
     if not set(names) & {*_VALUES, *_HASHES, *_EITHER}:
         raise ValueError("the first line of CSV names the columns: `name`, and `value` (the key) or `sha256` (its hash)")
@@ -120,4 +127,6 @@ def _moment(text: str) -> int | None:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError("its end is no time like 2027-01-31T00:00:00Z") from None
+    if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
+        raise ValueError(f"its end is not between the years {_FIRST_YEAR} and {_LAST_YEAR}")
     return int((at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp()) * 1_000_000

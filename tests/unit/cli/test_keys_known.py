@@ -24,6 +24,24 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> 
     return (captured.out + captured.err).strip()
 
 
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"name": "a\x00b"}, "name: it is to be a text of one line"),
+        ({"name": "a\x1b[31m"}, "name: it is to be a text of one line"),
+        ({"tags": ["\x01"]}, "tags[0]: it is to be a text of one line"),
+        ({"models": ["a*b"]}, "models[0]"),
+        ({"expires_at": "0001-01-01T00:00:00+14:00"}, "between the years 1970 and 2200"),
+    ],
+)
+def test_what_the_control_api_would_refuse_is_not_imported(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, fields: dict[str, object], words: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps([{"name": "old", "key": FOREIGN, **fields}])))
+    said = told(capsys, "keys", "import", "-", code=1)
+    assert words in said and "nothing was imported" in said and FOREIGN not in said
+
+
 def test_keys_of_the_database_are_known_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     made = told(capsys, "keys", "create", "--name", "of the file").splitlines()[0]
     told(capsys, "orgs", "create", "Acme", "--id", "acme")

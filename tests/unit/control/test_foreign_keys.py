@@ -48,7 +48,9 @@ def test_what_cannot_be_taken_over_is_told_by_place_and_not_repeated(row: str, w
     assert row.strip(",") == "" or row not in wrong[0]
 
 
-@pytest.mark.parametrize("text", ["", "name,models\na,b", "[1]", "{", '{"keys": 5}', "just words"])
+@pytest.mark.parametrize(
+    "text", ["", "name,models\na,b", "[1]", "{", '{"keys": 5}', "just words", '[{"key":' + "[" * 100_000, "key\n" + "x" * 200_000]
+)
 def test_what_is_no_file_of_keys(text: str) -> None:
     with pytest.raises(ValueError, match=r"CSV|JSON"):
         read_keys(text)

@@ -115,11 +115,16 @@ class KeyQuery(Paged, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 def check(
-    *, models: list[str] | UnsetType, routes: list[str] | UnsetType, addresses: list[str] | UnsetType, times: list[Hours] | UnsetType
+    *,
+    models: list[str] | UnsetType,
+    routes: list[str] | UnsetType,
+    addresses: list[str] | UnsetType,
+    times: list[Hours] | UnsetType,
+    where: str = "",
 ) -> None:
-    """Raises `Problem` with every mistake."""
+    """Raises `Problem` with every mistake; `where` is what the paths of the fields begin with."""
     errors = [
-        FieldError(f"{name}[{at}]", flaw)
+        FieldError(f"{where}{name}[{at}]", flaw)
         for name, values, flaw_of in (
             ("models", models, flaw_of_pattern),
             ("routes", routes, flaw_of_pattern),
@@ -129,7 +134,7 @@ def check(
         for at, flaw in _flaws(values, flaw_of)
     ]
     if times is not UNSET:
-        errors += [error for at, hours in enumerate(times) for error in _flaws_of_hours(f"times[{at}]", hours)]
+        errors += [error for at, hours in enumerate(times) for error in _flaws_of_hours(f"{where}times[{at}]", hours)]
     if errors:
         raise invalid(*errors)
 

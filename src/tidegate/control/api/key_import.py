@@ -65,12 +65,12 @@ async def import_keys(call: Call, asked: KeyImport) -> ImportDone:
     digests = [token_digest(pepper.secret, key.value) if key.value else digest_of_hash(pepper.secret, key.sha256) for key in asked.keys]
     present = await call.view.digests_there(digests)
     ids: list[str | None] = []
-    for key, digest in zip(asked.keys, digests, strict=True):
+    for at, (key, digest) in enumerate(zip(asked.keys, digests, strict=True)):
         if digest in present:
             ids.append(None)
             continue
         present.add(digest)
-        check(models=key.models, routes=[], addresses=[], times=[])
+        check(models=key.models, routes=[], addresses=[], times=[], where=f"keys[{at}].")
         row = ApiKey(
             id=call.services.secrets.base62(ID_LENGTH),
             name=key.name,
@@ -84,7 +84,7 @@ async def import_keys(call: Call, asked: KeyImport) -> ImportDone:
             models=key.models,
             tags=key.tags,
             priority=key.priority,
-            expires_at=None if key.expires_at is None else microseconds(in_reach("expires_at", key.expires_at)),
+            expires_at=None if key.expires_at is None else microseconds(in_reach(f"keys[{at}].expires_at", key.expires_at)),
             created_by=call.actor_name,
             created_at=call.now,
             updated_at=call.now,
