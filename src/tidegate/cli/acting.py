@@ -6,9 +6,11 @@ from typing import Literal, TypeVar
 
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.system_secrets import SystemSecrets
+from tidegate.cli.asked import checked
 from tidegate.cli.directory import actor, attempt, attempt_on, control_store, new_id, now, pepper_of
 from tidegate.cli.named import found
 from tidegate.cli.options import complain, said
+from tidegate.control.api.key_fields import NewKey
 from tidegate.policy.keys import ID_LENGTH, SECRET_LENGTH, format_token, token_digest
 from tidegate.policy.roles import GATEWAY, flaw_of_scope, org_scope, within
 from tidegate.ports.control import ControlStore
@@ -54,6 +56,7 @@ def admin_key_made(kind: type[Acting], named: str, name: str, org: str, home: Pa
     token = format_token("adm", public, secrets.base62(SECRET_LENGTH))
 
     async def work(database: Database) -> str:
+        checked({"name": name, "env": "adm"}, NewKey)
         by, pepper = actor(), await pepper_of(database, home)
         async with control_store(database).change(Tenant(org), by) as change:
             who = await found(change, kind, named, Tenant(org))

@@ -10,9 +10,11 @@ from cyclopts import App, Parameter
 
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.system import SystemClock
+from tidegate.cli.asked import checked
 from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, attempt_on, control_store, everything, new_id, now
 from tidegate.cli.named import subject
 from tidegate.cli.options import Home, say, store, table
+from tidegate.control.api.limits import NewBudget
 from tidegate.control.limit_rows import PERIODS, flaws, limits_of, zone_of
 from tidegate.policy.limits.rules import Standing
 from tidegate.policy.limits.verdict import usd as dollars
@@ -128,6 +130,7 @@ def create(
     """
 
     async def work(control: ControlStore) -> str:
+        checked({"name": name, "scope": scope, "scope_id": id, "per": per, "amount": 0}, NewBudget)
         of_file = store(home).peek().keys if org == DEFAULT_ORG else ()
         row = LimitRule(
             id=new_id("lim"),

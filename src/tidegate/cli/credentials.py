@@ -109,6 +109,7 @@ def create(
         origin = provider_origin((await running(database, home, config, opened)).snapshot, provider)
         if origin is None:
             raise NotThere(f"there is no provider `{provider}`: `tidegate check` shows them")
+        checked({"name": name or provider}, CredentialEdit)
         by = actor()
         row = Credential(
             id=new_id("cred"),

@@ -112,8 +112,8 @@ tidegate keys enable 4fGh71kLmN0p
 
 ROTATE_KEY = """Make a new key in place of one of the database, and print it, once. Both work until the overlap has passed.
 
-The new one has everything of the old one, and lives as long as that was made for. Its limits and budgets go on from what the old one has
-used; while both work, each has its own count. The new key alone goes to standard output.
+The new one has everything of the old one, and lives as long as that was made for. Its limits and budgets become the new one's, with what
+was used of them; while both work, they count as one. The new key alone goes to standard output.
 
 Examples
 

@@ -15,8 +15,10 @@ from tidegate.adapters.sql.changes import Changes
 from tidegate.adapters.sql.control_store import SqlControlStore
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.system import SystemClock
+from tidegate.cli.asked import checked
 from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt_on, everything, new_id, now, pepper_of
 from tidegate.cli.options import ConfigPath, Home, complain, load, said, say, table
+from tidegate.control.api.webhooks import WebhookEdit
 from tidegate.policy.egress import place_of
 from tidegate.policy.secret import Secret
 from tidegate.policy.snapshot import Webhook
@@ -98,6 +100,7 @@ def create(
 
     async def work(database: Database) -> str:
         control = _store(database)
+        checked({"name": name}, WebhookEdit)
         row = StoredWebhook(
             id=new_id("hook"),
             name=name,
@@ -146,6 +149,7 @@ def edit(
         if url is not None:
             row = msgspec.structs.replace(row, url=_address(url, config, home))
         if name is not None:
+            checked({"name": name}, WebhookEdit)
             row = msgspec.structs.replace(row, name=name)
         if enabled is not None:
             row = msgspec.structs.replace(row, disabled_at=None if enabled else row.disabled_at or now())

@@ -54,6 +54,23 @@ def test_what_is_wrong_is_told(capsys: pytest.CaptureFixture[str], options: tupl
     assert words in told(capsys, "limits", "create", "x", *options, code=1)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("limits", "create", "", "--amount", "1", "--per", "day"),
+        ("budgets", "create", "a\x1b[31m", "--usd", "1", "--per", "day"),
+        ("budgets", "create", "x", "--usd", "1", "--per", "day", "--scope", "tag", "--id", "a\nb"),
+        ("webhooks", "create", "https://hooks.example.com/x", "--name", ""),
+        ("service-accounts", "create", "x" * 201),
+        ("users", "admin-key", "ada", "--name", "a\nb"),
+    ],
+)
+def test_what_the_control_api_would_refuse_is_refused_here(capsys: pytest.CaptureFixture[str], command: tuple[str, ...]) -> None:
+    told(capsys, "users", "create", "ada")
+    words = told(capsys, *command, code=1)
+    assert words.startswith("error: ") and ("name: " in words or "scope_id: " in words)
+
+
 def test_a_service_account_from_the_first_to_the_last_day(capsys: pytest.CaptureFixture[str]) -> None:
     team = told(capsys, "teams", "create", "search")
     id = told(capsys, "service-accounts", "create", "indexer", "--team", "search")
