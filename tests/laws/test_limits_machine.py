@@ -226,6 +226,18 @@ class LimitsMachine(RuleBasedStateMachine):
             self.open[name].until = self.clock.passed + LEASE
             self.on.now(lambda: self.counters.renew(name, self.open[name].claim.attempt))
 
+    @rule(data=st.data(), void=st.booleans())
+    def renew_or_void_after_its_lease(self, data: st.DataObject, void: bool) -> None:
+        """What has ended is not begun anew; what was never sent costs nothing, however late that is known."""
+        if self.late:
+            name = data.draw(st.sampled_from(sorted(self.late)))
+            attempt = self.late[name].claim.attempt
+            self.on.now(lambda: self.counters.renew(name, attempt))
+            if void:
+                self.model.settle(self.late.pop(name), Actual(0, 0))
+                self.on.now(lambda: self.counters.void(name, attempt))
+                self.done.append(name)
+
     @rule(seconds=st.sampled_from([1, 2, 3, 10, 58, 61, 101, 3600, 18_000, 86_400, 400_000, 2_700_000]))
     def wait(self, seconds: int) -> None:
         self.clock.passed += seconds

@@ -37,6 +37,7 @@ only the net under a call that was lost; it is longer than the longest stream.""
 _LATE = 4096
 """How many expired reservations are remembered, for the true figure that may still come."""
 
+_NOTHING = Actual(0, 0)
 _NO_LIMIT = 1 << 62
 _Hold = tuple[Line, Row, int]
 """Where how much was taken."""
@@ -138,10 +139,12 @@ class MemoryCounters:
             late[0].group.ended()
 
     def void(self, request_id: str, attempt: int) -> None:
-        """Nothing was sent: everything is given back, the request too."""
+        """Nothing was sent: everything is given back, the request too unless its lease had ended."""
         found = self._open.pop((request_id, attempt), None)
         if found is not None:
             self._undo(found.group, found.holds, self._now())
+        elif self._late:
+            self.settle(request_id, attempt, _NOTHING)
 
     def renew(self, request_id: str, attempt: int) -> None:
         """The attempt still runs: its lease begins anew."""

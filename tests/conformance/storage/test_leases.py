@@ -19,7 +19,8 @@ from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.ledger import LedgerStore
 from tidegate.adapters.sql.limits_post import Spent
 from tidegate.adapters.sql.limits_windows import SqlWindows
-from tidegate.policy.limits.rules import Actual, Alert, Charge, Limit, Refusal, Reservation, charge, claim
+from tidegate.policy.limits.rules import Actual, Alert, Charge, Limit, Refusal, Reservation, ScopeKind, What, charge, claim
+from tidegate.ports import UsageEvent
 from tidegate.ports.limits import BudgetsAway, Granted, Want
 from tidegate.records import Actor, ApiKey, Tenant
 
@@ -213,6 +214,30 @@ async def test_an_end_waits_for_what_the_store_was_asked(
         assert await other.stands() == (100, 0)
 
 
+@pytest.mark.parametrize("ticks", range(4))
+async def test_a_client_that_leaves_while_its_budget_is_asked_for_holds_nothing(
+    ticks: int, database: Database, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At whichever moment after the store's answer."""
+    async with process(database, "a", clock) as one:
+        grant, answered = one.windows.grant, asyncio.Event()
+
+        async def granted(asks: Sequence[Sequence[Want]]) -> Granted:
+            found = await grant(asks)
+            answered.set()
+            return found
+
+        monkeypatch.setattr(one.windows, "grant", granted)
+        leaver = asyncio.create_task(one.reserve(nano=DOLLAR // 2))
+        await answered.wait()
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        is_held = leaver.done()
+        leaver.cancel()
+        await asyncio.wait((leaver,))
+        assert await one.counters.open_reservations() == is_held
+
+
 async def test_what_could_not_be_given_back_is_given_back_later(
     database: Database, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -323,6 +348,69 @@ async def test_keys_that_replaced_each_other_are_counted_as_the_first_of_them(da
             await one.post(f"replaced-{number}", 0, tokens=10, key=key)
         (found,) = await other.counters.quota((KEY,))
         assert found.used == 65
+
+
+SUBJECTS: dict[ScopeKind, str] = {
+    "organisation": "default",
+    "team": "core",
+    "user": "u1",
+    "key": "k1",
+    "end_user": "default/patron",
+    "route": "smart",
+    "model": "openai/gpt-5",
+    "tag": "default/red",
+}
+
+
+def of_all_kinds(id: str) -> tuple[Charge, ...]:
+    """Spend, tokens and requests of a day, of everybody whom a row can be of: of the organisation's own calls, and of those of all."""
+    found: list[Charge] = []
+    whats: tuple[What, ...] = ("spend", "tokens", "requests")
+    for kind, subject in SUBJECTS.items():
+        for what in whats:
+            limit = Limit(id=f"{id}-{kind}-{what}", kind=kind, subject="x", org="default", what=what, per="day", amount=DOLLAR)
+            found.append(charge(limit, subject, org="default"))
+            if kind in ("route", "model"):
+                found.append(charge(msgspec.structs.replace(limit, id=f"{limit.id}-all", org=""), subject, org="default"))
+    return tuple(found)
+
+
+def rows_of_all_kinds(at: float) -> list[UsageEvent]:
+    """The first and the second attempt of a call, one that a correction is for, and those of others."""
+    whose: dict[str, Any] = {"key": "k1", "team": "core", "user": "u1", "end_user": "patron", "route": "smart", "tags": ["red", "blue"]}
+    usage = {"input": 1, "cache_read": 10, "cache_write": 100, "output": 1000, "reasoning": 500}
+    corrected = {"usage": {"input": -1, "output": 3}, "cost_nano": -7}
+    return [
+        usage_event(1, at=at, usage=usage, cost_nano=50, **whose),
+        usage_event(1, at=at, attempt=2, usage=usage, cost_nano=60, **whose),
+        usage_event(2, at=at + 1, entry="unknown", usage=usage, cost_nano=70, **whose),
+        usage_event(2, at=at + 1, entry="correction", **whose, **corrected),
+        usage_event(3, at=at - 86_400, usage=usage, cost_nano=80, **whose),
+        usage_event(4, at=at, org="b", usage=usage, cost_nano=90, **whose),
+        usage_event(
+            5, at=at, key="k2", team="t2", user="u2", end_user="guest", route="other", target="openai/o", provider="openai", model="o"
+        ),
+    ]
+
+
+async def test_a_window_that_is_made_late_stands_as_one_that_saw_every_row(database: Database, clock: FixedClock) -> None:
+    async with process(database, "a", clock) as one:
+
+        async def met(charges: tuple[Charge, ...]) -> dict[str, int]:
+            await one.counters.reserve(claim(charges[0].key, 2, charges))
+            one.counters.void(charges[0].key, 2)
+            await one.counters.quiet()
+            return {found.charge.limit.id.partition("-")[2]: found.used for found in await one.counters.quota(charges)}
+
+        early = of_all_kinds("early")
+        assert not any((await met(early)).values())
+        await one.ledger.post(rows_of_all_kinds(clock.now()))
+        stands = await met(early)
+        assert stands == await met(of_all_kinds("late"))
+    assert (stands["key-spend"], stands["key-tokens"], stands["key-requests"]) == (173, 3 * 1111 + 2, 2)
+    assert (stands["model-requests"], stands["model-requests-all"], stands["route-spend-all"]) == (3, 4, 263)
+    assert (stands["end_user-spend"], stands["end_user-requests"], stands["tag-requests"]) == (173, 2, 2)
+    assert (stands["organisation-spend"], stands["team-spend"], stands["user-spend"]) == (273, 173, 173)
 
 
 async def test_without_its_database_only_what_was_granted_is_spent(

@@ -90,5 +90,5 @@ async def _of_end_user(connection: AsyncConnection, charge: Charge, start: int) 
             summed = func.sum(_tokens(ledger))
         case _:
             summed = func.count()
-            conditions.append(ledger.c.attempt <= 1)
+            conditions += [ledger.c.attempt <= 1, ledger.c.entry.in_(("settled", "unknown"))]
     return int((await connection.execute(select(func.coalesce(summed, 0)).where(*conditions))).scalar_one())
