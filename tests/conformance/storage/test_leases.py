@@ -403,10 +403,12 @@ async def test_a_window_that_is_made_late_stands_as_one_that_saw_every_row(datab
             return {found.charge.limit.id.partition("-")[2]: found.used for found in await one.counters.quota(charges)}
 
         early = of_all_kinds("early")
-        assert not any((await met(early)).values())
+        crowd = (charge(Limit(id="crowd-", kind="end_user", org="default", what="spend", per="day", amount=DOLLAR), "default/patron"),)
+        assert not any([*(await met(early)).values(), *(await met(crowd)).values()])
         await one.ledger.post(rows_of_all_kinds(clock.now()))
         stands = await met(early)
         assert stands == await met(of_all_kinds("late"))
+        assert await met(crowd) == {"": 173}
     assert (stands["key-spend"], stands["key-tokens"], stands["key-requests"]) == (173, 3 * 1111 + 2, 2)
     assert (stands["model-requests"], stands["model-requests-all"], stands["route-spend-all"]) == (3, 4, 263)
     assert (stands["end_user-spend"], stands["end_user-requests"], stands["tag-requests"]) == (173, 2, 2)

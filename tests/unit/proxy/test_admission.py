@@ -3,6 +3,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.support.client import MemoryClient
 from tests.unit.policy.limits.values import limit
 from tests.unit.policy.values import key, snapshot, upstream
 from tests.unit.proxy.values import CLAUDE, GPT, Memory, Ticks
@@ -18,8 +19,10 @@ from tidegate.policy.route import Plan, Planner
 from tidegate.policy.snapshot import Route, Target
 from tidegate.providers.spec import Price
 from tidegate.proxy.admission import Admitted, LimitError, admit, end_user
+from tidegate.proxy.attempt import Attempt
 from tidegate.proxy.call import Call
 from tidegate.proxy.prepare import Prepared, prepare
+from tidegate.proxy.reply import Reply
 from tidegate.wire.splice import scan
 
 PRICE = Price(input=10**9, output=2 * 10**9)
@@ -33,7 +36,9 @@ class Gate:
         routes = (Route(name="smart", targets=(("openai", "gpt-9"),)),)
         made = snapshot(upstream("anthropic"), upstream("openai"), routes=routes)
         self.planner = Planner(msgspec.structs.replace(made, limits=limits))
-        self.app = msgspec.structs.replace(Memory().app, counters=self.counters)
+        memory = Memory()
+        self.ledger = memory.ledger
+        self.app = msgspec.structs.replace(memory.app, counters=self.counters)
         self.ids = 0
 
     def call(self, body: dict[str, Any], dialect: str = "openai_chat") -> Call:
@@ -197,3 +202,24 @@ async def test_headers_are_of_the_clients_dialect() -> None:
 )
 def test_whom_the_client_calls_for(dialect: str, body: dict[str, Any], name: str) -> None:
     assert end_user(scan(json.dumps(body).encode()), dialect) == name
+
+
+@pytest.mark.parametrize(
+    "usage", [None, Usage(input=3), Usage(input=3, output=4), Usage(input=10**18, output=7), Usage(input=0, output=0), Usage(cost_nano=77)]
+)
+async def test_the_ledger_says_what_was_settled(usage: Usage | None) -> None:
+    """At the price that held when the call began, whatever it is when the call ends."""
+    gate = Gate(limit("tokens", "day", 5000), limit("spend", "day", 10**12))
+    call = gate.call({"model": GPT, "max_tokens": 10})
+    plan = gate.planner.plan(call.key, call.head.model)
+    later = Price(input=10**12, output=10**12, from_="1970-01-02")
+    target = msgspec.structs.replace(plan.targets[0], price=msgspec.structs.replace(PRICE, later=later))
+    prepared, admitted = await gate.through(call, plan, target)
+    attempt = Attempt(gate.app, call, plan, target, prepared, admitted, Reply(MemoryClient("POST", "/", {}), []), last=True)
+    attempt.upstream_status, attempt.usage = 200, usage
+    attempt.settle()
+    (event,) = gate.ledger.events
+    counted = event.usage or {}
+    assert await gate.used(call) == [((counted.get("input") or 0) + (counted.get("output") or 0), 0), (event.cost_nano, 0)]
+    assert event.cost_nano is not None
+    assert event.cost_nano < 10**6

@@ -1,3 +1,5 @@
+import random
+
 import msgspec
 import pytest
 from tests.unit.policy.limits.values import charged
@@ -79,17 +81,39 @@ def test_the_long_context_step_counts_where_the_prompt_could_reach_it() -> None:
     assert estimated(STRICT, body=large, price=stepped).nano == (len(large.body) + 16) * 6000 + 20_013
 
 
+def any_price(chance: random.Random) -> Price:
+    """Every kind of token may be the dearest, or have no price of its own."""
+    kinds = ("cache_read", "cache_write", "cache_write_1h", "audio_input", "image_input", "audio_output", "image_output", "reasoning")
+    own = {kind: chance.choice((None, chance.randrange(10**11))) for kind in (*kinds, "request")}
+    return Price(input=chance.randrange(10**10), output=chance.randrange(10**10), **own)
+
+
 def test_nothing_costs_more_than_was_reserved() -> None:
+    chance = random.Random(1)
     body = fields(max_tokens=100)
-    price = Price(input=3_333_333_333, output=7_777_777_777, cache_read=1_111, cache_write=4_123_456_789, request=12_345)
-    reserved = estimated(STRICT, body=body, price=price).nano
-    prompt = len(body.body)
-    for read in (0, 1, 7, prompt):
-        for written in (0, 1, prompt - read):
-            usage = Usage(input=max(0, prompt - read - written), cache_read=read, cache_write=max(0, written), output=100)
-            found = cost(usage, price)
-            assert found is not None
-            assert found.nano <= reserved
+    most = len(body.body)
+    for _ in range(400):
+        price = any_price(chance)
+        if chance.random() < 0.5:
+            price = msgspec.structs.replace(price, over=chance.randrange(most), long=any_price(chance))
+        plain = chance.randint(0, most)
+        read = chance.randint(0, most - plain)
+        written = most - plain - read
+        usage = Usage(
+            input=plain,
+            cache_read=read,
+            cache_write=written,
+            cache_write_1h=chance.choice((0, written)),
+            audio_input=chance.choice((0, plain)),
+            image_input=chance.choice((0, plain)),
+            output=100,
+            reasoning=chance.choice((0, 100)),
+            audio_output=chance.choice((0, 100)),
+            image_output=chance.choice((0, 50)),
+        )
+        found = cost(usage, price)
+        assert found is not None
+        assert found.nano <= estimated(STRICT, body=body, price=price).nano, (usage, price)
 
 
 @pytest.mark.parametrize(

@@ -40,3 +40,10 @@ def test_what_may_have_been_granted_outlives_its_window() -> None:
     assert cell.slice(LIMIT, 86_400) is not old
     assert cell.past == [old]
     assert not cell.idle(LIMIT, LATER, 86_400)
+
+
+def test_a_grant_ends_with_its_window() -> None:
+    cell = Leased("day", [])
+    cell.slice(LIMIT, 0).learn(Figures(used=0, held=50, granted=50, posted=0))
+    assert cell.take(LIMIT, 1, SECOND, 86_400, force=False) < 0
+    assert cell.row.granted == 0
