@@ -45,6 +45,7 @@ def test_it_is_found_by_its_value_or_its_hash_and_its_end_counts(digest: bytes) 
     assert code_of(made, SK) == "key_revoked"
     directory.apply(Delta(generation=3, keys={ID: None}))
     assert code_of(made, SK) == "invalid_api_key"
+    assert not directory.has_foreign
 
 
 def test_a_stored_hash_opens_nothing_itself() -> None:
