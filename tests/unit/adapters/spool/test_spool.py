@@ -41,6 +41,22 @@ async def test_the_next_process_goes_on_where_the_last_one_was(tmp_path: Path) -
     assert sink.ids == ids(600)
 
 
+async def test_no_segment_goes_before_the_ledger_has_all_of_it(tmp_path: Path) -> None:
+    spool = small(tmp_path)
+    while len(segment_paths(tmp_path, Roomy())) < 4:
+        spool.emit(numbered(0, request_body="x" * 3000))
+        await spool.flushed(spool.state.written)
+    await spool.recover()
+    for drained in range(1, spool.state.written):
+        spool.offset.advance(drained)
+        await spool.forget()
+        reader = spool.reader()
+        assert [record.seq for record in reader.read(1, spool.state.synced)] == [drained + 1]
+        reader.close()
+    assert len(segment_paths(tmp_path, Roomy())) <= 2
+    await spool.aclose()
+
+
 async def test_attempts_that_were_never_settled_are_found_once(tmp_path: Path) -> None:
     spool = small(tmp_path)
     for number in range(5):
