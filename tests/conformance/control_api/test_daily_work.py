@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from tests.conformance.control_api.requests import SAMPLES
 from tests.support.control import World
+
+from tidegate.control.api.routes import ROUTES
 
 
 async def made(api: World, token: str, path: str, body: Any) -> dict[str, Any]:
@@ -213,3 +216,19 @@ async def test_a_disabled_organisation_stops(each: World) -> None:
     assert (await api.ask("GET", "/me", owner)).status == 401
     assert (await api.ask("POST", "/orgs/a/enable", api.operator)).status == 200
     assert (await api.ask("GET", "/me", owner)).status == 200
+
+
+async def test_an_edit_of_what_somebody_else_has_changed_is_refused_everywhere(api: World) -> None:
+    wrong: list[str] = []
+    tried = 0
+    for route in ROUTES:
+        if route.method not in ("PATCH", "PUT"):
+            continue
+        asked = await SAMPLES[route.name](api)
+        if "if-match" in asked.headers:
+            tried += 1
+            answer = await api.ask(route.method, asked.path, api.operator, asked.body, headers={**asked.headers, "if-match": '"99"'})
+            if answer.status != 412:
+                wrong.append(f"{route.method} {asked.path}: {answer.status} {answer.body!r}")
+    assert wrong == []
+    assert tried >= 8
