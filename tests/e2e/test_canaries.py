@@ -21,6 +21,8 @@ PROMPT = "canary of a prompt: the heron wades at dawn"
 
 PATHS: set[str] = set()
 """What the provider was asked for."""
+HEARD: list[bytes] = []
+"""The headers that it was sent."""
 
 
 class Repeating(BaseHTTPRequestHandler):
@@ -29,6 +31,7 @@ class Repeating(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"])).decode()
         PATHS.add(self.path)
+        HEARD.append(self.headers.as_bytes())
         answer = f'{{"error": {{"message": "bad key {self.headers["authorization"]}", "type": "x", "code": "x"}}}}'.encode()
         assert PROMPT in body or not self.path.endswith(("completions", "messages"))
         self.send_response(401)
@@ -95,4 +98,6 @@ def test_no_secret_is_left_anywhere(tmp_path: Path, provider: int) -> None:
     sinks["log"] = gateway.log().replace(shown, "").encode()
     sinks |= sinks_of(gateway.home)
     assert any(path.endswith("tidegate.db") for path in sinks)
+    own = (*SIGNING, gateway.key, admin, made["token"], pepper)
+    assert not leaks(own, {f"what a provider heard {number}": heard for number, heard in enumerate(HEARD)})
     assert not leaks((PROVIDER_KEY, STRIPE_KEY, *SIGNING, gateway.key, admin, made["token"], pepper, PROMPT), sinks)
