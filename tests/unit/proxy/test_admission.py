@@ -219,7 +219,7 @@ async def test_the_ledger_says_what_was_settled(usage: Usage | None) -> None:
     attempt.upstream_status, attempt.usage = 200, usage
     attempt.settle()
     (event,) = gate.ledger.events
-    counted = event.usage or {}
+    counted: dict[str, Any] = event.usage or {}
     assert await gate.used(call) == [((counted.get("input") or 0) + (counted.get("output") or 0), 0), (event.cost_nano, 0)]
     assert event.cost_nano is not None
     assert event.cost_nano < 10**6

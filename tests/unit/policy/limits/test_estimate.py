@@ -1,4 +1,5 @@
 import random
+from typing import Any
 
 import msgspec
 import pytest
@@ -84,7 +85,7 @@ def test_the_long_context_step_counts_where_the_prompt_could_reach_it() -> None:
 def any_price(chance: random.Random) -> Price:
     """Every kind of token may be the dearest, or have no price of its own."""
     kinds = ("cache_read", "cache_write", "cache_write_1h", "audio_input", "image_input", "audio_output", "image_output", "reasoning")
-    own = {kind: chance.choice((None, chance.randrange(10**11))) for kind in (*kinds, "request")}
+    own: dict[str, Any] = {kind: chance.choice((None, chance.randrange(10**11))) for kind in (*kinds, "request")}
     return Price(input=chance.randrange(10**10), output=chance.randrange(10**10), **own)
 
 
