@@ -203,6 +203,8 @@ async def everything_of_the_control_plane(store: SqlControlStore) -> None:
         assert await view.remembered("key", "k", 5) is not None
         await view.page(Team, ListQuery(limit=1, only={"name": "x"}))
         await view.page(AuditEvent, ListQuery(limit=1))
+        assert await view.sealed("c1") is not None
+        assert await view.digests_there([b"1"]) == {b"1"}
         assert await view.get(Organisation) is not None
     await store.touch(OWN, "k1", 7)
 
