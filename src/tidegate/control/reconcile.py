@@ -122,8 +122,10 @@ def _names(theirs: set[str], ours: set[str]) -> dict[str, str]:
 
 
 def _family(name: str) -> tuple[str, ...]:
-    """Its words without a snapshot's date, in no order: `claude-3-5-haiku` is Claude Haiku 3.5."""
-    return tuple(sorted(word for word in _SPLIT.split(_SNAPSHOT.sub("", name).casefold()) if word != "latest"))
+    """Its words without a snapshot's date, in no order, and its version's figures: `claude-3-5-haiku` is Claude Haiku 3.5, `gpt-4.5` is not
+    `gpt-5.4`."""
+    words = [word for word in _SPLIT.split(_SNAPSHOT.sub("", name).casefold()) if word != "latest"]
+    return (*sorted(word for word in words if not word.isdigit()), *(word for word in words if word.isdigit()))
 
 
 def _renamed(theirs: Mapping[Key, Amounts], names: Mapping[str, str]) -> dict[Key, Amounts]:

@@ -184,6 +184,12 @@ def test_models_that_are_others_stay_apart() -> None:
     assert [(row.model, row.input) for row in found] == [("gpt-4o-2024-05-13", 10), ("gpt-4o-2024-08-06", -10), ("gpt-4o-mini", 0)]
 
 
+def test_versions_with_the_same_figures_stay_apart() -> None:
+    theirs = read_export("date,model,input_tokens\n2026-06-01,gpt-5.4,10\n2026-06-01,gpt-4.5,20\n")
+    found = compare(theirs, report((0, "gpt-5.4", 20, 1, 1), (0, "gpt-4.5", 10, 1, 1)))
+    assert [(row.model, row.input) for row in found] == [("gpt-4.5", 10), ("gpt-5.4", -10)]
+
+
 def test_hours_are_days_of_utc_wherever_they_were_exported() -> None:
     rows = "2026-06-01T23:30:00-02:00,gpt-5,7,1\n2026-06-02T01:00:00+02:00,gpt-5,5,1\n"
     found = read_export("start_time,model,input_tokens,output_tokens\n" + rows)
