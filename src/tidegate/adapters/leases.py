@@ -165,14 +165,18 @@ class LeasedCounters:
 
     async def _asked(self, local: Claim, answer: Reservation | Refusal) -> Reservation | Refusal:
         """What the store says where this process said no. Windows that were opened are made known to it."""
-        if isinstance(answer, Refusal):
-            try:
+        is_new = bool(self._opened)
+        self._opened.clear()
+        try:
+            if isinstance(answer, Refusal):
                 answer = await self._desk.ask(local, answer)
-            except Away:
-                raise BudgetsAway from None
-        if self._opened:
-            self._opened.clear()
-            self._desk.meet(local.charges)
+                # The desk took it while other calls went on: one of them may have cleared what it opened.
+                is_new = is_new or isinstance(answer, Reservation)
+        except Away:
+            raise BudgetsAway from None
+        finally:
+            if is_new:
+                self._desk.meet(local.charges)
         return answer
 
     def _merged(self, claim: Claim, charges: tuple[Charge, ...], rated: Rated, held: Reservation) -> Reservation:

@@ -189,7 +189,16 @@ class Desk:
                     row.learn(met.figures[charge.key, row.index])
             except Exception as error:
                 self._trouble(error, [])
+                self._meet_again(charges, wall)
                 return
+
+    def _meet_again(self, charges: tuple[Charge, ...], wall: float) -> None:
+        """With the next call."""
+        for charge in charges:
+            cell = self._memory.cell(charge)
+            if isinstance(cell, Leased):
+                row = cell.slice(charge.limit, wall)
+                row.is_met = row.known
 
     def _note(self, charge: Charge) -> None:
         if len(self.alerting) >= _REMEMBERED:

@@ -29,10 +29,11 @@ class Figures(msgspec.Struct, frozen=True, gc=False):
 class Slice(Row):
     """What this process has of one window. `used` and `reserved` are its own; `others` is what others used, and `elsewhere` what they
     hold, when the store was last asked. `owes`: the store may have granted more than is known here, or has not heard of what is given back.
-    `touched` is when it was last needed, -1 where that is not known yet. `refused` remembers the store's last no: how much more was wanted,
-    of what limit, and until when (monotonic, like `touched`) that answer is good."""
+    `is_met`: a call has come, and whoever makes windows known to the store was told. `touched` is when it was last needed, -1 where that is
+    not known yet. `refused` remembers the store's last no: how much more was wanted, of what limit, and until when (monotonic, like
+    `touched`) that answer is good."""
 
-    __slots__ = ("elsewhere", "end", "granted", "known", "others", "owes", "posted", "refused", "touched")
+    __slots__ = ("elsewhere", "end", "granted", "is_met", "known", "others", "owes", "posted", "refused", "touched")
 
     def __init__(self, index: int, end: float) -> None:
         super().__init__(index)
@@ -41,6 +42,7 @@ class Slice(Row):
         self.others = 0
         self.elsewhere = 0
         self.posted = 0
+        self.is_met = False
         self.known = False
         self.owes = False
         self.touched = -1
@@ -73,8 +75,8 @@ class Slice(Row):
 
 
 class Leased:
-    """`past` are slices of earlier windows that may still have something to give back. Each new window is noted in `opened`, for whoever
-    makes it known to the store."""
+    """`past` are slices of earlier windows that may still have something to give back. Each window is noted in `opened` with its first
+    call, for whoever makes it known to the store: who only looks at it has nothing to make known."""
 
     __slots__ = ("_end", "_opened", "_per", "held", "past", "row")
     takes_for_good: ClassVar[bool] = False
@@ -95,12 +97,14 @@ class Leased:
                 self.past.append(self.row)
             self._end = found.end
             self.row = Slice(found.start, found.end)
-            self._opened.append(self.row)
         return self.row
 
     def take(self, limit: Limit, amount: int, now: int, wall: float, force: bool) -> int:
         row = self.row if wall < self._end else self.slice(limit, wall)
         row.touched = now
+        if not row.is_met:
+            row.is_met = True
+            self._opened.append(row)
         taken = row.used + row.reserved + amount
         left = limit.amount - row.others - row.elsewhere - taken
         if force or (left >= 0 and row.granted >= taken):
