@@ -5,6 +5,7 @@ upstream over the loopback interface.
 """
 
 import io
+import os
 import re
 import secrets
 import shutil
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -53,6 +54,8 @@ class Gateway:
     models: Mapping[tuple[Family, bool], str]
     start: Callable[[], procs.Running]
     scenarios: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    """Of callers that take turns, where there are several; the first is `key`."""
     starts: int = 3
     """How often its start-up is measured."""
 
@@ -140,6 +143,18 @@ def limited(upstream: Upstream, name: str, environ: Mapping[str, str]) -> Gatewa
     each = "limits: {requests_per_minute: 10000000, tokens_per_minute: 10000000000, concurrent: 100000}, budget: {usd: 9000000, per: day}"
     more = f"limits: [{{scope: key, {each}}}, {{scope: organisation, {each}}}]\n"
     return tidegate(upstream, name, more=more, environ=environ)
+
+
+def keyed(upstream: Upstream, tenants: int, keys: int) -> Gateway:
+    """Tidegate with so many keys in its database, of so many organisations, which all call."""
+    name = f"keys-{keys}"
+    made = tidegate(upstream, name)
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "TIDEGATE_HOME": str(WORK / name)}
+    filled = subprocess.run(
+        [sys.executable, ROOT / "bench/many_keys.py", str(tenants), str(keys)], env=env, capture_output=True, check=True, text=True
+    )
+    tokens = tuple(filled.stdout.split())
+    return replace(made, title=f"Tidegate with {keys:,} keys of {tenants:,} organisations", key=tokens[0], keys=tokens)
 
 
 def checkout(revision: str) -> Path:

@@ -35,6 +35,8 @@ class Job(msgspec.Struct, kw_only=True):
     port: int
     request: bytes
     """Head and body as they go on the wire."""
+    keys: list[str] = []
+    """Where given, each request has one of them, drawn at random, in place of the first."""
     connections: int = 32
     seconds: float = 3.0
     rate: float = 0.0
@@ -64,7 +66,7 @@ class Result(msgspec.Struct, kw_only=True):
 class Connection(asyncio.Protocol):
     """One connection: sends the request, finds the end of the answer, and says so. It reads nothing of the body but how it is framed."""
 
-    def __init__(self, request: bytes, done: Callable[["Connection", bool], None]) -> None:
+    def __init__(self, request: Callable[[], bytes], done: Callable[["Connection", bool], None]) -> None:
         self._request = request
         self._done = done
         self._data = bytearray()
@@ -80,7 +82,7 @@ class Connection(asyncio.Protocol):
     def send(self, due: float = 0.0) -> None:
         self.due = due
         self.busy = True
-        self.transport.write(self._request)
+        self.transport.write(self._request())
 
     def data_received(self, data: bytes) -> None:
         if self._chunked:
@@ -137,8 +139,9 @@ class Load:
 
     async def connect(self, count: int, done: Callable[[Connection, bool], None]) -> None:
         loop = asyncio.get_running_loop()
+        request = _requests(self.job)
         for _ in range(count):
-            _, connection = await loop.create_connection(lambda: Connection(self.job.request, done), "127.0.0.1", self.job.port)
+            _, connection = await loop.create_connection(lambda: Connection(request, done), "127.0.0.1", self.job.port)
             self.connections.append(connection)
 
     def close(self) -> None:
@@ -152,6 +155,14 @@ class Load:
 
     def events(self) -> int:
         return sum(connection.events for connection in self.connections)
+
+
+def _requests(job: Job) -> Callable[[], bytes]:
+    if not job.keys:
+        return lambda: job.request
+    before, after = job.request.split(job.keys[0].encode())
+    keys = [key.encode() for key in job.keys]
+    return lambda: before + random.choice(keys) + after
 
 
 class Window:

@@ -54,19 +54,24 @@ def main() -> int:
     WORK.mkdir(parents=True, exist_ok=True)
     if options.against:
         options.base = gateways.checkout(options.against)
-    whole = not (options.quick or options.only or options.base or options.stores)
+    whole = not (options.quick or options.only or options.base or options.stores or options.keys)
     plan = Plan(
         scenarios=SCENARIOS,
         seconds=1.0 if options.quick else 3.0,
         repetitions=options.repeat or (1 if options.quick else 3),
         deadline=time.monotonic() + (80 if options.quick else 540),
         only=options.only,
-        latency=not (options.base or options.stores),
+        latency=not (options.base or options.stores or options.keys),
     )
     with contextlib.ExitStack() as stack:
         upstream = gateways.start_upstream()
         stack.callback(upstream.running.stop)
-        crowd = _stored(upstream, stack.enter_context(stores(say))) if options.stores else _crowd(upstream, options)
+        if options.keys:
+            crowd = iter([gateways.keyed(upstream, 1, 10), gateways.keyed(upstream, 1_000, 100_000)])
+        elif options.stores:
+            crowd = _stored(upstream, stack.enter_context(stores(say)))
+        else:
+            crowd = _crowd(upstream, options)
         _run(plan, [gateway for gateway in crowd if any(plan.takes(gateway, scenario) for scenario in plan.scenarios)], upstream, stack)
     text = report.page(plan.found)
     (RESULTS if whole else WORK / "partial.json").write_bytes(report.encode(plan.found))
@@ -196,6 +201,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, metavar="N", help="repetitions (default 3)")
     parser.add_argument("--no-litellm", action="store_true", help="leave LiteLLM out")
     parser.add_argument("--stores", action="store_true", help="Tidegate with limits, embedded and with PostgreSQL and Redis, taking turns")
+    parser.add_argument("--keys", action="store_true", help="Tidegate with 10 keys and with 100,000 of 1,000 organisations, taking turns")
     parser.add_argument("--base", metavar="CHECKOUT", help="also run Tidegate from this other checkout, taking turns: is a change faster?")
     parser.add_argument("--against", metavar="REV", help="as --base, with a revision of this repository")
     parser.add_argument(

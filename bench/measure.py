@@ -49,8 +49,13 @@ class BenchError(Exception):
     """A gateway does not do what is measured; the message says what."""
 
 
+class NotYetError(BenchError):
+    """The gateway answers, and cannot do yet what is asked: the keys of its database are not read."""
+
+
 def exchange(port: int, request: bytes) -> bytes:
-    """Sends the request and returns the body of the answer. Raises `BenchError` unless it is 200, `OSError` where nobody answers."""
+    """Sends the request and returns the body of the answer. Raises `BenchError` unless it is 200 (`NotYetError` for
+    503), `OSError` where nobody answers."""
     head, _, body = request.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     method, path, _ = first.split(" ")
@@ -60,7 +65,8 @@ def exchange(port: int, request: bytes) -> bytes:
         response = connection.getresponse()
         answer = response.read()
     if response.status != 200:
-        raise BenchError(f"status {response.status}: {answer[:500].decode('utf-8', 'replace')}")
+        kind = NotYetError if response.status == 503 else BenchError
+        raise kind(f"status {response.status}: {answer[:500].decode('utf-8', 'replace')}")
     return answer
 
 
@@ -80,7 +86,7 @@ def started(gateway: Gateway) -> tuple[procs.Running, float]:
     began = time.perf_counter()
     running = gateway.start()
     while time.perf_counter() - began < START_PATIENCE and running.process.poll() is None:
-        with contextlib.suppress(OSError, http.client.HTTPException):
+        with contextlib.suppress(OSError, http.client.HTTPException, NotYetError):
             exchange(gateway.port, request)
             return running, time.perf_counter() - began
         time.sleep(0.005)
@@ -111,6 +117,7 @@ def load(
         kind=kind,
         port=gateway.target(scenario),
         request=gateway.request(scenario),
+        keys=list(gateway.keys),
         connections={"paced": PACED_CONNECTIONS, "open": 128, "closed": 32}[kind],
         seconds=seconds,
         rate=rate,
