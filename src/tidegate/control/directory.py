@@ -18,7 +18,7 @@ from tidegate.policy.reach import Reach
 from tidegate.policy.snapshot import Key
 from tidegate.ports import StorageUnavailable
 from tidegate.ports.control import Directories
-from tidegate.records import ApiKey, Tenant
+from tidegate.records import ApiKey
 
 TOUCH = 60.0
 """Seconds between two notes of which keys were used."""
@@ -136,8 +136,4 @@ class KeyWatcher:
             return
         self._touched = self._now()
         used, self._directory.used = self._directory.used, {}
-        by_org: dict[str, dict[str, int]] = {}
-        for (org, id), at in used.items():
-            by_org.setdefault(org, {})[id] = int(at * _MICROS)
-        for org, keys in by_org.items():
-            await self._source.touch(Tenant(org), keys)
+        await self._source.touch({place: int(at * _MICROS) for place, at in used.items()})

@@ -192,8 +192,8 @@ class Directories(Protocol):
         """What changed after a generation; None where nothing did."""
         ...
 
-    async def touch(self, tenant: Tenant, used: Mapping[str, int]) -> None:
-        """Notes when keys (by id) were last used, in microseconds."""
+    async def touch(self, used: Mapping[tuple[str, str], int]) -> None:
+        """Notes when keys (by organisation and id) were last used, in microseconds."""
         ...
 
 

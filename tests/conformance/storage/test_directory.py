@@ -124,7 +124,7 @@ async def test_what_cannot_be_changed_leaves_no_trace(directory: Directory, data
 
 async def test_a_key_that_is_used_meanwhile_is_edited_and_was_used(directory: Directory, database: Database) -> None:
     row = await directory.add(OWN, ApiKey(id="k1", name="ci", env="live", digest=b"x", created_by="user_alice"))
-    await touch(database, OWN, {"k1": 7})
+    await touch(database, {(OWN.org_id, "k1"): 7})
     await directory.edit(OWN, row, "key.update", name="renamed")
     found = await directory.get(OWN, ApiKey, "k1")
     assert found is not None
@@ -163,7 +163,7 @@ async def test_another_tenant_reaches_nothing(directory: Directory, database: Da
         await directory.edit(OTHER, user, "user.update", name="stolen")
     with pytest.raises(Conflict):
         await directory.edit(OTHER, key, "key.revoke", revoked_at=5)
-    await touch(database, OTHER, {"k1": 5})
+    await touch(database, {(OTHER.org_id, "k1"): 5})
     with pytest.raises(Conflict, match="not there"):
         await directory.add(OTHER, TeamMember(team_id="team_1", user_id="user_1"))
     with pytest.raises(Conflict, match="not there"):
@@ -213,9 +213,9 @@ async def test_last_use_only_grows_and_is_no_change_of_configuration(directory: 
     for id in ("k1", "k2"):
         await directory.add(OWN, ApiKey(id=id, name=id, digest=id.encode()))
     before = await generation(database)
-    await touch(database, OWN, {})
-    await touch(database, OWN, {"k1": 100, "k2": 200, "gone": 1})
-    await touch(database, OWN, {"k1": 50, "k2": 300})
+    await touch(database, {})
+    await touch(database, {(OWN.org_id, "k1"): 100, (OWN.org_id, "k2"): 200, (OWN.org_id, "gone"): 1})
+    await touch(database, {(OWN.org_id, "k1"): 50, (OWN.org_id, "k2"): 300})
     assert [key.last_used_at for key in (await directory.page(OWN, ApiKey)).items] == [100, 300]
     assert await generation(database) == before
 

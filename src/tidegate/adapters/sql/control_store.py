@@ -209,7 +209,7 @@ class SqlControlStore:
 
     async def touch(self, tenant: Tenant, key_id: str, at: int) -> None:
         with told_when_away():
-            await touch(self._changes.database, tenant, {key_id: at})
+            await touch(self._changes.database, {(tenant.org_id, key_id): at})
 
 
 def _refuse_closed(kept: Kept, row: msgspec.Struct) -> None:

@@ -18,7 +18,7 @@ from tidegate.adapters.sql.rows import record_of
 from tidegate.adapters.sql.schema import api_key, audit_event, organisation, service_account, team, user_account
 from tidegate.adapters.sql.statements import told_when_away
 from tidegate.policy.directory import Delta, Listed, Owner
-from tidegate.records import EVERYONE, ApiKey, Tenant
+from tidegate.records import EVERYONE, ApiKey
 
 MOST = 5000
 """Changes that are read one by one; after more, everything is."""
@@ -73,9 +73,9 @@ class SqlDirectories:
                     return Delta(generation=reached, keys=keys, off=off)
         return await self.whole()
 
-    async def touch(self, tenant: Tenant, used: Mapping[str, int]) -> None:
+    async def touch(self, used: Mapping[tuple[str, str], int]) -> None:
         with told_when_away():
-            await touch(self._changes.database, tenant, used)
+            await touch(self._changes.database, used)
 
     async def _some(self, connection: AsyncConnection, ids: set[str]) -> dict[str, Listed | None]:
         keys: dict[str, Listed | None] = dict.fromkeys(ids)

@@ -4,22 +4,26 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, and_, bindparam, not_, or_, select, update
 
-from tidegate.adapters.sql.engine import Database, within
+from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.rows import record_of
 from tidegate.adapters.sql.schema import api_key
 from tidegate.records import EVERYONE, ApiKey, KeyState, Tenant
 
+_AT_ONCE = 1000
+"""Keys in one transaction."""
 
-async def touch(database: Database, tenant: Tenant, used: Mapping[str, int]) -> None:
-    """Notes when keys (by id) were last used, in microseconds; an earlier time changes nothing. No change of configuration, and so no
-    generation and no audit event."""
-    if not used:
-        return
+
+async def touch(database: Database, used: Mapping[tuple[str, str], int]) -> None:
+    """Notes when keys (by organisation and id) were last used, in microseconds; an earlier time changes nothing. No change of
+    configuration, and so no generation and no audit event."""
     later = or_(api_key.c.last_used_at.is_(None), api_key.c.last_used_at < bindparam("at"))
-    statement = update(api_key).where(*within(tenant, api_key), api_key.c.id == bindparam("key"), later)
-    values = [{"key": id, "at": at} for id, at in sorted(used.items())]
-    async with database.write(tenant) as connection:
-        await connection.execute(statement.values(last_used_at=bindparam("at")), values)
+    statement = update(api_key).where(api_key.c.org_id == bindparam("org"), api_key.c.id == bindparam("key"), later)
+    values = [{"org": org, "key": id, "at": at} for (org, id), at in sorted(used.items())]
+    orgs = {org for org, _ in used}
+    scope = Tenant(*orgs) if len(orgs) == 1 else EVERYONE
+    for start in range(0, len(values), _AT_ONCE):
+        async with database.write(scope) as connection:
+            await connection.execute(statement.values(last_used_at=bindparam("at")), values[start : start + _AT_ONCE])
 
 
 def in_state(state: KeyState, at: int) -> ColumnElement[bool]:

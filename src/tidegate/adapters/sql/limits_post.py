@@ -5,13 +5,13 @@ of them. What this process had been granted for it is no longer held. Called by 
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import ARRAY, Text, exists, func, literal, or_, select, update
 
 from tidegate.adapters.sql.connection import AsyncConnection
 from tidegate.adapters.sql.engine import Database
@@ -73,6 +73,7 @@ class Raised(msgspec.Struct, frozen=True):
 _COLUMNS = tuple(limit_window.c[name] for name in Window.__struct_fields__)
 _WINDOWS = """SELECT key, starts_at, ends_at, scope, measure, used, held FROM limit_window WHERE org_id = ? AND starts_at <= ?
 AND (ends_at IS NULL OR ends_at > ?) AND scope IN (SELECT value FROM json_each(?)) ORDER BY key, starts_at"""
+_LIMITED = "SELECT value FROM json_each(?) AS org WHERE EXISTS (SELECT 1 FROM limit_window WHERE org_id = org.value)"
 _LEASES = """SELECT key, starts_at, granted, posted FROM limit_lease WHERE org_id = ? AND owner = ?
 AND key IN (SELECT value FROM json_each(?))"""
 _LINES = "SELECT id, line FROM api_key WHERE id IN (SELECT value FROM json_each(?)) AND line IS NOT NULL"
@@ -105,7 +106,8 @@ class Spent:
             self._learn(unknown, (await connection.execute(query)).all())
         moved: list[Moved] = []
         times = _times(rows)
-        for org, by_scope in _passes(rows, self._lines):
+        groups = _alike(rows)
+        for org, by_scope in _passes(groups, await self._limited(connection, groups), self._lines):
             await self._database.enter(connection, Tenant(org))
             moved += await self._raise(connection, org, times, by_scope)
         return moved
@@ -116,7 +118,9 @@ class Spent:
             self._learn(unknown, connection.execute(_LINES, (_ENCODE(unknown).decode(),)))
         moved: list[Moved] = []
         first, last = _times(rows)
-        for org, by_scope in _passes(rows, self._lines):
+        groups = _alike(rows)
+        limited = {row[0] for row in connection.execute(_LIMITED, (_ENCODE([*groups, DEFAULT_ORG]).decode(),))}
+        for org, by_scope in _passes(groups, limited, self._lines):
             chosen = (org, last, first, _ENCODE(sorted(by_scope)).decode())
             windows = [Window(*row) for row in connection.execute(_WINDOWS, chosen)]
             if not windows:
@@ -130,6 +134,16 @@ class Spent:
                 connection.execute(_POSTED, (*place, self._owner, one.granted, one.posted))
             moved += [one.moved() for one in raised]
         return moved
+
+    async def _limited(self, connection: AsyncConnection, groups: Mapping[str, object]) -> Collection[str]:
+        """Of these organisations and the one of what all share, those that have windows."""
+        orgs = [*groups, DEFAULT_ORG]
+        if self._database.is_sqlite:
+            return orgs
+        await self._database.enter(connection, EVERYONE)
+        named = func.unnest(literal(orgs, ARRAY(Text))).column_valued("org")
+        has = exists().where(limit_window.c.org_id == named)
+        return set((await connection.execute(select(named).where(has))).scalars())
 
     def _unknown(self, rows: Sequence[Row]) -> list[str]:
         """Keys of which it was not asked yet whether they replaced others: that never changes."""
@@ -168,14 +182,24 @@ class Spent:
         return {(row.key, row.starts_at): (row.granted, row.posted) for row in rows}
 
 
-def _passes(rows: Iterable[Row], lines: Mapping[str, str]) -> Iterator[tuple[str, dict[str, list[Row]]]]:
-    """By organisation, and at last what all share: the order in which whoever grants locks windows too."""
-    alike: dict[tuple[Any, ...], list[Row]] = {}
+def _alike(rows: Iterable[Row]) -> dict[str, list[list[Row]]]:
+    """By organisation, the rows of the same scopes together."""
+    found: dict[str, dict[tuple[Any, ...], list[Row]]] = {}
     for row in rows:
-        alike.setdefault((*_WHOSE(row), *(row["tags"] or ())), []).append(row)
-    for org in sorted({some[0]["org_id"] for some in alike.values()}):
-        yield org, _by_scope((some for some in alike.values() if some[0]["org_id"] == org), partial(_scopes, lines))
-    yield DEFAULT_ORG, _by_scope(alike.values(), _shared_scopes)
+        found.setdefault(row["org_id"], {}).setdefault((*_WHOSE(row), *(row["tags"] or ())), []).append(row)
+    return {org: list(alike.values()) for org, alike in found.items()}
+
+
+def _passes(
+    groups: Mapping[str, list[list[Row]]], limited: Collection[str], lines: Mapping[str, str]
+) -> Iterator[tuple[str, dict[str, list[Row]]]]:
+    """By organisation, of those that have windows at all, and at last what all share: the order in which whoever grants locks windows
+    too."""
+    for org in sorted(groups):
+        if org in limited:
+            yield org, _by_scope(groups[org], partial(_scopes, lines))
+    if DEFAULT_ORG in limited:
+        yield DEFAULT_ORG, _by_scope((some for alike in groups.values() for some in alike), _shared_scopes)
 
 
 def _times(rows: Sequence[Row]) -> tuple[int, int]:
