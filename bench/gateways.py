@@ -145,16 +145,18 @@ def limited(upstream: Upstream, name: str, environ: Mapping[str, str]) -> Gatewa
     return tidegate(upstream, name, more=more, environ=environ)
 
 
-def keyed(upstream: Upstream, tenants: int, keys: int) -> Gateway:
-    """Tidegate with so many keys in its database, of so many organisations, which all call."""
-    name = f"keys-{keys}"
+def keyed(upstream: Upstream, tenants: int, keys: int, calling: int) -> Gateway:
+    """Tidegate with so many keys in its database, of so many organisations; `calling` of them call."""
+    name = f"keys-{keys}-{calling}"
     made = tidegate(upstream, name)
     env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "TIDEGATE_HOME": str(WORK / name)}
     filled = subprocess.run(
         [sys.executable, ROOT / "bench/many_keys.py", str(tenants), str(keys)], env=env, capture_output=True, check=True, text=True
     )
     tokens = tuple(filled.stdout.split())
-    return replace(made, title=f"Tidegate with {keys:,} keys of {tenants:,} organisations", key=tokens[0], keys=tokens)
+    some = tokens[:: keys // calling]
+    title = f"Tidegate with {keys:,} keys of {tenants:,} organisations, {calling:,} of which call"
+    return replace(made, title=title, key=some[0], keys=some, starts=1)
 
 
 def checkout(revision: str) -> Path:

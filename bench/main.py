@@ -19,6 +19,8 @@ from bench.stores import stores
 
 RESULTS = ROOT / "bench/results.json"
 PAGE = ROOT / "bench/RESULTS.md"
+KEYS = ((10, 10, 10), (1_000, 100_000, 10), (1_000, 100_000, 100_000))
+"""Organisations, their keys, and how many of these call."""
 SETTLE = 60.0
 """Seconds until a gateway that has started must be at rest."""
 
@@ -67,7 +69,7 @@ def main() -> int:
         upstream = gateways.start_upstream()
         stack.callback(upstream.running.stop)
         if options.keys:
-            crowd = iter([gateways.keyed(upstream, 1, 10), gateways.keyed(upstream, 1_000, 100_000)])
+            crowd = (gateways.keyed(upstream, *sizes) for sizes in KEYS)
         elif options.stores:
             crowd = _stored(upstream, stack.enter_context(stores(say)))
         else:
@@ -201,7 +203,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, metavar="N", help="repetitions (default 3)")
     parser.add_argument("--no-litellm", action="store_true", help="leave LiteLLM out")
     parser.add_argument("--stores", action="store_true", help="Tidegate with limits, embedded and with PostgreSQL and Redis, taking turns")
-    parser.add_argument("--keys", action="store_true", help="Tidegate with 10 keys and with 100,000 of 1,000 organisations, taking turns")
+    parser.add_argument("--keys", action="store_true", help="Tidegate with 10 keys, and with 100,000 of 1,000 organisations, taking turns")
     parser.add_argument("--base", metavar="CHECKOUT", help="also run Tidegate from this other checkout, taking turns: is a change faster?")
     parser.add_argument("--against", metavar="REV", help="as --base, with a revision of this repository")
     parser.add_argument(
