@@ -295,6 +295,16 @@ async def test_a_lease_ends_with_its_window(database: Database, clock: FixedCloc
         await one.counters.tend()
 
 
+async def test_a_window_that_no_call_has_met_stands_as_the_ledger_says(database: Database, clock: FixedClock) -> None:
+    async with process(database, "a", clock) as one:
+        await one.post("before-there-was-a-limit", 2010, 7)
+        standings = await one.counters.quota((TEAM, KEY))
+        assert [(found.used, found.reserved) for found in standings] == [(2010, 0), (7, 0)]
+        await one.post("meanwhile", 5)
+        assert await one.stands() == (2015, 0)
+        assert isinstance(await one.reserve(nano=DOLLAR - 2014), Refusal)
+
+
 async def test_thresholds_are_told_once(database: Database, clock: FixedClock) -> None:
     soft = charge(msgspec.structs.replace(BUDGET, id="soft", hard=False), "core", org="default")
     async with process(database, "a", clock) as one, process(database, "b", clock) as other:
@@ -432,6 +442,16 @@ async def test_a_window_that_is_made_late_stands_as_one_that_saw_every_row(datab
     assert (stands["model-requests"], stands["model-requests-all"], stands["route-spend-all"]) == (3, 4, 263)
     assert (stands["end_user-spend"], stands["end_user-requests"], stands["tag-requests"]) == (173, 2, 2)
     assert (stands["organisation-spend"], stands["team-spend"], stands["user-spend"]) == (273, 173, 173)
+
+
+async def test_calls_without_an_end_user_are_nobodys_among_end_users(database: Database, clock: FixedClock) -> None:
+    each = (charge(Limit(id="each", kind="end_user", what="spend", per="month", amount=DOLLAR), "default/patron", org="default"),)
+    async with process(database, "a", clock) as one:
+        await one.post("of-no-end-user", DOLLAR)
+        held = await one.reserve(nano=1, charges=each)
+        assert isinstance(held, Reservation)
+        (found,) = await one.counters.quota(each)
+        assert (found.used, found.reserved) == (0, 1)
 
 
 async def test_without_its_database_only_what_was_granted_is_spent(

@@ -82,6 +82,8 @@ def _tokens(table: Table) -> ColumnElement[Any]:
 async def _of_end_user(connection: AsyncConnection, charge: Charge, start: int) -> int:
     """Those that share a counter begin at 0: their names are not told apart."""
     name = charge.subject.partition("/")[2]
+    if not name:
+        return 0
     conditions = [*within(Tenant(charge.org), ledger), ledger.c.at >= start * _SECOND, ledger.c.end_user == name]
     match MEASURE_NAMES[charge.measure]:
         case "spend":
