@@ -249,17 +249,25 @@ def _shared_scopes(row: Row) -> Iterator[str]:
 
 
 def _added(window: Window, rows: Iterable[Row]) -> int:
-    ends = window.ends_at
-    return sum(_amount(window.measure, row) for row in rows if window.starts_at <= row["at"] and (ends is None or row["at"] < ends))
+    starts, ends, amount = window.starts_at, window.ends_at, _AMOUNTS.get(window.measure, _tries)
+    return sum(amount(row) for row in rows if starts <= row["at"] and (ends is None or row["at"] < ends))
 
 
-def _amount(measure: str, row: Row) -> int:
-    match measure:
-        case "spend":
-            return row["cost_nano"] or 0
-        case "tokens":
-            return sum(row[name] or 0 for name in _TOKENS)
-        case "requests":
-            return 1 if row["attempt"] <= 1 and row["entry"] in ("settled", "unknown") else 0
-        case _:
-            return 1 if row["entry"] in ("settled", "unknown") else 0
+def _spend(row: Row) -> int:
+    return row["cost_nano"] or 0
+
+
+def _tokens(row: Row) -> int:
+    return sum(row[name] or 0 for name in _TOKENS)
+
+
+def _requests(row: Row) -> int:
+    return 1 if row["attempt"] <= 1 and row["entry"] in ("settled", "unknown") else 0
+
+
+def _tries(row: Row) -> int:
+    return 1 if row["entry"] in ("settled", "unknown") else 0
+
+
+_AMOUNTS = {"spend": _spend, "tokens": _tokens, "requests": _requests}
+"""By measure, what a row adds; of all others it is a try."""
