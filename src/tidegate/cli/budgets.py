@@ -13,7 +13,7 @@ from tidegate.adapters.system import SystemClock
 from tidegate.cli.asked import checked
 from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, attempt_on, control_store, everything, new_id, now
 from tidegate.cli.named import subject
-from tidegate.cli.options import Home, say, store, table
+from tidegate.cli.options import Home, complain, say, store, table
 from tidegate.control.api.limits import NewBudget
 from tidegate.control.limit_rows import PERIODS, flaws, limits_of, zone_of
 from tidegate.policy.limits.rules import Standing
@@ -73,6 +73,8 @@ def list_(*, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) ->
     else:
         head = ("ID", "NAME", "FOR", "PER", "BUDGET", "USED", "RESERVED", "LEFT", "MODE", "NEXT WINDOW", "TIME ZONE")
         table([head, *(_cells(line) for line in lines)])
+        if not lines:
+            complain(f"No budget of `{org}` is in the database. Those of tidegate.yaml hold without being listed here.")
     return 0
 
 

@@ -100,7 +100,7 @@ def _table(report: UsageReport, query: UsageQuery) -> None:
     if report.total.unpriced:
         complain(f"{report.total.unpriced:,} attempts have no known price and are not in the cost.")
     if report.total.estimated:
-        complain(f"{report.total.estimated:,} attempts were counted by Tidegate, because the provider did not say.")
+        complain(f"{report.total.estimated:,} attempts are estimated: the provider did not say all of it, or a part has no known price.")
 
 
 def _cells(figures: Figures) -> tuple[str, ...]:

@@ -25,6 +25,8 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> 
 
 
 def test_a_list_tells_what_is_left_and_when_the_window_opens_again(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(("budgets", "list")) == 0
+    assert "those of tidegate.yaml" in capsys.readouterr().err.lower()
     told(capsys, "budgets", "create", "all", "--usd", "500", "--per", "month", "--time-zone", "Asia/Tokyo")
     told(capsys, "budgets", "create", "ever", "--usd", "0.50", "--per", "total")
     told(capsys, "budgets", "create", "each", "--usd", "1", "--per", "day", "--scope", "end_user")
