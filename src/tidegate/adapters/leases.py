@@ -252,6 +252,7 @@ class LeasedCounters:
                 there = max(1, await self._windows.alive(LEASE))
             self._sorter.meet(there, int(self._clock.monotonic() * 1_000_000))
             await self._desk.give_back(LEASE - HEARTBEAT)
+            self._desk.meet_again()
 
     async def _run(self, windows: Windows, recovered: Awaitable[object] | None) -> None:
         if recovered is not None:

@@ -62,6 +62,7 @@ class Desk:
         self._lock = asyncio.Lock()
         self._leases: dict[str, tuple[Charge, Leased]] = {}
         self._meetings: set[asyncio.Task[None]] = set()
+        self._unmet: list[tuple[Charge, ...]] = []
         self._failing = False
         self.alerting: dict[str, Charge] = {}
 
@@ -95,6 +96,12 @@ class Desk:
         task = asyncio.create_task(self._meet(charges))
         self._meetings.add(task)
         task.add_done_callback(self._meetings.discard)
+
+    def meet_again(self) -> None:
+        """Those that could not be made known, now that the store answers."""
+        unmet, self._unmet = self._unmet, []
+        for charges in unmet:
+            self.meet(charges)
 
     async def quiet(self) -> None:
         """Everything that was to be made known is, or failed."""
@@ -192,16 +199,8 @@ class Desk:
                     row.learn(met.figures[charge.key, row.index])
             except Exception as error:
                 self._trouble(error, [])
-                self._meet_again(charges, wall)
+                self._unmet.append(charges)
                 return
-
-    def _meet_again(self, charges: tuple[Charge, ...], wall: float) -> None:
-        """With the next call."""
-        for charge in charges:
-            cell = self._memory.cell(charge)
-            if isinstance(cell, Leased):
-                row = cell.slice(charge.limit, wall)
-                row.is_met = row.known
 
     def _note(self, charge: Charge) -> None:
         if len(self.alerting) >= _REMEMBERED:

@@ -323,23 +323,32 @@ async def told(database: Database, clock: FixedClock) -> dict[str, tuple[int, in
         return {id: (found.used, found.reserved) for id, found in (await view.standings(limits, clock.now())).items()}
 
 
-@pytest.mark.parametrize("store_is", ["there", "away"])
-async def test_a_window_that_was_looked_at_or_not_made_known_is_so_with_a_later_call(
-    database: Database, clock: FixedClock, monkeypatch: pytest.MonkeyPatch, store_is: str
-) -> None:
+async def test_a_window_that_was_looked_at_before_is_made_known_with_its_first_call(database: Database, clock: FixedClock) -> None:
     soft = charge(msgspec.structs.replace(BUDGET, id="soft", hard=False), "core", org="default")
-    first = charge(msgspec.structs.replace(BUDGET, id="first", hard=False), "core", org="default")
+    first = charge(msgspec.structs.replace(BUDGET, id="first", hard=False, alerts=()), "core", org="default")
     async with process(database, "a", clock) as one:
         await one.counters.quota((soft,))
-        with monkeypatch.context() as broken:
-            if store_is == "away":
-                broken.setattr(one.windows, "grant", away)
-            await one.settle(await one.reserve(nano=1, charges=(soft if store_is == "away" else first,)), nano=1)
-            await one.counters.quiet()
+        await one.settle(await one.reserve(nano=1, charges=(first,)), nano=1)
+        await one.counters.quiet()
         held = await one.reserve(nano=900_000_000, charges=(soft,))
         await one.counters.quiet()
         await one.settle(held, nano=900_000_000)
-        assert [alert.percent for alert in one.alerts if alert.charge.limit.id == "soft"] == [50]
+        assert [alert.percent for alert in one.alerts] == [50]
+
+
+async def test_a_window_that_the_store_did_not_hear_of_is_made_known_when_it_is_back(
+    database: Database, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soft = charge(msgspec.structs.replace(BUDGET, id="soft", hard=False), "core", org="default")
+    async with process(database, "a", clock) as one:
+        with monkeypatch.context() as outage:
+            outage.setattr(one.windows, "grant", away)
+            await one.settle(await one.reserve(nano=1, charges=(soft,)), nano=1)
+            await one.counters.quiet()
+        await one.counters.tend()
+        await one.counters.quiet()
+        await one.settle(await one.reserve(nano=900_000_000, charges=(soft,)), nano=900_000_000)
+        assert [alert.percent for alert in one.alerts] == [50]
 
 
 async def test_a_new_limit_knows_the_past(database: Database, clock: FixedClock) -> None:
