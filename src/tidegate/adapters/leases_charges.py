@@ -36,24 +36,29 @@ class Sorter:
         self.parts: PartDesk | None = None
         self._share = Share(earns=earns)
         self._known: dict[tuple[int, bool], Charges] = {}
+        self._locals: dict[tuple[int, ...], tuple[Charge, ...]] = {}
 
     def meet(self, processes: int, now: int) -> None:
         """So many share now; a monotonic clock in microseconds. Called again and again, because a share that grows is earned by and by."""
         if self._share.meet(processes, now):
-            self._known.clear()
+            self.changed()
 
     def changed(self) -> None:
         """A part is another one."""
         self._known.clear()
+        self._locals.clear()
 
     def sort(self, own: tuple[Charge, ...], *, apart: bool) -> Charges:
         """`apart` = rates are counted elsewhere. What is given is remembered by the tuple itself, which the book makes once."""
         key = (id(own), apart)
         found = self._known.get(key)
         if found is None or found.own is not own:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            found = self._known[key] = self._sorted(own, apart=apart)
+            found = self._sorted(own, apart=apart)
+            # Those of an end user are put together for each call.
+            if not any(charge.limit.kind == "end_user" for charge in own):
+                if len(self._known) >= _REMEMBERED:
+                    self._known.clear()
+                self._known[key] = found
         return found
 
     def _sorted(self, own: tuple[Charge, ...], *, apart: bool) -> Charges:
@@ -73,7 +78,17 @@ class Sorter:
             else:
                 local.append(self._shared(charge))
         same = all(one is other for one, other in zip(own, local, strict=False)) and not rates
-        return Charges(own, own if same else tuple(local), tuple(rates), same, tuple(parts))
+        return Charges(own, own if same else self._lasting(local), tuple(rates), same, tuple(parts))
+
+    def _lasting(self, local: list[Charge]) -> tuple[Charge, ...]:
+        """The same tuple for the same charges: counters are remembered by it."""
+        names = tuple(map(id, local))
+        found = self._locals.get(names)
+        if found is None:
+            if len(self._locals) >= _REMEMBERED:
+                self._locals.clear()
+            found = self._locals[names] = tuple(local)
+        return found
 
     def _shared(self, charge: Charge) -> Charge:
         amount = self._share.of(charge.limit)

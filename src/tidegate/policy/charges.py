@@ -78,6 +78,7 @@ class Rows:
     def __init__(self) -> None:
         self.limits: tuple[Limit, ...] = ()
         self._book = Book(None)
+        self._of: Book | None = None
         self._joined: dict[tuple[int, int, int], _Joined] = {}
         self._budgets: dict[int, tuple[tuple[Charge, ...], Budgets | None]] = {}
 
@@ -92,6 +93,10 @@ class Rows:
     ) -> tuple[Charge, ...]:
         """The limits of a call: those that `book` has, those of the database, and those of the credential that `target` has. Calls that
         have the same, and no end user, get the same tuple."""
+        if book is not self._of:
+            self._of = book  # what was put together with another snapshot has its credentials
+            self._joined = {}
+            self._budgets = {}
         own = book.lasting(key, route, model)
         more = self._book.lasting(key, route, model) if self.limits else ()
         theirs = None if target is None or target.account is None or not target.account.limits else target

@@ -1,5 +1,7 @@
 """Limits of the database beside those of a snapshot."""
 
+import msgspec
+
 from tidegate.policy.charges import Book, Rows
 from tidegate.policy.limits.rules import Charge, Limit
 from tidegate.policy.snapshot import Key
@@ -33,3 +35,15 @@ def test_an_edit_counts_from_the_next_call_on() -> None:
     assert rows.charges(book, KEY) is rows.charges(book, KEY)
     rows.replace(())
     assert ids(rows.charges(book, KEY, end_user="bob")) == ["acme"]
+
+
+def test_another_snapshot_finds_its_own() -> None:
+    rows, book, later = Rows(), Book(None, (OF_ACME,)), Book(None, ())
+    rows.replace((msgspec.structs.replace(OF_ACME, id="more"),))
+    both = rows.charges(book, KEY)
+    assert ids(both) == ["acme", "more"] and rows.charges(book, KEY) is both
+    assert ids(rows.charges(later, KEY)) == ["more"]
+    assert rows.charges(book, KEY) == both
+    budgets = rows.budgets(both)
+    assert budgets is not None and [one.limit.id for one in budgets.hard] == ["acme", "more"]
+    assert rows.budgets(both) is budgets

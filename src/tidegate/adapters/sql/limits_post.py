@@ -100,14 +100,16 @@ class Spent:
             return []
         if not self._database.is_sqlite:
             await connection.execute(select(func.pg_advisory_xact_lock_shared(LOCK)))
-        if unknown := self._unknown(rows):
+        # Another batch may have begun anew what is known while this one asked.
+        while unknown := self._unknown(rows):
             await self._database.enter(connection, EVERYONE)
             query = select(api_key.c.id, api_key.c.line).where(api_key.c.id.in_(unknown), api_key.c.line.is_not(None))
             self._learn(unknown, (await connection.execute(query)).all())
+        lines = self._lines
         moved: list[Moved] = []
         times = _times(rows)
         groups = _alike(rows)
-        for org, by_scope in _passes(groups, await self._limited(connection, groups), self._lines):
+        for org, by_scope in _passes(groups, await self._limited(connection, groups), lines):
             await self._database.enter(connection, Tenant(org))
             moved += await self._raise(connection, org, times, by_scope)
         return moved
@@ -147,9 +149,10 @@ class Spent:
 
     def _unknown(self, rows: Sequence[Row]) -> list[str]:
         """Keys of which it was not asked yet whether they replaced others: that never changes."""
-        if len(self._lines) > _REMEMBERED:
+        asked = {row["key_id"] for row in rows}
+        if len(self._lines) > _REMEMBERED and not asked <= self._lines.keys():
             self._lines = {}
-        return sorted({row["key_id"] for row in rows} - self._lines.keys())
+        return sorted(asked - self._lines.keys())
 
     def _learn(self, asked: Iterable[str], found: Iterable[Any]) -> None:
         self._lines |= {id: id for id in asked} | dict(found)
