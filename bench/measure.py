@@ -86,10 +86,15 @@ def started(gateway: Gateway) -> tuple[procs.Running, float]:
     began = time.perf_counter()
     running = gateway.start()
     while time.perf_counter() - began < START_PATIENCE and running.process.poll() is None:
-        with contextlib.suppress(OSError, http.client.HTTPException, NotYetError):
+        try:
             exchange(gateway.port, request)
+        except (OSError, http.client.HTTPException, NotYetError):
+            time.sleep(0.005)
+        except BenchError:
+            running.stop()
+            raise
+        else:
             return running, time.perf_counter() - began
-        time.sleep(0.005)
     words = running.last_words()
     running.stop()
     raise BenchError(f"{gateway.name} does not start: {words}")
