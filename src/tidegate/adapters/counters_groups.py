@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from tidegate.adapters.counters_subjects import Subjects
 from tidegate.policy.limits.cells import Cell
-from tidegate.policy.limits.rules import REQUESTS, TOKENS, TRIES, Charge, Limit
+from tidegate.policy.limits.rules import REQUESTS, TOKENS, TRIES, Charge, Limit, are_lasting
 
 REMEMBERED = 4096
 """Groups: about 1 KiB each."""
@@ -69,7 +69,7 @@ class Groups:
             lines.append((cell, charge.limit, charge, charge.measure, charge.enforced, tells))
         group = Group(charges, lines)
         # Where callers name subjects, these share a bounded number of counters: they are looked for each time.
-        if not any(charge.open or charge.limit.kind == "end_user" for charge in charges):
+        if are_lasting(charges) and not any(charge.open for charge in charges):
             if len(self._known) >= REMEMBERED:
                 for old in self._known.values():
                     old.forgotten()

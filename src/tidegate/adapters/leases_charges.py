@@ -11,7 +11,7 @@ from tidegate.adapters.leases_parts import PartDesk, limit_of
 from tidegate.policy.limits.cells import by_calendar
 from tidegate.policy.limits.crowd import crowded
 from tidegate.policy.limits.part import Part
-from tidegate.policy.limits.rules import Charge, Claim, Left, Refusal, Reservation
+from tidegate.policy.limits.rules import Charge, Claim, Left, Refusal, Reservation, are_lasting
 from tidegate.policy.limits.share import Share
 
 _REMEMBERED = 16_384
@@ -54,8 +54,7 @@ class Sorter:
         found = self._known.get(key)
         if found is None or found.own is not own:
             found = self._sorted(own, apart=apart)
-            # Those of an end user are put together for each call.
-            if not any(charge.limit.kind == "end_user" for charge in own):
+            if are_lasting(own):
                 if len(self._known) >= _REMEMBERED:
                     self._known.clear()
                 self._known[key] = found

@@ -2,12 +2,11 @@
 
 from typing import Annotated
 
-import msgspec
 from cyclopts import App, Parameter
 
 from tidegate.cli.asked import checked
 from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, everything, new_id, now
-from tidegate.cli.options import Home, complain, say, table
+from tidegate.cli.options import Home, complain, listed, said
 from tidegate.cli.usage import dollars, nano
 from tidegate.control.api.billing_customers import NewAdjustment
 from tidegate.ports.control import ControlStore
@@ -31,14 +30,7 @@ def list_(*, customer: str | None = None, org: Org = DEFAULT_ORG, json: AsJson =
     """
     only = {} if customer is None else {"customer_id": customer}
     rows = attempt(home, lambda store: everything(store, Tenant(org), Adjustment, dict(only)), org)
-    if rows is None:
-        return 1
-    if json:
-        for row in rows:
-            say(msgspec.json.encode(row).decode())
-    else:
-        table([("ID", "CUSTOMER", "AMOUNT $", "INVOICE", "REASON"), *(_cells(row) for row in rows)])
-    return 0
+    return listed(rows, ("ID", "CUSTOMER", "AMOUNT $", "INVOICE", "REASON"), _cells, json=json)
 
 
 @app.command
@@ -83,11 +75,9 @@ def _adjust(customer: str, amount: str, reason: str, sign: int, org: str, home: 
         return row.id
 
     made = attempt(home, work, org)
-    if made is None:
-        return 1
-    say(made)
-    complain("It goes onto the customer's next invoice that is made final; drafts have it when they are worked out again.")
-    return 0
+    if made is not None:
+        complain("It goes onto the customer's next invoice that is made final; drafts have it when they are worked out again.")
+    return said(made)
 
 
 def _cells(row: Adjustment) -> tuple[str, ...]:

@@ -3,12 +3,11 @@
 from datetime import date
 from typing import Literal
 
-import msgspec
 from cyclopts import App
 
 from tidegate.cli.asked import checked
 from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, everything, new_id, now
-from tidegate.cli.options import Home, say, table
+from tidegate.cli.options import Home, listed, say
 from tidegate.control.api.billing_customers import NewCustomer
 from tidegate.control.customers import Flaw, flaw_of_customer, flaw_of_subscription
 from tidegate.ports.control import ControlStore
@@ -21,14 +20,12 @@ app = App(name="customers")
 def list_(*, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) -> int:
     """List the customers."""
     rows = attempt(home, lambda store: everything(store, Tenant(org), Customer), org)
-    if rows is None:
-        return 1
-    if json:
-        for row in rows:
-            say(msgspec.json.encode(row).decode())
-    else:
-        table([("ID", "NAME", "KIND", "SUBJECT", "TIME ZONE"), *((row.id, row.name, row.kind, row.subject, row.time_zone) for row in rows)])
-    return 0
+    return listed(
+        rows,
+        ("ID", "NAME", "KIND", "SUBJECT", "TIME ZONE"),
+        lambda row: (row.id, row.name, row.kind, row.subject, row.time_zone),
+        json=json,
+    )
 
 
 @app.command

@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from tidegate.adapters.sql.engine import Database
 from tidegate.adapters.sql.ledger import LedgerStore
 from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, attempt_on, control_store, everything, new_id, now
-from tidegate.cli.options import Home, complain, say, table
+from tidegate.cli.options import Home, complain, listed, say, table
 from tidegate.cli.usage import dollars
 from tidegate.control import billing
 from tidegate.policy.billing import Line
@@ -28,14 +28,7 @@ Apply = Annotated[bool, Parameter(negative=(), help="Book the difference; withou
 def list_(*, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) -> int:
     """List the invoices."""
     rows = attempt(home, lambda store: everything(store, Tenant(org), Invoice), org)
-    if rows is None:
-        return 1
-    if json:
-        for row in rows:
-            say(msgspec.json.encode(row).decode())
-    else:
-        table([("ID", "NUMBER", "CUSTOMER", "MONTH", "STATE", "TOTAL $"), *(_cells(row) for row in rows)])
-    return 0
+    return listed(rows, ("ID", "NUMBER", "CUSTOMER", "MONTH", "STATE", "TOTAL $"), _cells, json=json)
 
 
 @app.command

@@ -1,11 +1,10 @@
 """`tidegate plans`: what customers pay."""
 
-import msgspec
 from cyclopts import App
 
 from tidegate.cli.asked import checked
 from tidegate.cli.directory import AsJson, Org, actor, attempt, everything, new_id, now
-from tidegate.cli.options import Home, complain, say, table
+from tidegate.cli.options import Home, complain, listed, say
 from tidegate.cli.usage import dollars, nano
 from tidegate.control.api.billing_plans import NewPlan
 from tidegate.ports.control import ControlStore
@@ -19,14 +18,7 @@ _NO_MARKUP = 0.0
 def list_(*, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) -> int:
     """List the plans."""
     rows = attempt(home, lambda store: everything(store, Tenant(org), Plan), org)
-    if rows is None:
-        return 1
-    if json:
-        for row in rows:
-            say(msgspec.json.encode(row).decode())
-    else:
-        table([("ID", "NAME", "FEE $", "INCLUDED $", "USAGE", "STATE"), *(_cells(row) for row in rows)])
-    return 0
+    return listed(rows, ("ID", "NAME", "FEE $", "INCLUDED $", "USAGE", "STATE"), _cells, json=json)
 
 
 @app.command

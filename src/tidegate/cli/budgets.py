@@ -1,8 +1,7 @@
 """`tidegate budgets`: what may be spent, by whom and in which time; how much of it is used."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, tzinfo
-from decimal import Decimal, InvalidOperation
 from typing import Annotated, Literal
 
 import msgspec
@@ -13,7 +12,8 @@ from tidegate.adapters.system import SystemClock
 from tidegate.cli.asked import checked
 from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, attempt_on, control_store, everything, new_id, now
 from tidegate.cli.named import subject
-from tidegate.cli.options import Home, complain, say, store, table
+from tidegate.cli.options import Home, complain, listed, said, store
+from tidegate.cli.usage import nano
 from tidegate.control.api.limits import NewBudget
 from tidegate.control.limit_rows import PERIODS, flaws, limits_of, zone_of
 from tidegate.policy.limits.rules import Standing
@@ -65,17 +65,10 @@ def list_(*, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) ->
         return [_line(row, stands.get(row.id)) for row in rows]
 
     lines = attempt_on(home, work, org)
-    if lines is None:
-        return 1
-    if json:
-        for line in lines:
-            say(msgspec.json.encode(line).decode())
-    else:
-        head = ("ID", "NAME", "FOR", "PER", "BUDGET", "USED", "RESERVED", "LEFT", "MODE", "NEXT WINDOW", "TIME ZONE")
-        table([head, *(_cells(line) for line in lines)])
-        if not lines:
-            complain(f"No budget of `{org}` is in the database. Those of tidegate.yaml hold without being listed here.")
-    return 0
+    if lines == [] and not json:
+        complain(f"No budget of `{org}` is in the database. Those of tidegate.yaml hold without being listed here.")
+    head = ("ID", "NAME", "FOR", "PER", "BUDGET", "USED", "RESERVED", "LEFT", "MODE", "NEXT WINDOW", "TIME ZONE")
+    return listed(lines, head, _cells, json=json)
 
 
 @app.command
@@ -141,12 +134,12 @@ def create(
             scope_id=id,
             measure="spend",
             per=per,
-            amount=_nano(usd),
+            amount=nano(usd),
             mode="observe" if mode == "observe" else "enforce",
             hard=mode != "soft",
             reserve=reserve,
             alerts=sorted(set(alert)),
-            ceiling_nano=None if ceiling is None else _nano(ceiling),
+            ceiling_nano=None if ceiling is None else nano(ceiling),
             output_cap=max_output,
             time_zone=time_zone,
             created_by=f"cli/{actor().id}",
@@ -159,11 +152,7 @@ def create(
             await change.add(msgspec.structs.replace(row, scope_id=whose))
         return row.id
 
-    made = attempt(home, work, org)
-    if made is None:
-        return 1
-    say(made)
-    return 0
+    return said(attempt(home, work, org))
 
 
 @app.command
@@ -193,9 +182,9 @@ def edit(
 
     async def work(control: ControlStore) -> bool:
         async with control.change(Tenant(org), actor()) as change:
-            row = await _found(change, budget)
+            row = await rule_of(change, budget, ("spend",), "budget")
             if usd is not None:
-                row = msgspec.structs.replace(row, amount=_nano(usd))
+                row = msgspec.structs.replace(row, amount=nano(usd))
             if mode is not None:
                 row = msgspec.structs.replace(row, mode="observe" if mode == "observe" else "enforce", hard=mode != "soft")
             if enabled is not None:
@@ -219,16 +208,17 @@ def delete(budget: str, /, *, org: Org = DEFAULT_ORG, home: Home = None) -> int:
 
     async def work(control: ControlStore) -> bool:
         async with control.change(Tenant(org), actor()) as change:
-            await change.remove(await _found(change, budget))
+            await change.remove(await rule_of(change, budget, ("spend",), "budget"))
         return True
 
     return 0 if attempt(home, work, org) else 1
 
 
-async def _found(change: Change, id: str) -> LimitRule:
+async def rule_of(change: Change, id: str, measures: Collection[str], noun: str) -> LimitRule:
+    """The rule of an id, if it is one of these. Raises `NotThere`."""
     row = await change.get(LimitRule, id)
-    if row is None or row.measure != "spend":
-        raise NotThere(f"there is no budget `{id}`: `tidegate budgets list` shows them")
+    if row is None or row.measure not in measures:
+        raise NotThere(f"there is no {noun} `{id}`: `tidegate {noun}s list` shows them")
     return row
 
 
@@ -236,16 +226,6 @@ def check(row: LimitRule) -> None:
     found = flaws(row)
     if found:
         raise ValueError("; ".join(f"{name.replace('_', ' ')}: {why}" for name, why in found.items()))
-
-
-def _nano(text: str) -> int:
-    try:
-        nano = Decimal(text.strip().removeprefix("$")) * _NANO
-    except InvalidOperation:
-        nano = Decimal("NaN")
-    if not nano.is_finite() or nano != nano.to_integral_value():
-        raise ValueError(f"`{text[:20]}` is no amount of dollars with at most nine decimals, like `25` or `0.50`")
-    return int(nano)
 
 
 def _of_now(per: str, zone: tzinfo) -> Window:

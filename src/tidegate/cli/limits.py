@@ -6,12 +6,12 @@ import msgspec
 from cyclopts import App, Parameter
 
 from tidegate.cli.asked import checked
-from tidegate.cli.budgets import Scope, check
-from tidegate.cli.directory import AsJson, NotThere, Org, actor, attempt, everything, new_id, now
+from tidegate.cli.budgets import Scope, check, rule_of
+from tidegate.cli.directory import AsJson, Org, actor, attempt, everything, new_id, now
 from tidegate.cli.named import subject
-from tidegate.cli.options import Home, said, say, store, table
+from tidegate.cli.options import Home, listed, said, store
 from tidegate.control.api.limits import NewLimit
-from tidegate.ports.control import Change, ControlStore
+from tidegate.ports.control import ControlStore
 from tidegate.records import DEFAULT_ORG, LimitRule, Tenant
 
 app = App(name="limits")
@@ -26,14 +26,7 @@ Mode = Literal["enforce", "observe"]
 def list_(*, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) -> int:
     """List the limits of an organisation that are no budgets. `GET /v1/tidegate/quota` tells a key how its own stand."""
     rows = attempt(home, lambda control: everything(control, Tenant(org), LimitRule, {"measure": _OF}), org)
-    if rows is None:
-        return 1
-    if json:
-        for row in rows:
-            say(msgspec.json.encode(_shown(row)).decode())
-    else:
-        table([("ID", "NAME", "FOR", "LIMIT", "PER", "MODE", "TIME ZONE"), *(_cells(row) for row in rows)])
-    return 0
+    return listed(rows, ("ID", "NAME", "FOR", "LIMIT", "PER", "MODE", "TIME ZONE"), _cells, json=json, shown=_shown)
 
 
 @app.command
@@ -133,7 +126,7 @@ def edit(
 
     async def work(control: ControlStore) -> str:
         async with control.change(Tenant(org), actor()) as change:
-            row = await _found(change, limit)
+            row = await rule_of(change, limit, _OF, "limit")
             off = row.disabled_at if enabled is None else None if enabled else row.disabled_at or now()
             row = msgspec.structs.replace(row, amount=row.amount if amount is None else amount, mode=mode or row.mode, disabled_at=off)
             check(row)
@@ -155,17 +148,10 @@ def delete(limit: str, /, *, org: Org = DEFAULT_ORG, home: Home = None) -> int:
 
     async def work(control: ControlStore) -> str:
         async with control.change(Tenant(org), actor()) as change:
-            await change.remove(await _found(change, limit))
+            await change.remove(await rule_of(change, limit, _OF, "limit"))
         return limit
 
     return said(attempt(home, work, org))
-
-
-async def _found(change: Change, id: str) -> LimitRule:
-    row = await change.get(LimitRule, id)
-    if row is None or row.measure not in _OF:
-        raise NotThere(f"there is no limit `{id}`: `tidegate limits list` shows them")
-    return row
 
 
 def _shown(row: LimitRule) -> dict[str, object]:

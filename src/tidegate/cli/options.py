@@ -2,10 +2,11 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
+import msgspec
 from cyclopts import Parameter
 
 from tidegate.adapters.keystore import KeyStore
@@ -14,6 +15,8 @@ from tidegate.control.catalogue import read_catalogue
 from tidegate.control.load import Loaded, Loader
 from tidegate.control.problems import ConfigError
 from tidegate.control.settings import settings
+
+T = TypeVar("T")
 
 Home = Annotated[
     Path | None,
@@ -77,3 +80,23 @@ def table(rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
         say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def listed(
+    rows: Sequence[T] | None,
+    head: Sequence[str],
+    cells: Callable[[T], Sequence[str]],
+    *,
+    json: bool,
+    shown: Callable[[T], object] | None = None,
+) -> int:
+    """Tells rows as a table, or each as the JSON of itself or of what is `shown` of it, and returns the exit code; None is what failed,
+    and was told by whoever met it."""
+    if rows is None:
+        return 1
+    if json:
+        for row in rows:
+            say(msgspec.json.encode(row if shown is None else shown(row)).decode())
+    else:
+        table([head, *map(cells, rows)])
+    return 0

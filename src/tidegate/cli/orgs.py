@@ -5,7 +5,7 @@ from cyclopts import App
 
 from tidegate.cli.asked import checked
 from tidegate.cli.directory import AsJson, NotThere, actor, attempt, everything, new_id, now
-from tidegate.cli.options import Home, complain, say, table
+from tidegate.cli.options import Home, complain, listed, say
 from tidegate.control.api.orgs import NewOrg
 from tidegate.ports.control import ControlStore
 from tidegate.records import DEFAULT_ORG, EVERYONE, Organisation, Tenant
@@ -17,14 +17,9 @@ app = App(name="orgs")
 def list_(*, json: AsJson = False, home: Home = None) -> int:
     """List the organisations."""
     rows = attempt(home, lambda store: everything(store, EVERYONE, Organisation))
-    if rows is None:
-        return 1
-    if json:
-        for row in rows:
-            say(msgspec.json.encode(row).decode())
-    else:
-        table([("ID", "NAME", "STATE"), *((row.org_id, row.name, "active" if row.disabled_at is None else "disabled") for row in rows)])
-    return 0
+    return listed(
+        rows, ("ID", "NAME", "STATE"), lambda row: (row.org_id, row.name, "active" if row.disabled_at is None else "disabled"), json=json
+    )
 
 
 @app.command

@@ -7,7 +7,7 @@ from tidegate.cli.acting import RoleName, admin_key_made, granted
 from tidegate.cli.asked import checked
 from tidegate.cli.directory import AsJson, Org, actor, attempt, everything, new_id, now
 from tidegate.cli.named import found
-from tidegate.cli.options import Home, said, say, table
+from tidegate.cli.options import Home, listed, said
 from tidegate.control.api.service_accounts import NewServiceAccount
 from tidegate.ports.control import ControlStore
 from tidegate.records import DEFAULT_ORG, ServiceAccount, Team, Tenant
@@ -19,15 +19,12 @@ app = App(name="service-accounts")
 def list_(*, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) -> int:
     """List the service accounts of an organisation."""
     rows = attempt(home, lambda control: everything(control, Tenant(org), ServiceAccount), org)
-    if rows is None:
-        return 1
-    if json:
-        for row in rows:
-            say(msgspec.json.encode(row).decode())
-    else:
-        shown = ((row.id, row.name, row.team_id or "-", "active" if row.disabled_at is None else "disabled") for row in rows)
-        table([("ID", "NAME", "TEAM", "STATE"), *shown])
-    return 0
+    return listed(
+        rows,
+        ("ID", "NAME", "TEAM", "STATE"),
+        lambda row: (row.id, row.name, row.team_id or "-", "active" if row.disabled_at is None else "disabled"),
+        json=json,
+    )
 
 
 @app.command

@@ -1,12 +1,11 @@
 """`tidegate teams`: the teams of an organisation and who is in them."""
 
-import msgspec
 from cyclopts import App
 
 from tidegate.cli.asked import checked
 from tidegate.cli.directory import AsJson, Org, actor, attempt, everything, new_id, now
 from tidegate.cli.named import found
-from tidegate.cli.options import Home, say, table
+from tidegate.cli.options import Home, listed, say
 from tidegate.control.api.teams import NewTeam
 from tidegate.ports.control import ControlStore
 from tidegate.records import DEFAULT_ORG, Team, TeamMember, Tenant, User
@@ -18,14 +17,9 @@ app = App(name="teams")
 def list_(*, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) -> int:
     """List the teams of an organisation."""
     rows = attempt(home, lambda store: everything(store, Tenant(org), Team), org)
-    if rows is None:
-        return 1
-    if json:
-        for row in rows:
-            say(msgspec.json.encode(row).decode())
-    else:
-        table([("ID", "NAME", "STATE"), *((row.id, row.name, "active" if row.disabled_at is None else "disabled") for row in rows)])
-    return 0
+    return listed(
+        rows, ("ID", "NAME", "STATE"), lambda row: (row.id, row.name, "active" if row.disabled_at is None else "disabled"), json=json
+    )
 
 
 @app.command

@@ -1,13 +1,12 @@
 """`tidegate users`: the people of an organisation, their roles and their admin keys."""
 
-import msgspec
 from cyclopts import App
 
 from tidegate.cli import texts
 from tidegate.cli.acting import RoleName, admin_key_made, granted
 from tidegate.cli.asked import checked
 from tidegate.cli.directory import AsJson, Org, actor, attempt, everything, new_id, now
-from tidegate.cli.options import Home, said, say, table
+from tidegate.cli.options import Home, listed, said
 from tidegate.control.api.users import NewUser
 from tidegate.ports.control import ControlStore
 from tidegate.records import DEFAULT_ORG, Tenant, User
@@ -21,15 +20,12 @@ app.command("tidegate.cli.personal:erase_user", name="erase", help=texts.ERASE_U
 def list_(*, org: Org = DEFAULT_ORG, json: AsJson = False, home: Home = None) -> int:
     """List the users of an organisation."""
     rows = attempt(home, lambda control: everything(control, Tenant(org), User), org)
-    if rows is None:
-        return 1
-    if json:
-        for row in rows:
-            say(msgspec.json.encode(row).decode())
-    else:
-        shown = ((row.id, row.name, row.email or "-", "active" if row.disabled_at is None else "disabled") for row in rows)
-        table([("ID", "NAME", "EMAIL", "STATE"), *shown])
-    return 0
+    return listed(
+        rows,
+        ("ID", "NAME", "EMAIL", "STATE"),
+        lambda row: (row.id, row.name, row.email or "-", "active" if row.disabled_at is None else "disabled"),
+        json=json,
+    )
 
 
 @app.command

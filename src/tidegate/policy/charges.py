@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from tidegate.policy.limits.budgets import Budgets, budgets_of
-from tidegate.policy.limits.rules import Charge, Limit, ScopeKind, charge
+from tidegate.policy.limits.rules import Charge, Limit, ScopeKind, are_lasting, charge
 from tidegate.policy.snapshot import Key, Snapshot, Target
 
 _REMEMBERED = 16_384
@@ -112,7 +112,7 @@ class Rows:
         if found is not None:
             return found[1]
         budgets = budgets_of(charges)
-        if not any(one.limit.kind == "end_user" for one in charges):
+        if are_lasting(charges):
             if len(self._budgets) >= _REMEMBERED:
                 self._budgets.clear()
             self._budgets[id(charges)] = (charges, budgets)

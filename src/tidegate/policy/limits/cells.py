@@ -381,7 +381,4 @@ def calendar_of(limit: Limit) -> WindowPer:
 
 def alert_level(limit: Limit, used: int) -> int:
     """How many of the thresholds, in their order, `used` has reached."""
-    level, share = 0, used * 100
-    for percent in limit.alerts:
-        level += share >= percent * limit.amount
-    return level
+    return sum(used * 100 >= percent * limit.amount for percent in limit.alerts)

@@ -4,6 +4,7 @@ Money is in integer nano-dollars, like everywhere.
 """
 
 import datetime
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -98,6 +99,11 @@ def charge(limit: Limit, subject: str, whose: str = "", org: str = "") -> Charge
     enforced = limit.enforced
     shown = enforced and limit.kind != "credential"
     return Charge(limit, subject, whose or subject, f"{limit.id}|{subject}", limit.measure, enforced, is_open, own, shown)
+
+
+def are_lasting(charges: Iterable[Charge]) -> bool:
+    """Whether other calls get the same tuple of charges, by which things are remembered: those of an end user are put together for each."""
+    return all(one.limit.kind != "end_user" for one in charges)
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):

@@ -3,8 +3,9 @@ limits of a call are found by `charges`."""
 
 import msgspec
 
+from tidegate.policy.limits.cells import by_calendar, calendar_of
 from tidegate.policy.limits.rules import Charge, Limit, charge
-from tidegate.policy.limits.windows import Window, WindowPer, window
+from tidegate.policy.limits.windows import Window, window
 
 _ORG_FIRST = ("tag", "end_user")
 
@@ -22,6 +23,4 @@ def single(limit: Limit, org: str, subject: str) -> Charge | None:
 
 def window_of(limit: Limit, at: float) -> Window | None:
     """The window of the calendar that the moment `at` is in; None for a limit that has none."""
-    if limit.what == "concurrent" or (limit.what != "spend" and limit.per != "day"):
-        return None
-    return window(msgspec.convert(limit.per, WindowPer), at, limit.zone)
+    return window(calendar_of(limit), at, limit.zone) if by_calendar(limit) else None
